@@ -20,11 +20,12 @@ from infra.local.cloudformation.deploy import DeployError, check_assembly, deplo
 from infra.local.daemon import start, status, stop
 from infra.local.host.capacity import USES, Capacity, Use
 from infra.local.host.clients import Cloud
+from infra.local.host.network import Network
 from infra.local.host.settings import LocalSettings, client_environment
 from stratos.catalog.local import measure_local_servers
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.bucket import SERVERS_KEY
-from stratos.planning.forecast.network import known_regions
+from stratos.regions import known_regions
 
 StateDir = Annotated[Path, typer.Option(help="Folder that keeps the cloud's state and logs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -185,6 +186,8 @@ def status_command(state_dir: StateDir = DEFAULT_STATE_DIR, json_: Json = False)
         console.print(
             f"home: {found.regions[0]}; workers: {', '.join(found.regions[1:]) or 'none'}"
         )
+        if gone := Network(LocalSettings.of_last_time(state_dir)).cut_off():
+            console.print(f"cut off: {', '.join(gone)}")
     else:
         console.print("down")
     if not found.alive:
@@ -206,28 +209,66 @@ def capacity(
     ] = None,
     use: Annotated[Use | None, typer.Option(help="Only for this. Default: for all.")] = None,
     free: Annotated[bool, typer.Option("--free", help="They are free again.")] = False,
+    quota: Annotated[
+        bool, typer.Option("--quota", help="Of the account's quota, in place of capacity.")
+    ] = False,
     region: Annotated[str | None, typer.Option(help="Where. Default: the home region.")] = None,
     state_dir: StateDir = DEFAULT_STATE_DIR,
     json_: Json = False,
 ) -> None:
     """Say of which instance types the cloud has none, or change that, also while it runs."""
     settings = LocalSettings.of_last_time(state_dir)
-    if region is not None and region not in settings.regions:
-        raise typer.BadParameter(
-            f"the cloud has no region {region!r}; it has {', '.join(settings.regions)}",
-            param_hint="--region",
-        )
+    if region is not None:
+        _refuse_absent_region(settings, region)
     found = Capacity(settings, region or settings.home)
     _refuse_unknown(instance_types or [])
     if instance_types:
-        change = found.restore if free else found.exhaust
+        given, taken = (found.permit, found.forbid) if quota else (found.restore, found.exhaust)
+        change = given if free else taken
         change(instance_types, USES if use is None else (use,))
-    lacking = found.lacking()
+    lacking = found.forbidden() if quota else found.lacking()
     if json_:
         sys.stdout.write(json.dumps(lacking) + "\n")
         return
     for one, types in lacking.items():
-        console.print(f"{one}: {', '.join(types) if types else 'everything is free'}")
+        everything = "everything is allowed" if quota else "everything is free"
+        console.print(f"{one}: {', '.join(types) if types else everything}")
+
+
+@app.command()
+def cut(
+    region: Annotated[str, typer.Argument(help="Nothing gets into it or out of it any more.")],
+    lose_jobs: Annotated[
+        bool, typer.Option("--lose-jobs", help="What runs there is killed, and its jobs are gone.")
+    ] = False,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+) -> None:
+    """Cut a region off from the others and from you, also while the cloud runs."""
+    settings = LocalSettings.of_last_time(state_dir)
+    _refuse_absent_region(settings, region)
+    network = Network(settings)
+    network.cut(region, lose_jobs=lose_jobs)
+    console.print(f"cut off: {', '.join(network.cut_off())}")
+
+
+@app.command()
+def mend(
+    region: Annotated[str, typer.Argument(help="It can be reached again.")],
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+) -> None:
+    """Let a region be reached again."""
+    settings = LocalSettings.of_last_time(state_dir)
+    _refuse_absent_region(settings, region)
+    network = Network(settings)
+    network.mend(region)
+    console.print(f"cut off: {', '.join(network.cut_off()) or 'nothing'}")
+
+
+def _refuse_absent_region(settings: LocalSettings, region: str) -> None:
+    if region not in settings.regions:
+        raise typer.BadParameter(
+            f"the cloud has no region {region!r}; it has {', '.join(settings.regions)}"
+        )
 
 
 def _refuse_unknown(instance_types: list[str]) -> None:

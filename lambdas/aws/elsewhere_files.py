@@ -31,6 +31,13 @@ class ElsewhereFiles:
         keys = [item.key for item in self.bucket.list(self._keys.elsewhere)]
         return [self.bucket.read_model(key, JobElsewhere) for key in keys]
 
+    def transfers_of(self, job_name: str) -> list[Transfer]:
+        """What was copied for one job."""
+        try:
+            return self.bucket.read_rows(self._keys.transfers_of(job_name), Transfer)
+        except FileNotFoundError:
+            return []
+
     def transfers(self) -> list[Transfer]:
         keys = [item.key for item in self.bucket.list(self._keys.transfers)]
         return [row for key in keys for row in self.bucket.read_rows(key, Transfer)]

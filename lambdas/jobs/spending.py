@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,13 +12,15 @@ from lambdas.aws.elsewhere_files import ElsewhereFiles
 from lambdas.aws.job_names import step_of
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import jobs_of
+from stratos.catalog.transfer import transfer_usd_per_gb
 from stratos.contracts.plan import Server
-from stratos.contracts.regions import JobElsewhere
+from stratos.contracts.regions import JobElsewhere, Transfer, moved_bytes
 from stratos.contracts.run import RunRef
 from stratos.measuring.gates import Outlay
 from stratos.moment import now
 from stratos.pipeline.bill import hosting_bill
 from stratos.pipeline.training_server import server_of
+from stratos.units import GIB
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,12 @@ class JobCost:
     """That it started on, as SageMaker says; None if it never did, or in old records."""
     region: str = ""
     """Empty for the stack's own."""
+    transfer_usd: float = 0.0
+    """For what was copied to another region for it, and back."""
 
     @property
     def usd(self) -> float:
-        return self.server_usd + self.token_usd
+        return self.server_usd + self.token_usd + self.transfer_usd
 
 
 def outlay_of(run: RunRef) -> Outlay:
@@ -74,6 +78,7 @@ def job_costs(run: RunRef) -> list[JobCost]:
                 token_usd=token_usd(run, job.step) if job.name == last[job.step] else 0.0,
                 server=server,
                 region=job.region,
+                transfer_usd=job.transfer_usd,
             )
         )
     return costs
@@ -91,6 +96,7 @@ class _Begun:
     described: dict[str, Any]
     """As SageMaker does, as far as a bill needs it."""
     region: str = ""
+    transfer_usd: float = 0.0
 
 
 def _at_home(run: RunRef) -> Iterator[_Begun]:
@@ -103,7 +109,8 @@ def _at_home(run: RunRef) -> Iterator[_Begun]:
 
 def _elsewhere(run: RunRef) -> Iterator[_Begun]:
     """Jobs of other regions, as they were last heard of: none of those regions is asked."""
-    for job in ElsewhereFiles(Bucket(run.bucket), run.run_id).jobs():
+    files = ElsewhereFiles(Bucket(run.bucket), run.run_id)
+    for job in files.jobs():
         described = {
             "TrainingJobArn": f"arn:aws:sagemaker:{job.region}:",
             "TrainingJobStatus": job.status,
@@ -111,8 +118,21 @@ def _elsewhere(run: RunRef) -> Iterator[_Begun]:
             "EnableManagedSpotTraining": job.spot,
         }
         yield _Begun(
-            job.name, job.step, job.handed_over_at, _seconds_of(job), described, job.region
+            job.name,
+            job.step,
+            job.handed_over_at,
+            _seconds_of(job),
+            described,
+            job.region,
+            _transfer_usd(files.transfers_of(job.name)),
         )
+
+
+def _transfer_usd(transfers: Iterable[Transfer]) -> float:
+    return sum(
+        num_bytes / GIB * transfer_usd_per_gb(source, target)
+        for (source, target), num_bytes in moved_bytes(transfers).items()
+    )
 
 
 def _seconds_of(job: JobElsewhere) -> float:

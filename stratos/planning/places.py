@@ -16,6 +16,7 @@ from stratos.planning.candidates.pool import Pool
 from stratos.planning.candidates.regional import RegionalEndpoint, RegionalFleet
 from stratos.planning.candidates.serving_side import NO_FLEET, Outlook
 from stratos.planning.candidates.side import Side
+from stratos.planning.forecast.elsewhere import waiting_hours
 from stratos.planning.forecast.server_table import ServerRow, ServerTable
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.request import PlanningRequest
@@ -187,9 +188,11 @@ class Places:
             best = min(same or here, key=lambda p: float(side.values[p, 2]))
             row = table.rows[side.rows[best]]
             other = "" if same else f"no {_named(chosen)}; "
+            hours = waiting_hours(request.refusals, row)
+            waits = f", {60 * hours:.0f} min of them waiting after recent refusals" * (hours > 0)
             yield (
                 region,
-                f"{other}{_offer(row, side.values[best])}; chosen is "
+                f"{other}{_offer(row, side.values[best])}{waits}; chosen is "
                 f"{_offer(chosen, self._trained(side))} in {chosen.region}",
             )
 

@@ -11,31 +11,26 @@ import json
 import logging
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from infra.local.cloudformation.assembly import DeployError, Stack, stacks_of
 from infra.local.cloudformation.parameters import parameter_problems, rule_problems
 from infra.local.cloudformation.template_check import check_template
 from infra.local.host.clients import Cloud, make_bucket
 from infra.local.host.settings import ACCOUNT_ID, REGION
-from stratos.errors import StratosError
 from stratos.waiting import every, wait_until
 
 _SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _POLL_SECONDS = 0.1
-_UNKNOWN = ("unknown-account", "unknown-region")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time a zip can hold: equal content then gives equal bytes."""
 
 log = logging.getLogger(__name__)
-
-
-class DeployError(StratosError):
-    """The assembly cannot be deployed, or a stack failed; the message names the resource."""
 
 
 def deploy(
@@ -92,8 +87,8 @@ def check_assembly(
 
 def _checked(
     assembly_dir: Path, parameters: Mapping[str, str] | None, regions: Sequence[str]
-) -> list[_Stack]:
-    stacks = list(_stacks(assembly_dir))
+) -> list[Stack]:
+    stacks = list(stacks_of(assembly_dir))
     for stack in stacks:
         stack.settle(regions)
     _give(parameters or {}, stacks)
@@ -103,53 +98,13 @@ def _checked(
     return stacks
 
 
-def _check_parameters(stack: _Stack) -> None:
+def _check_parameters(stack: Stack) -> None:
     _refuse(stack, parameter_problems(stack.template, stack.parameters))
 
 
-def _refuse(stack: _Stack, problems: Iterable[str]) -> None:
+def _refuse(stack: Stack, problems: Iterable[str]) -> None:
     if found := list(problems):
         raise DeployError(f"stack {stack.name}: {'; '.join(found)}")
-
-
-class _Stack:
-    """One stack artifact of an assembly."""
-
-    def __init__(
-        self,
-        directory: Path,
-        artifact_id: str,
-        artifact: Mapping[str, Any],
-        asset_files: Sequence[Path],
-    ) -> None:
-        """`asset_files` list what it needs in the bootstrap bucket of its region."""
-        properties = artifact["properties"]
-        self.asset_files = asset_files
-        self.directory = directory
-        self.name: str = properties.get("stackName", artifact_id)
-        self.template: dict[str, Any] = json.loads(
-            (directory / properties["templateFile"]).read_text()
-        )
-        self.parameters: dict[str, str] = dict(properties.get("parameters", {}))
-        self.bootstrap_version = str(properties.get("requiresBootstrapStackVersion", 6))
-        self.bootstrap_parameter: str | None = properties.get("bootstrapStackVersionSsmParameter")
-        environment = str(artifact.get("environment", "")).removeprefix("aws://")
-        self.account, _, self.region = environment.partition("/")
-
-    def settle(self, regions: Sequence[str]) -> None:
-        """Give it a region of a cloud, home if it names none.
-
-        Raises:
-            DeployError: It is for another account, or a region that the cloud does not have.
-        """
-        region = regions[0] if self.region in ("", _UNKNOWN[1]) else self.region
-        if self.account not in ("", ACCOUNT_ID, _UNKNOWN[0]) or region not in regions:
-            raise DeployError(
-                f"stack {self.name} is for account {self.account} in {self.region}; the embedded "
-                f"cloud is account {ACCOUNT_ID} in {', '.join(regions)}. Synthesize without an "
-                "environment or with one of those, or name the region in --regions"
-            )
-        self.region = region
 
 
 class _Deployment:
@@ -161,7 +116,7 @@ class _Deployment:
         self._ssm = cloud.client("ssm")
         self._cloudformation = cloud.client("cloudformation")
 
-    def publish_assets(self, stack: _Stack) -> None:
+    def publish_assets(self, stack: Stack) -> None:
         """Upload the file assets that are not there yet; their keys are hashes of their content."""
         for manifest_file in stack.asset_files:
             manifest = json.loads(manifest_file.read_text())
@@ -174,7 +129,7 @@ class _Deployment:
                 for destination in asset["destinations"].values():
                     self._publish(stack.directory, asset["source"], destination)
 
-    def keep_parameters(self, stack: _Stack) -> None:
+    def keep_parameters(self, stack: Stack) -> None:
         """Let a parameter that is not given stay what it is, as the `cdk` command does."""
         present = self._describe(stack.name)
         if present is None or present["StackStatus"] == "CREATE_FAILED":
@@ -187,7 +142,7 @@ class _Deployment:
         }
         stack.parameters = former | stack.parameters
 
-    def deploy_stack(self, stack: _Stack) -> dict[str, str]:
+    def deploy_stack(self, stack: Stack) -> dict[str, str]:
         """Create the stack, update it, or leave it; then return its outputs."""
         if stack.bootstrap_parameter:
             self._ssm.put_parameter(
@@ -265,7 +220,7 @@ class _Deployment:
         except ClientError as error:
             raise DeployError(f"stack {name}: {error.response['Error']['Message']}") from error
 
-    def _differs(self, stack: _Stack, present: Mapping[str, Any]) -> bool:
+    def _differs(self, stack: Stack, present: Mapping[str, Any]) -> bool:
         deployed = self._cloudformation.get_template(StackName=stack.name)["TemplateBody"]
         if isinstance(deployed, str):
             deployed = json.loads(deployed)
@@ -298,7 +253,7 @@ class _Deployment:
         return stack
 
 
-def _give(parameters: Mapping[str, str], stacks: list[_Stack]) -> None:
+def _give(parameters: Mapping[str, str], stacks: list[Stack]) -> None:
     """Let each stack have the parameters that its template knows."""
     known = {name for stack in stacks for name in stack.template.get("Parameters", {})}
     if unknown := sorted(parameters.keys() - known):
@@ -309,39 +264,6 @@ def _give(parameters: Mapping[str, str], stacks: list[_Stack]) -> None:
     for stack in stacks:
         own = stack.template.get("Parameters", {})
         stack.parameters |= {key: value for key, value in parameters.items() if key in own}
-
-
-def _stacks(directory: Path) -> Iterator[_Stack]:
-    """Stack artifacts with every artifact after those it depends on."""
-    try:
-        manifest = json.loads((directory / "manifest.json").read_text())
-    except FileNotFoundError:
-        raise DeployError(
-            f"{directory} has no manifest.json; synthesize first, and name the output directory"
-        ) from None
-    artifacts: dict[str, Any] = manifest.get("artifacts", {})
-    seen: set[str] = set()
-
-    def visit(artifact_id: str) -> Iterator[_Stack]:
-        if artifact_id in seen or artifact_id not in artifacts:
-            return
-        seen.add(artifact_id)
-        artifact = artifacts[artifact_id]
-        for dependency in artifact.get("dependencies", []):
-            yield from visit(dependency)
-        if artifact["type"] == "aws:cloudformation:stack":
-            needed = [artifacts.get(name, {}) for name in artifact.get("dependencies", [])]
-            files = [
-                directory / one["properties"]["file"]
-                for one in needed
-                if one.get("type") == "cdk:asset-manifest"
-            ]
-            yield _Stack(directory, artifact_id, artifact, files)
-        elif artifact["type"] == "cdk:cloud-assembly":
-            yield from _stacks(directory / artifact["properties"]["directoryName"])
-
-    for artifact_id in artifacts:
-        yield from visit(artifact_id)
 
 
 def _zip(directory: Path, archive: IO[bytes]) -> None:

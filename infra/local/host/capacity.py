@@ -1,4 +1,7 @@
-"""Instance types that this cloud has none of: a file that its user changes while it runs."""
+"""Instance types that this cloud has none of, or of which the account may have none.
+
+A file says so, which its user changes while the cloud runs.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +27,15 @@ class _Lacking(BaseModel):
     hosting: frozenset[str] = frozenset()
 
 
-class _File(_Lacking):
+class _OfRegion(_Lacking):
+    no_quota: _Lacking = _Lacking()
+    """For each use, the instance types of which the account may have none."""
+
+
+class _File(_OfRegion):
     """What it says outside `regions` is of home: a file of one region has no more."""
 
-    regions: Mapping[str, _Lacking] = {}
+    regions: Mapping[str, _OfRegion] = {}
 
 
 class Capacity:
@@ -57,11 +65,34 @@ class Capacity:
         found, types = self._read(), set(instance_types)
         self._write(found.model_copy(update={use: getattr(found, use) - types for use in uses}))
 
-    def _read(self) -> _Lacking:
+    def allows(self, instance_type: str, use: Use) -> bool:
+        """Whether the account's quota lets it have an instance of a type."""
+        return instance_type not in getattr(self._read().no_quota, use)
+
+    def forbid(self, instance_types: Iterable[str], uses: Iterable[Use] = USES) -> None:
+        """From now on, the account's quota for these types is 0."""
+        found, types = self._read(), set(instance_types)
+        quota = found.no_quota
+        added = {use: getattr(quota, use) | types for use in uses}
+        self._write(found.model_copy(update={"no_quota": quota.model_copy(update=added)}))
+
+    def permit(self, instance_types: Iterable[str], uses: Iterable[Use] = USES) -> None:
+        """From now on, the account may have these types again."""
+        found, types = self._read(), set(instance_types)
+        quota = found.no_quota
+        left = {use: getattr(quota, use) - types for use in uses}
+        self._write(found.model_copy(update={"no_quota": quota.model_copy(update=left)}))
+
+    def forbidden(self) -> Mapping[Use, list[str]]:
+        """For each use, the instance types of which the account may have none."""
+        found = self._read().no_quota
+        return {use: sorted(getattr(found, use)) for use in USES}
+
+    def _read(self) -> _OfRegion:
         found = self._read_all()
         if self._region is None:
             return found
-        return found.regions.get(self._region, _Lacking())
+        return found.regions.get(self._region, _OfRegion())
 
     def _read_all(self) -> _File:
         try:
@@ -69,7 +100,7 @@ class Capacity:
         except FileNotFoundError:
             return _File()
 
-    def _write(self, changed: _Lacking) -> None:
+    def _write(self, changed: _OfRegion) -> None:
         lacking = changed
         if self._region is not None:
             found = self._read_all()

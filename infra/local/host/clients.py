@@ -51,9 +51,10 @@ class _Clients:
     Not all are kept, because of sessions there is no end.
     """
 
-    def __init__(self, endpoint_url: str, config: Config) -> None:
+    def __init__(self, endpoint_url: str, config: Config, *, follows_buckets: bool) -> None:
         self._endpoint_url = endpoint_url
         self._config = config
+        self._follows_buckets = follows_buckets
         session = botocore.session.get_session()
         session.register_component("data_loader", _MODELS)
         self._session = boto3.Session(botocore_session=session)
@@ -75,11 +76,20 @@ class _Clients:
                     aws_secret_access_key=credentials.secret_key,
                     aws_session_token=credentials.token,
                 )
+                if not self._follows_buckets:
+                    self._clients[key].meta.events.register(
+                        "before-parameter-build.s3", _take_for_redirected
+                    )
             self._clients.move_to_end(key)
             if len(self._clients) > _KEPT:
                 # Not closed: somebody may be calling with it, and it goes with the last who has it.
                 self._clients.popitem(last=False)
             return self._clients[key]
+
+
+def _take_for_redirected(context: dict[str, Any], **_: Any) -> None:
+    """Let botocore believe that it has asked a second region already."""
+    context.setdefault("s3_redirect", {})["redirected"] = True
 
 
 class Cloud:
@@ -93,11 +103,14 @@ class Cloud:
         config: Config = _CONFIG,
         region: str = REGION,
         caller: Credentials = ADMINISTRATOR,
+        *,
+        follows_buckets: bool = True,
     ) -> None:
+        """Without `follows_buckets`, S3 clients do not go on to the region of a bucket."""
         self.endpoint_url = endpoint_url
         self.region = region
         self._caller = caller
-        self._clients = _Clients(endpoint_url, config)
+        self._clients = _Clients(endpoint_url, config, follows_buckets=follows_buckets)
 
     def in_region(self, region: str) -> Cloud:
         """Another region of the same cloud."""
@@ -162,7 +175,11 @@ class BackgroundClients:
             max_pool_connections=32,
             s3={"addressing_style": "path"},
         )
-        return cls._of(Cloud(settings.endpoint_url, config, settings.home, MACHINERY), None)
+        # SageMaker reads and writes buckets of its own region alone.
+        cloud = Cloud(
+            settings.endpoint_url, config, settings.home, MACHINERY, follows_buckets=False
+        )
+        return cls._of(cloud, None)
 
     @classmethod
     def _of(cls, cloud: Cloud, credentials: Credentials | None) -> BackgroundClients:

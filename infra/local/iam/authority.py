@@ -51,15 +51,21 @@ class Authority:
         with self._lock:
             self._listener, self._judges = None, False
 
-    def refusal(self, session: Session, needed: Iterable[Requirement]) -> Refusal | None:
-        """The first requirement that a session does not meet; None where it meets all."""
+    def refusal(
+        self, session: Session, needed: Iterable[Requirement], region: str = ""
+    ) -> Refusal | None:
+        """The first requirement that a session does not meet; None where it meets all.
+
+        Args:
+            region: Whose API is called, if not that of the region where the session is.
+        """
         if not self._judges:
             return None
         try:
             identity = () if session.principal.service else policies.of_role(session.principal.arn)
             for requirement in needed:
                 resource = policies.of_resource(requirement.resource)
-                decision = self._judge(session, requirement, identity, resource)
+                decision = self._judge(session, requirement, identity, resource, region)
                 if not decision.allowed:
                     return Refusal(_words(session, requirement, decision, identity))
         except ValueError as error:
@@ -120,8 +126,11 @@ class Authority:
         requirement: Requirement,
         identity: Statements,
         resource: Statements,
+        region: str = "",
     ) -> Decision:
         context = {**requirement.context, **_session_context(session)}
+        if requested := region or session.region:
+            context["aws:RequestedRegion"] = (requested,)
         call = Call(session.principal, requirement.action, requirement.resource, context)
         decision = judge(call, identity, resource)
         if self._listener is not None:

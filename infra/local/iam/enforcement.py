@@ -55,7 +55,7 @@ def _admit(session: Session, response: Any) -> None:
     """
     request = ApiRequest.of(response)
     try:
-        found = AUTHORITY.refusal(session, requirements(request))
+        found = AUTHORITY.refusal(session, requirements(request), request.region)
     except UnmappedOperationError as error:
         raise _answer(request, response, str(error)) from error
     if found is not None:

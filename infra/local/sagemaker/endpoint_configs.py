@@ -40,6 +40,12 @@ class InstanceOffer:
     """With its instance type, whether or not there was a choice."""
     container: Mapping[str, Any]
 
+    @property
+    def instances(self) -> tuple[str, int]:
+        """The instance type, empty if SageMaker chooses it, and how many."""
+        count = int(self.variant.get("InitialInstanceCount") or 1)
+        return str(self.variant.get("InstanceType") or ""), count
+
 
 def offers_of(
     backend: Any, variants: Sequence[Mapping[str, Any]]

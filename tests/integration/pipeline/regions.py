@@ -53,7 +53,7 @@ class Regions:
             prices = [price for price in row.prices if price.component != "training"]
             [priced] = [price for price in row.prices if price.component == "training"][:1]
             for place in (HOME, AWAY):
-                dearer = 1.0 if place == region else 1.5
+                dearer = 1.0 if place == region else 50.0
                 usd = priced.usd_per_hour * dearer
                 prices.append(
                     priced.model_copy(update={"region": place, "usd_per_hour": round(usd, 6)})

@@ -20,6 +20,7 @@ from infra.local.host.clients import BackgroundClients
 from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID, LocalSettings
 from infra.local.iam.sessions import Session, region_of
+from infra.local.sagemaker.account_quotas import refuse_over_quota
 from infra.local.sagemaker.api import Placed, SageMakerOperations, utc_now
 from infra.local.sagemaker.endpoint_configs import (
     InstanceOffer,
@@ -34,11 +35,17 @@ from infra.local.sagemaker.endpoint_configs import (
 )
 from infra.local.sagemaker.endpoints.components import InferenceComponents
 from infra.local.sagemaker.endpoints.invocations import Invocations
+from infra.local.sagemaker.endpoints.kinds import (
+    in_service,
+    refuse_other_kind,
+    takes_components,
+)
 from infra.local.sagemaker.endpoints.provisioning import NO_CAPACITY, provision
 from infra.local.sagemaker.endpoints.traffic import Traffic
 from infra.local.sagemaker.execution_role import model_session
 from infra.local.sagemaker.model_registry import ModelRegistry
 from infra.local.sagemaker.model_server import ModelServer
+from infra.local.sagemaker.own_region import refuse_foreign_images
 from infra.local.sagemaker.state_events import announce
 from infra.local.sagemaker.traffic_shift import TrafficShift, refuse_missing_alarms
 
@@ -68,6 +75,7 @@ class EndpointProcesses:
         self._components.install(settings, self._clients)
         self._invocations.install(self._clients)
         self._operations.mend("create_model", refuse_taken_model)
+        self._operations.mend("create_model", refuse_foreign_images)
         self._operations.after("create_model", keep_network)
         self._operations.answer("create_endpoint_config", create_endpoint_config)
         self._operations.answer("update_endpoint", self._update)
@@ -111,6 +119,7 @@ class EndpointProcesses:
     ) -> Any:
         config = configuration(backend, endpoint_config_name)
         offers = offers_of(backend, config.production_variants)
+        self._refuse_over_quota(offers, backend.region_name)
         assert self._clients is not None
         with self._lock:
             if endpoint_name in backend.endpoints:
@@ -125,7 +134,7 @@ class EndpointProcesses:
                 data_capture_config=config.data_capture_config,
                 tags=tags or [],
             )
-            endpoint.production_variants = _in_service(config.production_variants, {})
+            endpoint.production_variants = in_service(config.production_variants, {})
             endpoint.endpoint_status = "Creating"
             endpoint.async_inference_config = config.async_inference_config
             backend.endpoints[endpoint_name] = endpoint
@@ -137,11 +146,18 @@ class EndpointProcesses:
         self._announce(endpoint)
 
         def finished(reason: str | None, types: Mapping[str, str | None]) -> None:
-            endpoint.production_variants = _in_service(config.production_variants, types)
+            endpoint.production_variants = in_service(config.production_variants, types)
             self._change(endpoint, "InService" if reason is None else "Failed", reason)
 
         self._provision(place, traffic, offers, finished)
         return endpoint
+
+    def _refuse_over_quota(
+        self, offers: Mapping[str, Sequence[InstanceOffer]], region: str
+    ) -> None:
+        capacity = Capacity(self._settings, region)
+        for several in offers.values():
+            refuse_over_quota(capacity, [one.instances for one in several], "hosting")
 
     def _provision(
         self,
@@ -177,8 +193,9 @@ class EndpointProcesses:
     def _update(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
         endpoint = _endpoint(backend, parameters["EndpointName"])
         config = configuration(backend, parameters["EndpointConfigName"])
-        _refuse_other_kind(endpoint, config)
+        refuse_other_kind(endpoint, config)
         offers = offers_of(backend, config.production_variants)
+        self._refuse_over_quota(offers, backend.region_name)
         shift = self._shift_of(parameters.get("DeploymentConfig"), config, backend.region_name)
         with self._lock:
             if endpoint.endpoint_status != "InService":
@@ -194,7 +211,7 @@ class EndpointProcesses:
 
         def finished(reason: str | None, types: Mapping[str, str | None]) -> None:
             if reason is None:
-                endpoint.production_variants = _in_service(config.production_variants, types)
+                endpoint.production_variants = in_service(config.production_variants, types)
                 endpoint.endpoint_config_name = config.endpoint_config_name
                 if parameters.get("DeploymentConfig"):
                     endpoint.last_deployment_config = parameters["DeploymentConfig"]
@@ -262,7 +279,7 @@ class EndpointProcesses:
     def _component(self, place: Placed, component: str | None) -> ModelServer | str | None:
         """A server of a component, or why there is none; None for endpoints of another kind."""
         endpoint = _backend(place).endpoints.get(place.name)
-        if endpoint is None or not _takes_components(endpoint):
+        if endpoint is None or not takes_components(endpoint):
             return None
         return self._components.enter(place, component)
 
@@ -291,73 +308,12 @@ def _endpoint(backend: Any, name: str) -> Any:
     return endpoint
 
 
-def _refuse_other_kind(endpoint: Any, config: Any) -> None:
-    """An endpoint with instances does not become serverless, nor does a queue come or go."""
-    was_serverless = any("CurrentServerlessConfig" in v for v in endpoint.production_variants)
-    becomes_serverless = any("ServerlessConfig" in v for v in config.production_variants)
-    if becomes_serverless and not was_serverless:
-        raise AWSValidationException(
-            f'Cannot update endpoint "{endpoint.arn}" with instances to a serverless one.'
-        )
-    if _takes_components(endpoint):
-        raise AWSValidationException(
-            f'The embedded cloud does not update endpoint "{endpoint.arn}", whose model is in an '
-            "inference component; update that."
-        )
-    if bool(endpoint.async_inference_config) != bool(config.async_inference_config):
-        raise AWSValidationException(
-            f'Cannot update endpoint "{endpoint.arn}": it cannot become asynchronous, or cease '
-            "to be."
-        )
-
-
-def _takes_components(endpoint: Any) -> bool:
-    return any("ManagedInstanceScaling" in variant for variant in endpoint.production_variants)
-
-
 def _told(
     finished: Callable[[str | None, Mapping[str, str | None]], None],
     types: Mapping[str, str | None],
     reason: str | None,
 ) -> None:
     finished(reason, types)
-
-
-def _in_service(
-    variants: Sequence[Mapping[str, Any]], types: Mapping[str, str | None]
-) -> list[dict[str, Any]]:
-    """Configured variants as DescribeEndpoint tells of them; moto loses a weight of zero.
-
-    Args:
-        types: Instance type of each variant that has its instances already.
-    """
-    described = []
-    for variant in variants:
-        weight = float(variant.get("InitialVariantWeight", 1.0))
-        summary = {
-            "VariantName": variant["VariantName"],
-            "CurrentWeight": weight,
-            "DesiredWeight": weight,
-        }
-        if "ManagedInstanceScaling" in variant:
-            summary["ManagedInstanceScaling"] = variant["ManagedInstanceScaling"]
-        if "InstancePools" in variant:
-            summary["InstancePools"] = [
-                {
-                    "InstanceType": pool["InstanceType"],
-                    "CurrentInstanceCount": variant.get("InitialInstanceCount", 1)
-                    if pool["InstanceType"] == types.get(variant["VariantName"])
-                    else 0,
-                }
-                for pool in variant["InstancePools"]
-            ]
-        for state in ("Current", "Desired"):
-            if "InitialInstanceCount" in variant:
-                summary[f"{state}InstanceCount"] = variant["InitialInstanceCount"]
-            if "ServerlessConfig" in variant:
-                summary[f"{state}ServerlessConfig"] = variant["ServerlessConfig"]
-        described.append(summary)
-    return described
 
 
 def _complete_weights(backend: Any, parameters: dict[str, Any]) -> None:

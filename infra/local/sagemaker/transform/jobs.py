@@ -71,8 +71,9 @@ class TransformJobProcesses:
                     f"this name already exists ({arn})"
                 )
             backend.transform_jobs[name] = job
+            forget = partial(backend.transform_jobs.pop, name, None)
             run = self._runs[arn] = TransformRun(
-                job, container, self._settings, self._clients, session
+                job, container, self._settings, self._clients, session, forget
             )
         run.start()
         return {"TransformJobArn": arn}

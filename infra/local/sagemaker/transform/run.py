@@ -6,7 +6,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from botocore.exceptions import ClientError
 
 from infra.local.host.clients import BackgroundClients
 from infra.local.host.log_stream import LogStream
+from infra.local.host.network import Network
 from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import TransferError, list_keys, split_uri
 from infra.local.iam.authority import AccessDeniedError
 from infra.local.iam.sessions import Session
 from infra.local.sagemaker.alarm_watch import Observations
 from infra.local.sagemaker.job_status import JobStatus
+from infra.local.sagemaker.lost_region import Loss
 from infra.local.sagemaker.model_server import ModelServer, StartupError
 from infra.local.sagemaker.state_events import announce
 from infra.local.sagemaker.transform.record import TransformJobRecord
@@ -52,8 +54,12 @@ class TransformRun:
         settings: LocalSettings,
         clients: BackgroundClients,
         session: Session,
+        forget: Callable[[], object],
     ) -> None:
-        """`session` is that of the model's role: what is read and written is so by its rights."""
+        """`session` is that of the model's role: what is read and written is so by its rights.
+
+        `forget` takes the job from the account's list, for when its region is lost.
+        """
         self.job = job
         self._settings = settings
         self._clients = clients.in_region(session.region).acting(session.credentials())
@@ -65,6 +71,7 @@ class TransformRun:
         }
         self._server: ModelServer | None = None
         self._abandoned = threading.Event()
+        self._loss = Loss(Network(settings), session.region, forget)
         self._thread = threading.Thread(target=self._run, name=job.transform_job_name, daemon=True)
 
     def start(self) -> None:
@@ -85,6 +92,8 @@ class TransformRun:
 
     @property
     def _ending(self) -> bool:
+        if self._loss.occurred():
+            self._abandoned.set()
         return self._abandoned.is_set() or self.job.stop_requested.is_set()
 
     def _run(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import permutations, product
 
 import numpy as np
@@ -14,27 +14,17 @@ from stratos.planning.candidates.over_regions import (
     cheapest_over_regions,
     num_over_regions,
 )
+from tests.unit.stratos.planning.brute_force import partitions
 
 
-def partitions(origins: list[int]) -> Iterator[list[list[int]]]:
-    if not origins:
-        yield []
-        return
-    first, *rest = origins
-    for found in partitions(rest):
-        yield [[first], *found]
-        for position, part in enumerate(found):
-            yield [*found[:position], [first, *part], *found[position + 1 :]]
-
-
-def bits(part: list[int]) -> int:
+def bits(part: Sequence[int]) -> int:
     return sum(1 << origin for origin in part)
 
 
 def every_fleet(choices: list[Choices], num_origins: int) -> Iterator[tuple[float, float]]:
     """Latency and dollars of each fleet over two regions and more."""
     regions = sorted({int(region) for found in choices for region in found.region})
-    for parts in partitions(list(range(num_origins))):
+    for parts in partitions(range(num_origins)):
         if len(parts) < 2:
             continue
         found = [choices[bits(part) - 1] for part in parts]
