@@ -13,7 +13,7 @@ from judged_cloud import allow, client_as, make_role
 from moto_cloud import Cloud
 from regions import HOME, WORKER, cut_off, make_bucket_in, two_regions
 
-from infra.local.host.network import Network
+from infra.local.host.network import RegionNetwork
 from infra.local.lambda_.function_processes import FunctionProcesses
 from infra.local.stepfunctions.executions import StepFunctions
 from tests.patience import eventually
@@ -109,7 +109,7 @@ def test_a_copy_reaches_for_its_source_as_well(cloud: Cloud, role: str) -> None:
 
 
 def test_a_call_into_another_region_takes_a_round_trip_longer(cloud: Cloud, role: str) -> None:
-    Network(cloud.settings).set_round_trip(HOME, WORKER, 70)
+    RegionNetwork(cloud.settings).set_round_trip(HOME, WORKER, 70)
     worker = cloud.in_region(WORKER)
     DELAYS.clear()
     client_as(worker, role, "sagemaker", calls_from=WORKER).list_training_jobs()
