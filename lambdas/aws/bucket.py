@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
 from lambdas.aws.clients import client, error_code
-from stratos.contracts.bucket import TAGGED_AS_RECORDS, s3_uri, split_uri
+from stratos.contracts.bucket import TAGGED_AS_RECORDS, TELLING_CHECKSUM, s3_uri, split_uri
 
 Model = TypeVar("Model", bound=BaseModel)
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
@@ -133,7 +133,7 @@ class Bucket:
 
     def upload_records(self, path: Path, key: str) -> None:
         """Upload a file of records, which expires as such."""
-        tagging = {"Tagging": TAGGED_AS_RECORDS}
+        tagging = {"Tagging": TAGGED_AS_RECORDS, **TELLING_CHECKSUM}
         self.client.upload_file(str(path), self.name, key, ExtraArgs=tagging)
 
     def copy(self, source: str, target: str) -> None:

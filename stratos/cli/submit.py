@@ -10,7 +10,7 @@ from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.spec_models import require_models
 from stratos.cli.stack import Stack
-from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, run_id_of, s3_uri
+from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, TELLING_CHECKSUM, run_id_of, s3_uri
 from stratos.errors import SpecRejected
 from stratos.problems import Problem
 from stratos.spec import Spec
@@ -85,7 +85,8 @@ def submit(stack: Stack, folder: Path, on_file: Callable[[Path], None]) -> Submi
     num_bytes = 0
     for file in files:
         on_file(file)
-        stack.s3.upload_file(str(folder / file), stack.bucket, prefix + file.as_posix())
+        key = prefix + file.as_posix()
+        stack.s3.upload_file(str(folder / file), stack.bucket, key, ExtraArgs=TELLING_CHECKSUM)
         num_bytes += (folder / file).stat().st_size
     body = (folder / SPEC_FILE).read_bytes()
     key = prefix + SPEC_FILE

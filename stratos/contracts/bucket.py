@@ -65,6 +65,10 @@ TAGGED_AS_RECORDS = urlencode([RECORDS_TAG])
 """The same as S3 takes it with an upload."""
 
 
+TELLING_CHECKSUM = {"ChecksumAlgorithm": "SHA256"}
+"""Of an upload: by its checksum a file is known in another region, whatever its key."""
+
+
 def s3_uri(bucket: str, key: str) -> str:
     return f"s3://{bucket}/{key}"
 
