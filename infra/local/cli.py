@@ -20,7 +20,7 @@ from infra.local.cloudformation.deploy import DeployError, check_assembly, deplo
 from infra.local.daemon import start, status, stop
 from infra.local.host.capacity import USES, Capacity, Use
 from infra.local.host.clients import Cloud
-from infra.local.host.network import Network
+from infra.local.host.network import RegionNetwork
 from infra.local.host.settings import LocalSettings, client_environment
 from stratos.catalog.local import measure_local_servers
 from stratos.catalog.servers import ServerCatalog
@@ -103,6 +103,11 @@ def bring_up(
             cloud does not start, or the stack fails.
     """
     check_assembly(assembly, parameters, settings.regions)
+    if gone := RegionNetwork(settings).cut_off():
+        raise DeployError(
+            f"nothing can be deployed into {', '.join(gone)}, which is cut off; "
+            f"`stratos local mend {gone[0]}` lets it be reached again"
+        )
     url = start(settings)
     bucket = deploy(assembly, url, parameters, settings.regions)["Bucket"]
     s3 = Cloud(url, region=settings.home).client("s3")
@@ -186,7 +191,7 @@ def status_command(state_dir: StateDir = DEFAULT_STATE_DIR, json_: Json = False)
         console.print(
             f"home: {found.regions[0]}; workers: {', '.join(found.regions[1:]) or 'none'}"
         )
-        if gone := Network(LocalSettings.of_last_time(state_dir)).cut_off():
+        if gone := RegionNetwork(LocalSettings.of_last_time(state_dir)).cut_off():
             console.print(f"cut off: {', '.join(gone)}")
     else:
         console.print("down")
@@ -246,7 +251,7 @@ def cut(
     """Cut a region off from the others and from you, also while the cloud runs."""
     settings = LocalSettings.of_last_time(state_dir)
     _refuse_absent_region(settings, region)
-    network = Network(settings)
+    network = RegionNetwork(settings)
     network.cut(region, lose_jobs=lose_jobs)
     console.print(f"cut off: {', '.join(network.cut_off())}")
 
@@ -259,7 +264,7 @@ def mend(
     """Let a region be reached again."""
     settings = LocalSettings.of_last_time(state_dir)
     _refuse_absent_region(settings, region)
-    network = Network(settings)
+    network = RegionNetwork(settings)
     network.mend(region)
     console.print(f"cut off: {', '.join(network.cut_off()) or 'nothing'}")
 

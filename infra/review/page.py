@@ -35,7 +35,8 @@ _PAID_IDLE: Mapping[str, str] = {
     "AWS::KMS::Key": "$1 a month, and $1 more after each of the first two rotations, which are "
     "yearly ([price](https://aws.amazon.com/kms/pricing/))",
     "AWS::CloudWatch::Alarm": "$0.10 a month for each metric that it watches, of which RunsFailed "
-    "has three; an account has ten free ([price](https://aws.amazon.com/cloudwatch/pricing/))",
+    "has three, and JobsLeft of a worker region two; an account has ten free "
+    "([price](https://aws.amazon.com/cloudwatch/pricing/))",
     "AWS::CloudWatch::Dashboard": "$3 a month; an account has three free "
     "([price](https://aws.amazon.com/cloudwatch/pricing/))",
     "AWS::S3::Bucket": "what is stored, $0.023 a GB and month "

@@ -58,9 +58,7 @@ class HomeStores:
 
     @classmethod
     def of(cls, scope: Construct, region: str) -> HomeStores:
-        """Args:
-        region: Home's.
-        """
+        """Those of a region."""
         start = f"arn:{Aws.PARTITION}:s3:::"
         qualifier = DefaultStackSynthesizer.DEFAULT_QUALIFIER
         archives = f"cdk-{qualifier}-assets-{Aws.ACCOUNT_ID}-{region}"

@@ -17,7 +17,7 @@ class DeployError(StratosError):
     """The assembly cannot be deployed, or a stack failed; the message names the resource."""
 
 
-class Stack:
+class StackArtifact:
     """One stack artifact of an assembly."""
 
     def __init__(
@@ -57,8 +57,8 @@ class Stack:
         self.region = region
 
 
-def stacks_of(directory: Path) -> Iterator[Stack]:
-    """Stack artifacts with every artifact after those it depends on."""
+def stacks_of(directory: Path) -> Iterator[StackArtifact]:
+    """StackArtifact artifacts with every artifact after those it depends on."""
     try:
         manifest = json.loads((directory / "manifest.json").read_text())
     except FileNotFoundError:
@@ -68,7 +68,7 @@ def stacks_of(directory: Path) -> Iterator[Stack]:
     artifacts: dict[str, Any] = manifest.get("artifacts", {})
     seen: set[str] = set()
 
-    def visit(artifact_id: str) -> Iterator[Stack]:
+    def visit(artifact_id: str) -> Iterator[StackArtifact]:
         if artifact_id in seen or artifact_id not in artifacts:
             return
         seen.add(artifact_id)
@@ -82,7 +82,7 @@ def stacks_of(directory: Path) -> Iterator[Stack]:
                 for one in needed
                 if one.get("type") == "cdk:asset-manifest"
             ]
-            yield Stack(directory, artifact_id, artifact, files)
+            yield StackArtifact(directory, artifact_id, artifact, files)
         elif artifact["type"] == "cdk:cloud-assembly":
             yield from stacks_of(directory / artifact["properties"]["directoryName"])
 

@@ -18,7 +18,7 @@ from typing import IO, Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from infra.local.cloudformation.assembly import DeployError, Stack, stacks_of
+from infra.local.cloudformation.assembly import DeployError, StackArtifact, stacks_of
 from infra.local.cloudformation.parameters import parameter_problems, rule_problems
 from infra.local.cloudformation.template_check import check_template
 from infra.local.host.clients import Cloud, make_bucket
@@ -87,7 +87,7 @@ def check_assembly(
 
 def _checked(
     assembly_dir: Path, parameters: Mapping[str, str] | None, regions: Sequence[str]
-) -> list[Stack]:
+) -> list[StackArtifact]:
     stacks = list(stacks_of(assembly_dir))
     for stack in stacks:
         stack.settle(regions)
@@ -98,11 +98,11 @@ def _checked(
     return stacks
 
 
-def _check_parameters(stack: Stack) -> None:
+def _check_parameters(stack: StackArtifact) -> None:
     _refuse(stack, parameter_problems(stack.template, stack.parameters))
 
 
-def _refuse(stack: Stack, problems: Iterable[str]) -> None:
+def _refuse(stack: StackArtifact, problems: Iterable[str]) -> None:
     if found := list(problems):
         raise DeployError(f"stack {stack.name}: {'; '.join(found)}")
 
@@ -116,7 +116,7 @@ class _Deployment:
         self._ssm = cloud.client("ssm")
         self._cloudformation = cloud.client("cloudformation")
 
-    def publish_assets(self, stack: Stack) -> None:
+    def publish_assets(self, stack: StackArtifact) -> None:
         """Upload the file assets that are not there yet; their keys are hashes of their content."""
         for manifest_file in stack.asset_files:
             manifest = json.loads(manifest_file.read_text())
@@ -129,7 +129,7 @@ class _Deployment:
                 for destination in asset["destinations"].values():
                     self._publish(stack.directory, asset["source"], destination)
 
-    def keep_parameters(self, stack: Stack) -> None:
+    def keep_parameters(self, stack: StackArtifact) -> None:
         """Let a parameter that is not given stay what it is, as the `cdk` command does."""
         present = self._describe(stack.name)
         if present is None or present["StackStatus"] == "CREATE_FAILED":
@@ -142,7 +142,7 @@ class _Deployment:
         }
         stack.parameters = former | stack.parameters
 
-    def deploy_stack(self, stack: Stack) -> dict[str, str]:
+    def deploy_stack(self, stack: StackArtifact) -> dict[str, str]:
         """Create the stack, update it, or leave it; then return its outputs."""
         if stack.bootstrap_parameter:
             self._ssm.put_parameter(
@@ -220,7 +220,7 @@ class _Deployment:
         except ClientError as error:
             raise DeployError(f"stack {name}: {error.response['Error']['Message']}") from error
 
-    def _differs(self, stack: Stack, present: Mapping[str, Any]) -> bool:
+    def _differs(self, stack: StackArtifact, present: Mapping[str, Any]) -> bool:
         deployed = self._cloudformation.get_template(StackName=stack.name)["TemplateBody"]
         if isinstance(deployed, str):
             deployed = json.loads(deployed)
@@ -253,7 +253,7 @@ class _Deployment:
         return stack
 
 
-def _give(parameters: Mapping[str, str], stacks: list[Stack]) -> None:
+def _give(parameters: Mapping[str, str], stacks: list[StackArtifact]) -> None:
     """Let each stack have the parameters that its template knows."""
     known = {name for stack in stacks for name in stack.template.get("Parameters", {})}
     if unknown := sorted(parameters.keys() - known):

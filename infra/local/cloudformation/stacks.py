@@ -86,23 +86,6 @@ class CloudFormation:
             name: str | None = original_name_property(resource_type)
             return name
 
-        def create_resources(stack: Any) -> None:
-            try:
-                original_create(stack)
-            except Exception:
-                stack.status = "CREATE_FAILED"
-                raise
-
-        def update(stack: Any, *args: Any, **kwargs: Any) -> None:
-            known = stack.resource_map
-            before = known.input_parameters, dict(known.resolved_parameters)
-            try:
-                original_update(stack, *args, **kwargs)
-            except Exception:
-                stack.status = "UPDATE_FAILED"
-                known.input_parameters, known.resolved_parameters = before
-                raise
-
         def parse_and_name(logical_id: str, resource_json: Any, resource_map: Any) -> Any:
             with _naming_in(resource_map["AWS::Region"]):
                 return original_naming(logical_id, resource_json, resource_map)
@@ -122,6 +105,29 @@ class CloudFormation:
         replace(parsing.ResourceMap, _ORDER, in_dependency_order)
         replace(parsing.ResourceMap, "update", update_resources)
         replace(parsing.ResourceMap, "delete", delete_resources)
+        self._mend_stacks()
+
+    def _mend_stacks(self) -> None:
+        """A stack that fails says so, and an update that fails leaves its parameters."""
+
+        def create_resources(stack: Any) -> None:
+            try:
+                original_create(stack)
+            except Exception:
+                stack.status = "CREATE_FAILED"
+                raise
+
+        def update(stack: Any, *args: Any, **kwargs: Any) -> None:
+            known = stack.resource_map
+            before = known.input_parameters, dict(known.resolved_parameters)
+            try:
+                original_update(stack, *args, **kwargs)
+            except Exception:
+                stack.status = "UPDATE_FAILED"
+                known.input_parameters, known.resolved_parameters = before
+                raise
+
+        replace = self._patches.replace
         original_create = replace(models.Stack, "create_resources", create_resources)
         original_update = replace(models.Stack, "update", update)
         replace(models.Stack, "parse_template", staticmethod(_parse_template))

@@ -6,7 +6,7 @@ A file says so, which its user changes while the cloud runs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -73,14 +73,14 @@ class Capacity:
         """From now on, the account's quota for these types is 0."""
         found, types = self._read(), set(instance_types)
         quota = found.no_quota
-        added = {use: getattr(quota, use) | types for use in uses}
+        added: dict[str, Any] = {use: getattr(quota, use) | types for use in uses}
         self._write(found.model_copy(update={"no_quota": quota.model_copy(update=added)}))
 
     def permit(self, instance_types: Iterable[str], uses: Iterable[Use] = USES) -> None:
         """From now on, the account may have these types again."""
         found, types = self._read(), set(instance_types)
         quota = found.no_quota
-        left = {use: getattr(quota, use) - types for use in uses}
+        left: dict[str, Any] = {use: getattr(quota, use) - types for use in uses}
         self._write(found.model_copy(update={"no_quota": quota.model_copy(update=left)}))
 
     def forbidden(self) -> Mapping[Use, list[str]]:

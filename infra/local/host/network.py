@@ -24,12 +24,13 @@ class _File(BaseModel):
     """Between two regions, `us-east-1 eu-west-1` in either order, in place of what is estimated."""
 
 
-class Network:
+class RegionNetwork:
     """Whether a region can be reached from another one, and how far it is."""
 
     def __init__(self, settings: LocalSettings) -> None:
         self._file = settings.network_file
-        self._scale = settings.distance_scale
+        # A cloud of one region is all in one place.
+        self._scale = settings.distance_scale if len(settings.regions) > 1 else 0.0
 
     def reaches(self, origin: str, region: str) -> bool:
         """Whether calls get through; an empty origin is outside of every region."""

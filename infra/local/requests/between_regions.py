@@ -25,7 +25,7 @@ from werkzeug import Response
 from werkzeug.exceptions import HTTPException
 
 from infra.local.host.clients import MACHINERY
-from infra.local.host.network import Network
+from infra.local.host.network import RegionNetwork
 from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID, LocalSettings
 from infra.local.iam.sessions import InvalidCredentialsError
@@ -43,7 +43,7 @@ class BetweenRegions:
         self._patches = Patches()
 
     def install(self, settings: LocalSettings) -> None:
-        network = Network(settings)
+        network = RegionNetwork(settings)
         original = BaseResponse.setup_class
 
         def setup_class(response: Any, request: Any, *arguments: Any, **named: Any) -> None:

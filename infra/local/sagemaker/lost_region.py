@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from infra.local.host.network import Network
+from infra.local.host.network import RegionNetwork
 
 
 class Loss:
     """Of one job: asked again and again while it runs, it lets the job be forgotten once."""
 
-    def __init__(self, network: Network, region: str, forget: Callable[[], object]) -> None:
+    def __init__(self, network: RegionNetwork, region: str, forget: Callable[[], object]) -> None:
         self._network = network
         self._region = region
         self._forget = forget

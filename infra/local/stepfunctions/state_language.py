@@ -24,6 +24,10 @@ from moto.stepfunctions.parser.asl.component.state.exec.execute_state import Exe
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service_aws_sdk,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.resource import (
+    Resource,
+    ResourceRuntimePart,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
     StateTaskService,
 )
@@ -132,6 +136,12 @@ def _mend_integrations(patches: Patches, cloud: Cloud) -> None:
         method = task._get_boto_service_action(action)
         return client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method])
 
+    def runtime_part(resource: Any, env: Any) -> ResourceRuntimePart:
+        # A function of another region is not looked for there, whatever its ARN says.
+        place = env.aws_execution_details
+        return ResourceRuntimePart(account=resource._account or place.account, region=place.region)
+
+    patches.replace(Resource, "_eval_runtime_part", runtime_part)
     patches.replace_everywhere(_ENGINE, boto_client.boto_client_for, client_for)
     patches.replace(StateTaskService, "_SERVICE_NAME_SFN_TO_BOTO_OVERRIDES", BOTO_NAMES)
     patches.replace(state_task_service_aws_sdk, "_SERVICE_ERROR_NAMES", ERROR_NAMES)

@@ -15,7 +15,7 @@ from typing import Any
 from judged_cloud import judged_cloud
 from moto_cloud import Cloud
 
-from infra.local.host.network import Network
+from infra.local.host.network import RegionNetwork
 from infra.local.host.seam import Seam
 from infra.local.requests.between_regions import BetweenRegions
 from infra.local.s3.bucket_regions import BucketRegions
@@ -51,7 +51,7 @@ def make_bucket_in(cloud: Cloud, region: str, name: str) -> None:
 @contextmanager
 def cut_off(cloud: Cloud, region: str) -> Iterator[None]:
     """Cut a region off for a while."""
-    network = Network(cloud.settings)
+    network = RegionNetwork(cloud.settings)
     network.cut(region)
     try:
         yield

@@ -15,7 +15,7 @@ from infra.local import cli
 from infra.local.cli import app
 from infra.local.cloudformation.deploy import DeployError
 from infra.local.cloudformation.stacks import CloudFormation
-from infra.local.host.network import Network
+from infra.local.host.network import RegionNetwork
 from infra.local.host.settings import LocalSettings
 from stratos.contracts.bucket import SERVERS_KEY
 from stratos.errors import StratosError
@@ -148,10 +148,22 @@ def test_a_region_is_cut_off_and_mended(tmp_path: Path) -> None:
         asked = CliRunner().invoke(app, [*arguments, "--state-dir", str(tmp_path)])
         return " ".join(asked.output.split())
 
-    network = Network(settings)
+    network = RegionNetwork(settings)
     assert told("cut", "eu-west-1") == "cut off: eu-west-1"
     assert (network.cut_off(), network.lost_at("eu-west-1")) == (["eu-west-1"], 0.0)
     assert told("mend", "eu-west-1") == "cut off: nothing"
     assert told("cut", "eu-west-1", "--lose-jobs") == "cut off: eu-west-1"
     assert network.lost_at("eu-west-1") > 0.0
     assert "has no region 'eu-north-1'" in told("cut", "eu-north-1")
+
+
+def test_nothing_is_brought_up_while_a_region_is_cut_off(tmp_path: Path) -> None:
+    content = template({"Topic": {"Type": "AWS::SNS::Topic"}})
+    path = write_assembly(tmp_path / "cdk.out", "Stratos", content)
+    settings = LocalSettings(state_dir=tmp_path / "cloud")
+    RegionNetwork(settings).cut("us-east-1")
+    options = ["--state-dir", str(settings.state_dir), "--assembly", str(path)]
+    asked = CliRunner().invoke(app, ["up", *options])
+    assert isinstance(asked.exception, DeployError)
+    assert "us-east-1, which is cut off; `stratos local mend us-east-1`" in str(asked.exception)
+    assert not settings.lock_file.exists()

@@ -16,7 +16,7 @@ import boto3
 import pytest
 
 from infra.local.host.capacity import Capacity
-from infra.local.host.network import Network
+from infra.local.host.network import RegionNetwork
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.bucket import REFUSALS_KEY, SERVERS_KEY, RunKeys
 from stratos.contracts.regions import JobElsewhere, Transfer
@@ -35,8 +35,8 @@ class Regions:
     cloud: Cloud
 
     @property
-    def network(self) -> Network:
-        return Network(self.cloud.settings)
+    def network(self) -> RegionNetwork:
+        return RegionNetwork(self.cloud.settings)
 
     @property
     def away_bucket(self) -> str:

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from infra.local.host.capacity import Capacity, Use
 from infra.local.host.clients import BackgroundClients
 from infra.local.host.log_stream import LogStream
-from infra.local.host.network import Network
+from infra.local.host.network import RegionNetwork
 from infra.local.host.process import LoggedProcess, exit_code_as_shell
 from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import (
@@ -80,7 +80,7 @@ class JobRun:
         self._process: LoggedProcess | None = None
         self._checkpoints: CheckpointSync | None = None
         self._abandoned = threading.Event()
-        self._loss = Loss(Network(settings), session.region, forget)
+        self._loss = Loss(RegionNetwork(settings), session.region, forget)
         self._thread = threading.Thread(target=self._run, name=job.training_job_name, daemon=True)
 
     def start(self) -> None:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from infra.local.host.clients import BackgroundClients
 from infra.local.host.log_stream import LogStream
-from infra.local.host.network import Network
+from infra.local.host.network import RegionNetwork
 from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import TransferError, list_keys, split_uri
 from infra.local.iam.authority import AccessDeniedError
@@ -71,7 +71,7 @@ class TransformRun:
         }
         self._server: ModelServer | None = None
         self._abandoned = threading.Event()
-        self._loss = Loss(Network(settings), session.region, forget)
+        self._loss = Loss(RegionNetwork(settings), session.region, forget)
         self._thread = threading.Thread(target=self._run, name=job.transform_job_name, daemon=True)
 
     def start(self) -> None:

@@ -13,8 +13,9 @@ from judged_cloud import allow, client_as, make_role
 from moto_cloud import Cloud
 from regions import HOME, WORKER, cut_off, make_bucket_in, two_regions
 
-from infra.local.host.network import Network
+from infra.local.host.network import RegionNetwork
 from infra.local.lambda_.function_processes import FunctionProcesses
+from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 from infra.local.stepfunctions.executions import StepFunctions
 from tests.patience import eventually
 
@@ -39,7 +40,7 @@ def handler(event, context):
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    seams = (StepFunctions(), FunctionProcesses())
+    seams = (StepFunctions(), FunctionProcesses(), EndpointProcesses())
     folder = tmp_path_factory.mktemp("cloud")
     with two_regions(folder, *seams, delays=DELAYS.append) as running:
         make_bucket_in(running, WORKER, "of-the-worker")
@@ -109,7 +110,7 @@ def test_a_copy_reaches_for_its_source_as_well(cloud: Cloud, role: str) -> None:
 
 
 def test_a_call_into_another_region_takes_a_round_trip_longer(cloud: Cloud, role: str) -> None:
-    Network(cloud.settings).set_round_trip(HOME, WORKER, 70)
+    RegionNetwork(cloud.settings).set_round_trip(HOME, WORKER, 70)
     worker = cloud.in_region(WORKER)
     DELAYS.clear()
     client_as(worker, role, "sagemaker", calls_from=WORKER).list_training_jobs()
@@ -117,6 +118,10 @@ def test_a_call_into_another_region_takes_a_round_trip_longer(cloud: Cloud, role
     assert DELAYS == []
     client_as(worker, role, "sagemaker", calls_from=HOME).list_training_jobs()
     assert DELAYS == [0.07]
+    runtime = client_as(worker, role, "sagemaker-runtime", calls_from=HOME)
+    with pytest.raises(ClientError, match="not found"):
+        runtime.invoke_endpoint(EndpointName="none", Body=b"{}")
+    assert DELAYS == [0.07, 0.07]
 
 
 def test_another_region_is_called_as_far_as_the_policy_says(cloud: Cloud) -> None:
@@ -162,3 +167,21 @@ def test_a_machine_starts_nothing_in_another_region(cloud: Cloud, tmp_path: Path
     )["stateMachineArn"]
     assert cloud.execute(here, {})["error"] == "Sfn.StateMachineDoesNotExistException"
     assert cloud.in_region(WORKER).executions_of(there) == []
+
+
+def test_a_machine_calls_no_function_of_another_region(cloud: Cloud, role: str) -> None:
+    there = cloud.in_region(WORKER).create_function("only-there", LOOKS, Role=role)
+    machine_role = make_role(cloud, "calls", "states", allow("*"))
+    for task in (
+        {"Resource": there},
+        {"Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": there}},
+    ):
+        state = {"Type": "Task", "End": True, **task}
+        machine = cloud("stepfunctions").create_state_machine(
+            name=f"calls-{len(task)}",
+            definition=json.dumps({"StartAt": "Call", "States": {"Call": state}}),
+            roleArn=machine_role,
+        )["stateMachineArn"]
+        ended = cloud.execute(machine, {"regions": []})
+        assert ended["status"] == "FAILED"
+        assert "Function not found" in ended["cause"]

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from regions import REGIONS, WORKER
 from sagemaker_cloud import Cloud, running_cloud
 
-from infra.local.host.network import Network
+from infra.local.host.network import RegionNetwork
 from infra.local.sagemaker.training.jobs import TrainingJobProcesses
 from tests.patience import eventually
 
@@ -27,8 +27,8 @@ def test_a_job_is_killed_and_gone_and_one_of_another_region_goes_on(tmp_path: Pa
         for place in (cloud, worker):
             place.create_job("endless", ENDLESS)
         pids = [eventually(lambda place=place: pid_of(place)) for place in (cloud, worker)]
-        Network(cloud.settings).cut(WORKER, lose_jobs=True)
-        Network(cloud.settings).mend(WORKER)
+        RegionNetwork(cloud.settings).cut(WORKER, lose_jobs=True)
+        RegionNetwork(cloud.settings).mend(WORKER)
         eventually(lambda: not Path(f"/proc/{pids[1]}").exists())
         assert worker.sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
         with pytest.raises(ClientError, match="Requested resource not found"):
