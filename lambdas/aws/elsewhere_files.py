@@ -23,9 +23,6 @@ class ElsewhereFiles:
     def put_job(self, job: JobElsewhere) -> None:
         self.bucket.put_model(self._keys.job_elsewhere(job.name), job)
 
-    def forget_job(self, name: str) -> None:
-        self.bucket.delete(self._keys.job_elsewhere(name))
-
     def jobs(self) -> list[JobElsewhere]:
         """All of them, as they were last heard of."""
         keys = [item.key for item in self.bucket.list(self._keys.elsewhere)]

@@ -46,5 +46,5 @@ def handler(payload: HandOverInput) -> HandedOver:
         return HandedOver(execution_arn=WorkerMachine(job.region).start(worker))
     except RegionUnreachable:
         # Should it have been started after all, it finds that nobody waits before it has a job.
-        files.forget_job(job.name)
+        files.put_job(known.model_copy(update={"status": "Failed", "billed_seconds": 0.0}))
         raise

@@ -64,4 +64,6 @@ def test_a_region_without_the_machine_refuses_and_nothing_is_counted(account: Ac
     payload = handed_over()
     with pytest.raises(RegionUnreachable, match=f"{AWAY} did not take"):
         hand(payload)
-    assert account.keys(RunKeys(payload.run.run_id).elsewhere) == []
+    key = RunKeys(payload.run.run_id).job_elsewhere(payload.job.name)
+    known = JobElsewhere.model_validate_json(account.read(key))
+    assert (known.over, known.billed_seconds) == (True, 0)
