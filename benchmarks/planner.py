@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.machine import describe_machine  # noqa: E402
-from benchmarks.planner_fleet import fleet_rows  # noqa: E402
 from benchmarks.planner_measured import measured_rows  # noqa: E402
 from benchmarks.planner_package import package_rows  # noqa: E402
+from benchmarks.planner_regions import fleet_rows, gain_rows, regions_rows  # noqa: E402
 from benchmarks.planner_scale import hypervolume_rows, scale_rows  # noqa: E402
 from benchmarks.planner_score import score_rows  # noqa: E402
 from benchmarks.tables import print_table  # noqa: E402
@@ -33,7 +33,9 @@ PARTS: dict[str, Callable[[], tuple[Rows, list[Check]]]] = {
     "scale": scale_rows,
     "hypervolume": hypervolume_rows,
     "score": score_rows,
+    "regions": regions_rows,
     "fleet": fleet_rows,
+    "gain": gain_rows,
     "measured": measured_rows,
     "package": package_rows,
 }

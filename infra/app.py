@@ -21,22 +21,30 @@ from typing import TYPE_CHECKING
 from infra.packaging.archives import digest
 from infra.packaging.assets import Assets, build_assets, exclusive
 from infra.packaging.node import use_packaged_node
+from infra.regions import Regions
 from infra.settings import StackSettings
 from stratos.hosting.names import StackNames
 
 if TYPE_CHECKING:
-    from aws_cdk import App
+    from aws_cdk import App, Stack
 
 ROOT = Path(__file__).parent.parent
 _SETTINGS = (
     *("stack", "notification_email", "log_retention_days", "record_retention_days"),
     *("upload_retention_days", "checkpoint_retention_days", "version_retention_days"),
     *("subnets", "security_groups", "encrypt_traffic", "several_instance_types"),
+    *("home_region", "worker_regions"),
 )
+
+EXAMPLE_REGIONS = {
+    "stratos:home_region": "us-east-1",
+    "stratos:worker_regions": "eu-west-1,ap-northeast-1",
+}
+"""Of the stacks that are synthesized for the documents, and linted."""
 
 
 def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None = None) -> App:
-    """The CDK app with its one stack, not yet synthesized.
+    """The CDK app with its stack, and one for each worker region, not yet synthesized.
 
     The settings in cdk.json are applied here as well as by the `cdk` command, so that both ways
     of synthesizing give the same template.
@@ -50,10 +58,8 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None
     use_packaged_node()
     import aws_cdk as cdk
 
-    from infra.parts.network import NetworkDefaults
-    from infra.parts.storage import Retention
+    from infra.rights.accepted_elsewhere import home_findings, worker_findings
     from infra.rights.accepted_findings import check_findings
-    from infra.stack import Stratos
 
     shipped = json.loads((ROOT / "cdk.json").read_text())
     app = cdk.App(
@@ -64,10 +70,32 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None
     _refuse_unknown(app.node.get_all_context())
 
     settings = StackSettings(app.node.try_get_context)
-    stack = Stratos(
+    names = StackNames(settings.text("stack"))
+    regions = Regions.of(settings.text("home_region"), settings.text("worker_regions"))
+    stack = _home_stack(app, names, regions, settings, assets)
+    workers = _worker_stacks(app, names, regions, settings, assets)
+    check_findings(
         app,
-        StackNames(settings.text("stack")).stack,
+        {
+            stack: home_findings(regions.workers),
+            **{worker: worker_findings(regions.home) for worker in workers},
+        },
+    )
+    return app
+
+
+def _home_stack(
+    app: App, names: StackNames, regions: Regions, settings: StackSettings, assets: Assets
+) -> Stack:
+    from infra.parts.network import NetworkDefaults
+    from infra.parts.storage import Retention
+    from infra.stack import Stratos
+
+    return Stratos(
+        app,
+        names.stack,
         assets=assets,
+        regions=regions,
         network=NetworkDefaults(
             subnets=settings.text("subnets"),
             security_groups=settings.text("security_groups"),
@@ -84,8 +112,28 @@ def build_app(assets: Assets, outdir: Path, context: Mapping[str, object] | None
         notification_email=settings.text("notification_email") or None,
         description="Distil a model from a dataset and constraints dropped into a bucket",
     )
-    check_findings(app, stack)
-    return app
+
+
+def _worker_stacks(
+    app: App, names: StackNames, regions: Regions, settings: StackSettings, assets: Assets
+) -> list[Stack]:
+    from infra.worker import Worker
+
+    return [
+        Worker(
+            app,
+            names,
+            region=region,
+            home=regions.home,
+            assets=assets,
+            checkpoint_days=settings.number("checkpoint_retention_days"),
+            encrypts_traffic=settings.flag("encrypt_traffic"),
+            log_retention_days=settings.number("log_retention_days"),
+            notification_email=settings.text("notification_email") or None,
+            description=f"Run training jobs for {names.stack} in {regions.home}",
+        )
+        for region in regions.workers
+    ]
 
 
 def main() -> None:
@@ -153,6 +201,14 @@ def synthesize() -> None:
             shutil.rmtree(outdir, ignore_errors=True)
             build_app(assets, outdir).synth()
             stamp.write_text(inputs)
+
+
+def synthesize_regions() -> Path:
+    """Write an example of a stack that has worker regions, and return its folder."""
+    outdir = ROOT / "build" / "cdk.regions"
+    shutil.rmtree(outdir, ignore_errors=True)
+    synthesize_into(outdir, EXAMPLE_REGIONS)
+    return outdir
 
 
 def _stamp() -> Path:

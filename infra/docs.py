@@ -1,6 +1,6 @@
-"""The state table and the reviewer's page, generated from the synthesized template.
+"""The state tables and the reviewer's pages, generated from the synthesized templates.
 
-python -m infra.docs            write docs/states.md and docs/review.md
+python -m infra.docs            write docs/states.md, docs/review.md and docs/review-regions.md
 python -m infra.docs --check    fail when a page is not what the template says
 """
 
@@ -11,10 +11,12 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from infra.app import ROOT, synthesize
+from infra.app import EXAMPLE_REGIONS, ROOT, synthesize, synthesize_regions
 from infra.review.page import REVIEW_PAGE, review_page
+from infra.review.regions_page import REGIONS_PAGE, regions_page
 from infra.states.definition_reader import (
     State,
     caught_by,
@@ -25,6 +27,7 @@ from infra.states.definition_reader import (
 )
 
 PAGE = "states.md"
+_WORKERS = tuple(EXAMPLE_REGIONS["stratos:worker_regions"].split(","))
 
 _INTRODUCTION = """\
 # The states of a run
@@ -39,6 +42,20 @@ CleanUp function from outside.
 
 This page is generated from the synthesized template by `python -m infra.docs`.
 """
+_ELSEWHERE = """\
+## A job of another region
+
+With [worker regions](deploy.md#several-regions), each state that runs a training job has a choice
+before it. A job that names a region is handed over by the state `<job>Elsewhere`, such as
+DistillElsewhere: it calls the function `stratos-hand-over` and waits for a task token, whose answer
+is what the training job would have told. A worker that says nothing for half an hour is given up.
+An error there is diagnosed as one at home, and the next attempt may go to another region.
+
+The job runs as an execution of that region's state machine `stratos-worker`, under the job's name.
+`stratos/pipeline/worker_jobs.py` says what its fields hold. Whatever fails there ends in GiveUp,
+which stops the job and tells home. An execution that is stopped or times out runs no further state:
+its status change calls the same function from outside.
+"""
 _HEADER = "| State | Does | Reads | Adds | On an error | Then |\n|---|---|---|---|---|---|\n"
 
 
@@ -47,10 +64,15 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail on a difference")
     check = parser.parse_args().check
     synthesize()
-    template = json.loads((ROOT / "cdk.out" / "Stratos.template.json").read_text())
+    regions = synthesize_regions()
+    template = _read(ROOT / "cdk.out" / "Stratos.template.json")
+    home = _read(regions / "Stratos.template.json")
+    worker = _read(regions / f"Stratos-{_WORKERS[0]}.template.json")
+    handlers = ROOT / "lambdas" / "handlers"
     pages = {
-        PAGE: states_page(template),
-        REVIEW_PAGE: review_page(template, ROOT / "lambdas" / "handlers"),
+        PAGE: states_page(template, worker),
+        REVIEW_PAGE: review_page(template, handlers),
+        REGIONS_PAGE: regions_page(home, worker, handlers, regions=_WORKERS),
     }
     stale = 0
     for name, content in pages.items():
@@ -65,23 +87,39 @@ def main() -> int:
     return stale
 
 
-def states_page(template: Mapping[str, Any]) -> str:
-    """`docs/states.md`."""
-    definition = definition_of(template)
-    functions = {
-        name: resource["Properties"]["FunctionName"]
-        for name, resource in template["Resources"].items()
-        if resource["Type"] == "AWS::Lambda::Function"
-    }
-    states = dict(states_of(definition))
-    good = _good_way(definition)
-    rows = {name: _row(name, state, functions) for name, state in states.items()}
+def _read(path: Path) -> dict[str, Any]:
+    template: dict[str, Any] = json.loads(path.read_text())
+    return template
+
+
+def states_page(template: Mapping[str, Any], worker: Mapping[str, Any]) -> str:
+    """`docs/states.md`.
+
+    Args:
+        template: Of a stack without worker regions.
+        worker: Template of a worker region.
+    """
+    rows = _rows(template)
+    good = _good_way(definition_of(template))
     return (
         f"{_INTRODUCTION}\n## When all goes well\n\n{_HEADER}"
         + "".join(rows[name] for name in good)
         + f"\n## All else\n\n{_HEADER}"
         + "".join(row for name, row in rows.items() if name not in good)
+        + f"\n{_ELSEWHERE}\n{_HEADER}"
+        + "".join(_rows(worker).values())
     )
+
+
+def _rows(template: Mapping[str, Any]) -> dict[str, str]:
+    """State → its row, from the first state on."""
+    functions = {
+        name: resource["Properties"]["FunctionName"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+    states = states_of(definition_of(template))
+    return {name: _row(name, state, functions) for name, state in states}
 
 
 def _good_way(definition: Mapping[str, Any]) -> list[str]:
@@ -141,6 +179,8 @@ def _kind(state: State, functions: Mapping[str, str]) -> str:
         return f"function `{functions[logical_id]}`{answer}"
     if resource.endswith("createTrainingJob.sync"):
         return "training job"
+    if resource.endswith(":createTrainingJob"):
+        return "begins a training job"
     if resource.endswith("createTransformJob.sync"):
         return "transform job"
     return "`" + ".".join(resource.split(":")[-2:]) + "`"

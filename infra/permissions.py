@@ -20,10 +20,14 @@ from constructs import IConstruct
 from stratos.hosting.names import StackNames
 from stratos.hosting.ownership import RUN_TAG, STACK_TAG
 
+HOME_STACK = "stratos:home"
+"""Context of a worker region's stack: the name of the stack that it works for."""
+
 
 def names_of(scope: IConstruct) -> StackNames:
-    """The names of the stack that a construct belongs to."""
-    return StackNames(Stack.of(scope).stack_name)
+    """The names of the stack that a construct belongs to, or that its stack works for."""
+    stack = Stack.of(scope)
+    return StackNames(stack.node.try_get_context(HOME_STACK) or stack.stack_name)
 
 
 @jsii.implements(IStringProducer)
@@ -52,6 +56,9 @@ PACKAGE_GROUP = f"model-package-group/{PREFIX}"
 PACKAGES = f"model-package/{PREFIX}/*"
 """By the group's name: `Ref` of a group is its ARN, which in another ARN would match nothing."""
 EXECUTIONS = f"execution:{PREFIX}:*"
+WORKER_MACHINE = f"stateMachine:{PREFIX}-worker"
+WORKER_EXECUTIONS = f"execution:{PREFIX}-worker:*"
+"""Of the state machine that runs one job in a worker region."""
 ALARMS = f"alarm:{PREFIX}-*"
 TRACKING_ALARMS = (
     f"alarm:TargetTracking-endpoint/{PREFIX}-*",
@@ -119,17 +126,23 @@ def arn(service: str, resource: str, *, region: str = Aws.REGION) -> str:
     return f"arn:{Aws.PARTITION}:{service}:{region}:{Aws.ACCOUNT_ID}:{resource}"
 
 
-def sagemaker(*actions: str, on: tuple[str, ...]) -> iam.PolicyStatement:
+def sagemaker(
+    *actions: str, on: tuple[str, ...], regions: tuple[str, ...] = (Aws.REGION,)
+) -> iam.PolicyStatement:
     """Actions such as `DescribeEndpoint` on SageMaker resources of this account."""
     return iam.PolicyStatement(
         actions=[f"sagemaker:{action}" for action in actions],
-        resources=[arn("sagemaker", resource) for resource in on],
+        resources=[
+            arn("sagemaker", resource, region=region) for region in regions for resource in on
+        ],
     )
 
 
-def sagemaker_of_runs(*actions: str, on: tuple[str, ...]) -> iam.PolicyStatement:
+def sagemaker_of_runs(
+    *actions: str, on: tuple[str, ...], regions: tuple[str, ...] = (Aws.REGION,)
+) -> iam.PolicyStatement:
     """The same, limited to resources that carry the tags of a run."""
-    statement = sagemaker(*actions, on=on)
+    statement = sagemaker(*actions, on=on, regions=regions)
     statement.add_conditions(_TAGGED)
     return statement
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import CfnOutput, Stack, Tags
+from aws_cdk import CfnOutput, Environment, Stack, Tags
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
@@ -13,7 +13,7 @@ from constructs import Construct
 from infra.packaging.assets import Assets
 from infra.parts.alarms import Alarms
 from infra.parts.approvers import Approvers
-from infra.parts.functions import Functions
+from infra.parts.functions import ALL_HANDLERS, HANDLERS, Functions
 from infra.parts.hosting import Batches, Endpoints
 from infra.parts.network import Network, NetworkDefaults
 from infra.parts.notifications import Notifications
@@ -23,6 +23,8 @@ from infra.parts.sweeping import Sweeping
 from infra.parts.training import TrainingJobs
 from infra.parts.triggers import Triggers
 from infra.permissions import names_of
+from infra.regions import Regions
+from infra.rights.elsewhere_rights import grant_elsewhere
 from infra.rights.function_rights import grant_functions
 from infra.rights.workflow_rights import grant_workflow
 from infra.states.workflow import Workflow, state_machine_arn
@@ -43,17 +45,19 @@ class Stratos(Stack):
         notification_email: str | None,
         retention: Retention,
         several_instance_types: bool,
+        regions: Regions | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(scope, id, **options)
-        log_retention = retention_of_logs(log_retention_days)
-        self._machine_arn = state_machine_arn(self)
+        self._regions = regions or Regions()
+        super().__init__(scope, id, env=environment_of(self._regions.home), **options)
         self._several_instance_types = several_instance_types
         self._storage = DataStores(self, "Storage", retention=retention)
         self._notifications = Notifications(
             self, "Notifications", key=self._storage.key, notification_email=notification_email
         )
         in_storage: Any = {"bucket": self._storage.bucket, "key": self._storage.key}
+        log_retention = retention_of_logs(log_retention_days)
+        logged: Any = {"key": self._storage.key, "log_retention": log_retention}
         self._training_jobs = TrainingJobs(self, "TrainingJobs", assets=assets, **in_storage)
         self._endpoints = Endpoints(self, "Endpoints", **in_storage)
         self._batches = Batches(self, "Batches", **in_storage)
@@ -63,10 +67,10 @@ class Stratos(Stack):
             self,
             "Functions",
             assets=assets,
-            key=self._storage.key,
-            log_retention=log_retention,
             dead_letters=self._notifications.dead_letters,
             environment=self._environment(),
+            handlers=ALL_HANDLERS if self._regions.workers else HANDLERS,
+            **logged,
         )
         workflow = Workflow(
             self,
@@ -76,8 +80,7 @@ class Stratos(Stack):
             endpoints=self._endpoints,
             batches=self._batches,
             network=self._network,
-            key=self._storage.key,
-            log_retention=log_retention,
+            **logged,
         )
         self._react(workflow.state_machine)
         approvers = Approvers(
@@ -92,6 +95,10 @@ class Stratos(Stack):
         Tags.of(self).add(STACK_TAG, self.stack_name)
         self._tell(workflow.state_machine, approvers)
 
+    @property
+    def _machine_arn(self) -> str:
+        return state_machine_arn(self)
+
     def _join(self, network: Network) -> Network:
         """Let every container into the subnets that may be given."""
         network.let_join(
@@ -104,7 +111,7 @@ class Stratos(Stack):
 
     def _environment(self) -> dict[str, str]:
         """What every function is told of the other parts."""
-        return {
+        told = {
             "RUNS_TABLE": self._storage.runs_table.table_name,
             "SOURCE_URI": self._training_jobs.source.s3_object_url,
             "PACKAGES_URI": self._training_jobs.packages.s3_object_url,
@@ -117,6 +124,9 @@ class Stratos(Stack):
             "SEVERAL_INSTANCE_TYPES": str(self._several_instance_types).lower(),
             "BEDROCK_ROLE_ARN": self._training_jobs.batch_role.role_arn,
         }
+        if self._regions.workers:
+            told["WORKER_REGIONS"] = ",".join(self._regions.workers)
+        return told
 
     def _react(self, state_machine: sfn.IStateMachine) -> None:
         """What happens by itself: on a new spec, on a run that ended badly, and every hour."""
@@ -152,6 +162,7 @@ class Stratos(Stack):
             notifications=self._notifications,
             schedules=self._schedules,
         )
+        grant_elsewhere(self._functions, storage=self._storage, regions=self._regions.workers)
         grant_workflow(
             workflow_role,
             functions=self._functions,
@@ -172,6 +183,13 @@ class Stratos(Stack):
             "ApproversPolicyArn": approvers.policy.managed_policy_arn,
         }.items():
             CfnOutput(self, name, value=value)
+        if self._regions.workers:
+            CfnOutput(self, "WorkerRegions", value=",".join(self._regions.workers))
+
+
+def environment_of(region: str) -> Environment | None:
+    """Of a stack that is for one region, or for whichever it is deployed in."""
+    return Environment(region=region) if region else None
 
 
 def retention_of_logs(days: int) -> logs.RetentionDays:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from lambdas.aws import notices, runs_table, transform_jobs
+from lambdas.aws.bucket import Bucket
 from lambdas.aws.catalog_files import CatalogFiles
+from lambdas.aws.elsewhere_files import ElsewhereFiles
 from lambdas.aws.executions import history
 from lambdas.aws.job_names import step_name
 from lambdas.aws.run_files import RunFiles
 from lambdas.jobs.spending import JobCost, hours_of, job_costs
 from stratos.contracts.plan import Server
+from stratos.contracts.regions import moved_bytes
 from stratos.contracts.run import RunRef, RunStatus
 from stratos.errors import ApprovalRejected, ApprovalTimedOut
 from stratos.moment import now
@@ -98,8 +101,18 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
         expires_at=row.expires_at if row else None,
         phases=_phases(run, costs, ended_at, hosting),
         trained_on=_trained_on(costs, attempt),
-        notes=[] if approval is None else [approval.described()],
+        notes=[*([] if approval is None else [approval.described()]), *_moved(run, costs)],
     )
+
+
+def _moved(run: RunRef, jobs: Sequence[JobCost]) -> Iterator[str]:
+    """Where jobs ran that did not run at home, and what was copied for them."""
+    if regions := dict.fromkeys(job.region for job in jobs if job.region):
+        steps = ", ".join(f"{job.step} in {job.region}" for job in jobs if job.region)
+        yield f"jobs in other regions than the stack's ({', '.join(regions)}): {steps}"
+    transfers = ElsewhereFiles(Bucket(run.bucket), run.run_id).transfers()
+    for (source, target), num_bytes in moved_bytes(transfers).items():
+        yield f"{figure(num_bytes / 1e6)} MB were copied from {source} to {target}"
 
 
 def _trained_on(jobs: Sequence[JobCost], attempt: int) -> Server | None:

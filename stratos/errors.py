@@ -29,6 +29,10 @@
     ├── BatchRejected           a file of questions has lines that cannot be asked
     ├── BatchFailed             a batch ended without answers
     ├── SweepIncomplete         resources that belong to no run could not be removed
+    ├── RegionUnreachable       a region does not answer, or has lost its job
+    │   └── HomeUnreachable     the home region does not; its answer waits
+    ├── CopyUnfinished          files are on their way to another region; the next call goes on
+    ├── NoLongerAwaited         home has stopped waiting for a job of another region
     ├── RunLost                 an execution ended and nothing reported it
     └── NotFound                what a command names does not exist
         ├── StackNotFound       no deployed stack
@@ -184,6 +188,22 @@ class NotUploaded(StratosError):
 
 class SweepIncomplete(StratosError):
     """Some resources that belong to no run are still there."""
+
+
+class RegionUnreachable(StratosError):
+    """A region could not be asked, or does not have what it was given."""
+
+
+class HomeUnreachable(RegionUnreachable):
+    """The home region does not answer; what it is to be told is kept until it does."""
+
+
+class CopyUnfinished(StratosError):
+    """What is copied between regions takes longer than one call; the next call continues."""
+
+
+class NoLongerAwaited(StratosError):
+    """The home execution does not wait for this job any more."""
 
 
 class RunLost(StratosError):

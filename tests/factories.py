@@ -39,6 +39,7 @@ from stratos.contracts.time_limit import TimeLimit
 from stratos.hosting.model_package import Lineage
 from stratos.hosting.names import DEFAULT_STACK, StackNames
 from stratos.hosting.order import Artifact, LiveEndpoint, Order
+from stratos.pipeline.steps import TrainingJob
 from stratos.spec import ModeName, Spec, Teacher, Weights
 from stratos.statistics.mcnemar import Comparison
 from stratos.statistics.wilson import proportion
@@ -356,6 +357,45 @@ def run_ref() -> RunRef:
         spec_version_id="v1",
         execution_arn="arn:aws:states:us-east-1:123456789012:execution:stratos:e",
         started_at="2026-11-24T08:00:00+00:00",
+    )
+
+
+def job_elsewhere(run_id: str, region: str, bucket: str, assets: str) -> TrainingJob:
+    """A distillation that is to run in another region, as home writes it.
+
+    Args:
+        bucket: Of home.
+        assets: The bucket of home with the job's code.
+    """
+    run, step = f"s3://{bucket}/runs/{run_id}", "distill-a0"
+    channels = {
+        "code": f"s3://{assets}/0a1b2c.gz",
+        "config": f"{run}/jobs/{step}/config/",
+        "records": f"{run}/records/a0/",
+        "student": f"s3://{bucket}/specs/tiles/models/student/",
+    }
+    return TrainingJob(
+        step=step,
+        name=f"{run_id}-{step}-0",
+        attempt=0,
+        image_uri=f"763104351884.dkr.ecr.{region}.amazonaws.com/image",
+        hyper_parameters={},
+        input_data_config=[
+            {"ChannelName": name, "DataSource": {"S3DataSource": {"S3Uri": uri}}}
+            for name, uri in channels.items()
+        ],
+        output_data_config={"S3OutputPath": f"{run}/models/", "KmsKeyId": "key-of-home"},
+        resource_config={"InstanceType": "ml.g5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30},
+        stopping_condition={"MaxRuntimeInSeconds": 3600},
+        checkpoint_config={
+            "S3Uri": f"s3://{bucket}/checkpoints/{run_id}/{step}/",
+            "LocalPath": "/opt/ml/checkpoints",
+        },
+        environment={"AWS_DEFAULT_REGION": "us-east-1", "STRATOS_BEDROCK_ROLE_ARN": "role"},
+        spot=False,
+        usd_per_hour=1.0,
+        result_uri=f"{run}/jobs/{step}/result.json",
+        region=region,
     )
 
 

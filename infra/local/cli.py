@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -15,14 +16,16 @@ import typer
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from infra.local.cloudformation.deploy import check_assembly, deploy
+from infra.local.cloudformation.deploy import DeployError, check_assembly, deploy
 from infra.local.daemon import start, status, stop
 from infra.local.host.capacity import USES, Capacity, Use
 from infra.local.host.clients import Cloud
+from infra.local.host.network import RegionNetwork
 from infra.local.host.settings import LocalSettings, client_environment
 from stratos.catalog.local import measure_local_servers
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.bucket import SERVERS_KEY
+from stratos.regions import known_regions
 
 StateDir = Annotated[Path, typer.Option(help="Folder that keeps the cloud's state and logs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -36,7 +39,20 @@ DEFAULT_STATE_DIR = Path(".stratos/local")
 @app.command()
 def up(
     state_dir: StateDir = DEFAULT_STATE_DIR,
-    assembly: Annotated[Path, typer.Option(help="The synthesized template.")] = Path("cdk.out"),
+    assembly: Annotated[
+        Path | None,
+        typer.Option(
+            help="The synthesized templates. Default: cdk.out, or, for several regions, one "
+            "that is synthesized for them into the state's folder."
+        ),
+    ] = None,
+    regions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGION,…",
+            help="Home, and the worker regions. Default: those of last time, or us-east-1.",
+        ),
+    ] = None,
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
     parameter: Annotated[
         list[str] | None,
@@ -47,13 +63,18 @@ def up(
     json_: Json = False,
 ) -> None:
     """Start the cloud, deploy the template into it, and list this machine's servers in it."""
-    settings = LocalSettings(state_dir=state_dir, port=port, clock_scale=clock_scale)
-    url, bucket = bring_up(settings, assembly, _parameters(parameter or []))
+    given = _parameters(parameter or [])
+    settings = _settings(state_dir, regions).model_copy(
+        update={"port": port, "clock_scale": clock_scale}
+    )
+    url, bucket = bring_up(settings, assembly or _assembly_for(settings), given)
     if json_:
         sys.stdout.write(status(settings).model_dump_json() + "\n")
     else:
         console.print(f"The cloud is up; bucket {bucket}. In every terminal that uses it:\n")
-        for name, value in (client_environment(url) | _chosen_stack(url, bucket)).items():
+        for name, value in (
+            client_environment(url, settings.home) | _chosen_stack(settings, url, bucket)
+        ).items():
             console.print(f"export {name}={value}", highlight=False)
     if foreground:
         console.print("\nCtrl-C saves its state and ends it.")
@@ -81,10 +102,15 @@ def bring_up(
         StratosError: The assembly or a parameter is refused, before anything is started; or the
             cloud does not start, or the stack fails.
     """
-    check_assembly(assembly, parameters)
+    check_assembly(assembly, parameters, settings.regions)
+    if gone := RegionNetwork(settings).cut_off():
+        raise DeployError(
+            f"nothing can be deployed into {', '.join(gone)}, which is cut off; "
+            f"`stratos local mend {gone[0]}` lets it be reached again"
+        )
     url = start(settings)
-    bucket = deploy(assembly, url, parameters)["Bucket"]
-    s3 = Cloud(url).client("s3")
+    bucket = deploy(assembly, url, parameters, settings.regions)["Bucket"]
+    s3 = Cloud(url, region=settings.home).client("s3")
     try:
         s3.head_object(Bucket=bucket, Key=SERVERS_KEY)
     except ClientError:
@@ -95,10 +121,51 @@ def bring_up(
     return url, bucket
 
 
-def _chosen_stack(url: str, bucket: str) -> dict[str, str]:
+def _settings(state_dir: Path, regions: str | None) -> LocalSettings:
+    """Of a state directory, with the regions asked for or those of last time."""
+    if regions is None:
+        return LocalSettings.of_last_time(state_dir)
+    names = tuple(name.strip() for name in regions.split(","))
+    for name in names:
+        _refuse_unknown_region(name)
+    if len(set(names)) < len(names):
+        raise typer.BadParameter("a region is named twice", param_hint="--regions")
+    return LocalSettings(state_dir=state_dir, regions=names)
+
+
+def _refuse_unknown_region(name: str) -> None:
+    known = known_regions()
+    if name not in known:
+        raise typer.BadParameter(
+            f"there is no region {name!r}; those whose place is known are {', '.join(known)}"
+        )
+
+
+def _assembly_for(settings: LocalSettings) -> Path:
+    """cdk.out for one region; for several, what is synthesized for them.
+
+    Raises:
+        DeployError: It cannot be synthesized.
+    """
+    if len(settings.regions) == 1:
+        return Path("cdk.out")
+    out = settings.state_dir.resolve() / "cdk.out"
+    home, *workers = settings.regions
+    context = {"stratos:home_region": home, "stratos:worker_regions": ",".join(workers)}
+    command = [sys.executable, "-m", "infra.app", "--out", str(out)]
+    for key, value in context.items():
+        command += ["-c", f"{key}={value}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DeployError(f"the templates of {', '.join(settings.regions)}: {done.stderr.strip()}")
+    return out
+
+
+def _chosen_stack(settings: LocalSettings, url: str, bucket: str) -> dict[str, str]:
     """Which stack was deployed, where the cloud has several."""
     names = {}
-    for stack in Cloud(url).client("cloudformation").describe_stacks()["Stacks"]:
+    cloudformation = Cloud(url, region=settings.home).client("cloudformation")
+    for stack in cloudformation.describe_stacks()["Stacks"]:
         outputs = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
         if "Bucket" in outputs:
             names[outputs["Bucket"]] = stack["StackName"]
@@ -121,6 +188,11 @@ def status_command(state_dir: StateDir = DEFAULT_STATE_DIR, json_: Json = False)
         sys.stdout.write(found.model_dump_json() + "\n")
     elif found.alive:
         console.print(f"up since {found.started_at:%Y-%m-%d %H:%M:%S} at {found.url}")
+        console.print(
+            f"home: {found.regions[0]}; workers: {', '.join(found.regions[1:]) or 'none'}"
+        )
+        if gone := RegionNetwork(LocalSettings.of_last_time(state_dir)).cut_off():
+            console.print(f"cut off: {', '.join(gone)}")
     else:
         console.print("down")
     if not found.alive:
@@ -142,21 +214,66 @@ def capacity(
     ] = None,
     use: Annotated[Use | None, typer.Option(help="Only for this. Default: for all.")] = None,
     free: Annotated[bool, typer.Option("--free", help="They are free again.")] = False,
+    quota: Annotated[
+        bool, typer.Option("--quota", help="Of the account's quota, in place of capacity.")
+    ] = False,
+    region: Annotated[str | None, typer.Option(help="Where. Default: the home region.")] = None,
     state_dir: StateDir = DEFAULT_STATE_DIR,
     json_: Json = False,
 ) -> None:
     """Say of which instance types the cloud has none, or change that, also while it runs."""
-    found = Capacity(LocalSettings(state_dir=state_dir))
+    settings = LocalSettings.of_last_time(state_dir)
+    if region is not None:
+        _refuse_absent_region(settings, region)
+    found = Capacity(settings, region or settings.home)
     _refuse_unknown(instance_types or [])
     if instance_types:
-        change = found.restore if free else found.exhaust
+        given, taken = (found.permit, found.forbid) if quota else (found.restore, found.exhaust)
+        change = given if free else taken
         change(instance_types, USES if use is None else (use,))
-    lacking = found.lacking()
+    lacking = found.forbidden() if quota else found.lacking()
     if json_:
         sys.stdout.write(json.dumps(lacking) + "\n")
         return
     for one, types in lacking.items():
-        console.print(f"{one}: {', '.join(types) if types else 'everything is free'}")
+        everything = "everything is allowed" if quota else "everything is free"
+        console.print(f"{one}: {', '.join(types) if types else everything}")
+
+
+@app.command()
+def cut(
+    region: Annotated[str, typer.Argument(help="Nothing gets into it or out of it any more.")],
+    lose_jobs: Annotated[
+        bool, typer.Option("--lose-jobs", help="What runs there is killed, and its jobs are gone.")
+    ] = False,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+) -> None:
+    """Cut a region off from the others and from you, also while the cloud runs."""
+    settings = LocalSettings.of_last_time(state_dir)
+    _refuse_absent_region(settings, region)
+    network = RegionNetwork(settings)
+    network.cut(region, lose_jobs=lose_jobs)
+    console.print(f"cut off: {', '.join(network.cut_off())}")
+
+
+@app.command()
+def mend(
+    region: Annotated[str, typer.Argument(help="It can be reached again.")],
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+) -> None:
+    """Let a region be reached again."""
+    settings = LocalSettings.of_last_time(state_dir)
+    _refuse_absent_region(settings, region)
+    network = RegionNetwork(settings)
+    network.mend(region)
+    console.print(f"cut off: {', '.join(network.cut_off()) or 'nothing'}")
+
+
+def _refuse_absent_region(settings: LocalSettings, region: str) -> None:
+    if region not in settings.regions:
+        raise typer.BadParameter(
+            f"the cloud has no region {region!r}; it has {', '.join(settings.regions)}"
+        )
 
 
 def _refuse_unknown(instance_types: list[str]) -> None:

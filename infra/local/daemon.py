@@ -34,6 +34,8 @@ class CloudStatus(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     url: str | None = None
+    regions: tuple[str, ...] = ()
+    """Home first."""
     pid: int | None = None
     started_at: datetime | None = None
     alive: bool = False
@@ -68,13 +70,24 @@ def start(settings: LocalSettings) -> str:
         The endpoint URL.
 
     Raises:
-        StartError: The new process ended or did not get ready.
+        StartError: The new process ended or did not get ready; or one runs with other regions.
     """
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     with _starting_alone(settings):
-        if running := _settled(settings).url:
-            return running
+        running = _settled(settings)
+        if running.url:
+            _refuse_other_regions(running, settings)
+            return running.url
         return _wait_until_ready(settings, _spawn(settings))
+
+
+def _refuse_other_regions(running: CloudStatus, settings: LocalSettings) -> None:
+    if running.regions and running.regions != settings.regions:
+        raise StartError(
+            f"the embedded cloud of {settings.state_dir} runs with the regions "
+            f"{', '.join(running.regions)}, not {', '.join(settings.regions)}; stop it first "
+            "(`stratos local down`), which keeps its state"
+        )
 
 
 def stop(settings: LocalSettings, timeout_seconds: float = 300.0) -> bool:

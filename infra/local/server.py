@@ -25,11 +25,13 @@ from infra.local.cloudformation.stacks import CloudFormation
 from infra.local.events.rules import Events
 from infra.local.events.scheduler import Scheduler
 from infra.local.host.seam import Seam
-from infra.local.host.settings import REGION, LocalSettings
+from infra.local.host.settings import LocalSettings
 from infra.local.iam.enforcement import AccessControl
 from infra.local.lambda_.function_processes import FunctionProcesses
+from infra.local.requests.between_regions import BetweenRegions
 from infra.local.requests.refusals import RequestValidation
 from infra.local.s3.bucket_policies import BucketPolicies
+from infra.local.s3.bucket_regions import BucketRegions
 from infra.local.s3.objects_on_disk import ObjectsOnDisk
 from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 from infra.local.sagemaker.scalable_targets import ScalableTargets
@@ -43,6 +45,8 @@ SEAMS: tuple[type[Seam], ...] = (
     RequestValidation,
     ObjectsOnDisk,
     AccessControl,
+    BucketRegions,
+    BetweenRegions,
     BucketPolicies,
     ScalableTargets,
     CloudFormation,
@@ -91,12 +95,13 @@ class LocalCloud:
         _, port = self._server.get_host_and_port()
         self.settings = self.settings.model_copy(update={"port": port})
         self.settings.port_file.write_text(str(port))
+        self.settings.regions_file.write_text(json.dumps(self.settings.regions))
         # The state machine engine and boto3 clients inside moto find this server through these.
         self._set_environment(
             MOTO_PORT=str(port),
             AWS_ACCESS_KEY_ID="local",
             AWS_SECRET_ACCESS_KEY="local",
-            AWS_DEFAULT_REGION=REGION,
+            AWS_DEFAULT_REGION=self.settings.home,
         )
         try:
             for seam_class in SEAMS:
@@ -193,6 +198,7 @@ def _serve_until_signalled(settings: LocalSettings) -> None:
             settings.ready_file,
             {
                 "url": running.endpoint_url,
+                "regions": running.regions,
                 "pid": os.getpid(),
                 "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
             },

@@ -20,6 +20,8 @@ _PERIOD = Duration.minutes(5)
 _LEAVES_BILLS = ("clean_up", "promote", "sweep")
 """Functions whose failure may leave an endpoint that nobody asked for."""
 
+_EVENTS_LOST = "An event reached nobody: see the dead-letter queue"
+
 
 class _Statistic(TypedDict):
     statistic: str
@@ -49,22 +51,28 @@ class Alarms(Construct):
         dead_letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, id)
-        self._action = actions.SnsAction(topic)
+        action = actions.SnsAction(topic)
         errors = {
             module: function.metric_errors(**_TOTAL)
             for module, function in functions.by_module.items()
         }
         runs = _Runs(state_machine)
-        depth = dead_letters.metric_approximate_number_of_messages_visible(
-            statistic="Maximum", period=_PERIOD
+        depth = _depth(dead_letters)
+        _alarm(
+            self,
+            "RunsFailed",
+            runs.broken,
+            "A run failed: see its report and its execution",
+            action,
         )
-        self._alarm("RunsFailed", runs.broken, "A run failed: see its report and its execution")
-        self._alarm("EventsLost", depth, "An event reached nobody: see the dead-letter queue")
+        _alarm(self, "EventsLost", depth, _EVENTS_LOST, action)
         for module in _LEAVES_BILLS:
-            self._alarm(
+            _alarm(
+                self,
                 f"{functions[module].node.id}Errors",
                 errors[module],
                 f"{module} failed: an endpoint that nobody asked for may be left, and is billed",
+                action,
             )
         durations = (
             function.metric_duration(statistic="Maximum", period=_PERIOD)
@@ -87,18 +95,43 @@ class Alarms(Construct):
             ],
         )
 
-    def _alarm(self, id: str, metric: cloudwatch.IMetric, description: str) -> None:
-        alarm = cloudwatch.Alarm(
-            self,
-            id,
-            metric=metric,
-            alarm_description=description,
-            threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+
+class WorkerAlarms(Construct):
+    """Alarms of a worker region. Its jobs are on the bill of runs, which home reports."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        topic: sns.ITopic,
+        state_machine: sfn.IStateMachine,
+        functions: Functions,
+        dead_letters: sqs.IQueue,
+    ) -> None:
+        super().__init__(scope, id)
+        action = actions.SnsAction(topic)
+        failed = cloudwatch.MathExpression(
+            expression="FILL(failed, 0) + FILL(timed_out, 0)",
+            using_metrics={
+                "failed": state_machine.metric_failed(**_TOTAL),
+                "timed_out": state_machine.metric_timed_out(**_TOTAL),
+            },
+            label="Jobs left behind",
+            period=_PERIOD,
         )
-        alarm.add_alarm_action(self._action)
+        left = "a job that nobody waits for may go on, and is billed"
+        _alarm(self, "JobsLeft", failed, f"An execution could not give up its job: {left}", action)
+        _alarm(self, "EventsLost", _depth(dead_letters), _EVENTS_LOST, action)
+        for module in ("give_up", "sweep_region"):
+            errors = functions[module].metric_errors(**_TOTAL)
+            _alarm(
+                self,
+                f"{functions[module].node.id}Errors",
+                errors,
+                f"{module} failed: {left}",
+                action,
+            )
 
 
 class _Runs:
@@ -134,3 +167,29 @@ class _Runs:
 
 def _graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
     return cloudwatch.GraphWidget(title=title, left=list(metrics), width=12)
+
+
+def _alarm(
+    scope: Construct,
+    id: str,
+    metric: cloudwatch.IMetric,
+    description: str,
+    action: cloudwatch.IAlarmAction,
+) -> None:
+    alarm = cloudwatch.Alarm(
+        scope,
+        id,
+        metric=metric,
+        alarm_description=description,
+        threshold=1,
+        evaluation_periods=1,
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
+    alarm.add_alarm_action(action)
+
+
+def _depth(dead_letters: sqs.IQueue) -> cloudwatch.Metric:
+    return dead_letters.metric_approximate_number_of_messages_visible(
+        statistic="Maximum", period=_PERIOD
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,6 +68,20 @@ HANDLERS = (
     Handler("sweep", timeout_seconds=900),
 )
 
+ELSEWHERE_HANDLERS = (Handler("hand_over"),)
+"""More at home, if it has worker regions."""
+ALL_HANDLERS = (*HANDLERS, *ELSEWHERE_HANDLERS)
+WORKER_HANDLERS = (
+    # S3 copies from bucket to bucket: what is copied does not come through the function.
+    Handler("fetch_inputs", timeout_seconds=900),
+    Handler("watch_job", timeout_seconds=900),
+    Handler("bring_home", timeout_seconds=900),
+    Handler("give_up", timeout_seconds=300),
+    Handler("sweep_region", timeout_seconds=900),
+)
+"""Of a worker region."""
+_BY_EVENT = ("clean_up", "give_up")
+
 
 class Functions(Construct):
     """Every function, by module name, with its role and log group. The caller grants."""
@@ -82,9 +96,19 @@ class Functions(Construct):
         environment: Mapping[str, str],
         log_retention: logs.RetentionDays,
         dead_letters: sqs.IQueue,
+        handlers: Sequence[Handler] = HANDLERS,
+        place: Literal["", "worker_"] = "",
     ) -> None:
+        """Make them.
+
+        Args:
+            place: What their names have before the module, so that a region may be home and work
+                for a stack of another region.
+        """
         super().__init__(scope, id)
         self._names = names_of(self)
+        self._place = place
+        self.handlers = {handler.module: handler for handler in handlers}
         self._key = key
         self._dead_letters = dead_letters
         self._log_retention = log_retention
@@ -101,7 +125,7 @@ class Functions(Construct):
             "planning": lambda_.Code.from_asset(str(assets.planning)),
         }
         self.by_module = {
-            handler.module: self._function(handler, code[handler.package]) for handler in HANDLERS
+            handler.module: self._function(handler, code[handler.package]) for handler in handlers
         }
 
     def __getitem__(self, module: str) -> lambda_.Function:
@@ -113,7 +137,7 @@ class Functions(Construct):
             self.by_module[module].add_to_role_policy(statement)
 
     def _function(self, handler: Handler, code: lambda_.Code) -> lambda_.Function:
-        name = self._names.function(handler.module)
+        name = self._names.function(self._place + handler.module)
         log_group = logs.LogGroup(
             self,
             f"{handler.id}Logs",
@@ -130,7 +154,7 @@ class Functions(Construct):
         )
         role.add_to_policy(write_logs(log_group))
         role.add_to_policy(trace())
-        by_event = handler.module == "clean_up"
+        by_event = handler.module in _BY_EVENT
         return lambda_.Function(
             self,
             handler.id,

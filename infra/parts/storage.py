@@ -63,19 +63,27 @@ class DataStores(Construct):
 
     def __init__(self, scope: Construct, id: str, *, retention: Retention) -> None:
         super().__init__(scope, id)
-        self.key = _key(self)
+        self.key = log_key(
+            self,
+            alias=f"alias/{names_of(self).prefix}",
+            description="Stratos: specs, datasets, models, run records, notifications and logs",
+            removal_policy=RemovalPolicy.RETAIN,
+        )
         self.bucket = _bucket(self, self.key, retention)
         self.runs_table = _runs_table(self, self.key)
 
 
-def _key(scope: Construct) -> kms.Key:
+def log_key(
+    scope: Construct, *, alias: str, description: str, removal_policy: RemovalPolicy
+) -> kms.Key:
+    """A key for all that a stack stores, its logs too."""
     key = kms.Key(
         scope,
         "Key",
-        alias=f"alias/{names_of(scope).prefix}",
-        description="Stratos: specs, datasets, models, run records, notifications and logs",
+        alias=alias,
+        description=description,
         enable_key_rotation=True,
-        removal_policy=RemovalPolicy.RETAIN,
+        removal_policy=removal_policy,
     )
     # CloudWatch Logs uses the key itself; unlike other services it needs to be named.
     key.add_to_resource_policy(
@@ -106,14 +114,9 @@ def _bucket(scope: Construct, key: kms.IKey, retention: Retention) -> s3.Bucket:
         scope,
         "Bucket",
         versioned=True,
-        encryption=s3.BucketEncryption.KMS,
-        encryption_key=key,
-        bucket_key_enabled=True,
-        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-        enforce_ssl=True,
         removal_policy=RemovalPolicy.RETAIN,
         lifecycle_rules=_lifecycle_rules(retention),
+        **closed(key),
     )
     # `event_bridge_enabled` on the bucket would add a custom resource and its Lambda for
     # what CloudFormation does by itself.
@@ -125,6 +128,18 @@ def _bucket(scope: Construct, key: kms.IKey, retention: Retention) -> s3.Bucket:
         )
     )
     return bucket
+
+
+def closed(key: kms.IKey) -> Any:
+    """Of a bucket: encrypted by the key, over TLS only, and nobody's but the account's."""
+    return {
+        "encryption": s3.BucketEncryption.KMS,
+        "encryption_key": key,
+        "bucket_key_enabled": True,
+        "block_public_access": s3.BlockPublicAccess.BLOCK_ALL,
+        "object_ownership": s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+        "enforce_ssl": True,
+    }
 
 
 def _lifecycle_rules(retention: Retention) -> list[s3.LifecycleRule]:

@@ -43,35 +43,15 @@ class TrainingJobs(Construct):
         super().__init__(scope, id)
         self.source = s3_assets.Asset(self, "Source", path=str(assets.source))
         self.packages = s3_assets.Asset(self, "Packages", path=str(assets.packages))
-        self.role = iam.Role(
-            self,
-            "Role",
-            assumed_by=trusted_sagemaker(),
-            description="What a Stratos training job may do",
-        )
+        self.role = _role(self)
         self.batch_role = _batch_role(self, bucket, key)
-        models = [
-            f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/*",
-            arn("bedrock", "inference-profile/*"),
-            arn("bedrock", "application-inference-profile/*"),
-        ]
+        _grant(self.role, bucket, key, code_in=self.source.bucket, teachers_in=Aws.REGION)
         batches = arn("bedrock", "model-invocation-job/*")
         for statement in (
-            *run_container(repositories=REPOSITORIES, log_group="/aws/sagemaker/TrainingJobs"),
-            *read_objects(bucket, "specs/", "runs/", CHECKPOINT_PREFIX),
-            write_records(bucket, "runs/*"),
-            write_objects(bucket, f"{CHECKPOINT_PREFIX}*"),
-            use_key(key),
-            *read_archives(self.source.bucket),
-            iam.PolicyStatement(
-                sid="BedrockTeachers",
-                actions=["bedrock:InvokeModel"],
-                resources=models,
-            ),
             iam.PolicyStatement(
                 sid="StartBedrockBatches",
                 actions=["bedrock:CreateModelInvocationJob"],
-                resources=[*models, batches],
+                resources=[*_models(Aws.REGION), batches],
             ),
             iam.PolicyStatement(
                 sid="TagBedrockBatches",
@@ -87,13 +67,74 @@ class TrainingJobs(Construct):
                 conditions={"StringEqualsIfExists": {f"aws:ResourceTag/{STACK_TAG}": STACK_NAME}},
             ),
             pass_role(self.batch_role, "bedrock.amazonaws.com"),
-            iam.PolicyStatement(
-                sid="TeacherKeys",
-                actions=["secretsmanager:GetSecretValue"],
-                resources=[arn("secretsmanager", f"secret:{PREFIX}/*")],
-            ),
         ):
             self.role.add_to_policy(statement)
+        self.role.add_to_policy(_teacher_keys(Aws.REGION))
+
+
+class WorkerTrainingJobs(Construct):
+    """The role of jobs in a worker region, where their code is among the copies.
+
+    Secrets and Bedrock are home's, wherever a job runs, and no batch of Bedrock's is: its role is
+    home's bucket's.
+    """
+
+    def __init__(
+        self, scope: Construct, id: str, *, bucket: s3.IBucket, key: kms.IKey, home: str
+    ) -> None:
+        super().__init__(scope, id)
+        self.role = _role(self)
+        _grant(self.role, bucket, key, code_in=bucket, teachers_in=home)
+        self.role.add_to_policy(_teacher_keys(home))
+
+
+def _role(scope: Construct) -> iam.Role:
+    return iam.Role(
+        scope,
+        "Role",
+        assumed_by=trusted_sagemaker(),
+        description="What a Stratos training job may do",
+    )
+
+
+def _grant(
+    role: iam.Role, bucket: s3.IBucket, key: kms.IKey, *, code_in: s3.IBucket, teachers_in: str
+) -> None:
+    """What jobs may do in every region.
+
+    Args:
+        code_in: Where the archives lie that a job is started from.
+        teachers_in: Region in which Bedrock is asked.
+    """
+    for statement in (
+        *run_container(repositories=REPOSITORIES, log_group="/aws/sagemaker/TrainingJobs"),
+        *read_objects(bucket, "specs/", "runs/", CHECKPOINT_PREFIX),
+        write_records(bucket, "runs/*"),
+        write_objects(bucket, f"{CHECKPOINT_PREFIX}*"),
+        use_key(key),
+        *read_archives(code_in),
+        iam.PolicyStatement(
+            sid="BedrockTeachers", actions=["bedrock:InvokeModel"], resources=_models(teachers_in)
+        ),
+    ):
+        role.add_to_policy(statement)
+
+
+def _models(region: str) -> list[str]:
+    """Bedrock's models, by their own names and by profiles of a region."""
+    return [
+        f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/*",
+        arn("bedrock", "inference-profile/*", region=region),
+        arn("bedrock", "application-inference-profile/*", region=region),
+    ]
+
+
+def _teacher_keys(region: str) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        sid="TeacherKeys",
+        actions=["secretsmanager:GetSecretValue"],
+        resources=[arn("secretsmanager", f"secret:{PREFIX}/*", region=region)],
+    )
 
 
 def _batch_role(scope: Construct, bucket: s3.IBucket, key: kms.IKey) -> iam.Role:
@@ -114,11 +155,7 @@ def _batch_role(scope: Construct, bucket: s3.IBucket, key: kms.IKey) -> iam.Role
         iam.PolicyStatement(
             # A model named by its inference profile is invoked under this role, in other regions.
             actions=["bedrock:InvokeModel"],
-            resources=[
-                f"arn:{Aws.PARTITION}:bedrock:*::foundation-model/*",
-                arn("bedrock", "inference-profile/*"),
-                arn("bedrock", "application-inference-profile/*"),
-            ],
+            resources=_models(Aws.REGION),
         ),
     ):
         role.add_to_policy(statement)

@@ -53,31 +53,53 @@ class Triggers(Construct):
                 )
             ],
         )
-        # An execution that is stopped, times out or outgrows its data runs no state of its own.
-        self.execution_ended = events.Rule(
+        self.execution_ended = when_ended_badly(
             self,
             "ExecutionEnded",
+            state_machine=state_machine,
+            clean_up=clean_up,
+            dead_letters=dead_letters,
             description="A run ended badly: leave nothing billable behind",
-            event_pattern=events.EventPattern(
-                source=["aws.states"],
-                detail_type=["Step Functions Execution Status Change"],
-                detail={
-                    "stateMachineArn": [state_machine.state_machine_arn],
-                    "status": ["FAILED", "TIMED_OUT", "ABORTED"],
-                },
-            ),
-            targets=[
-                targets.LambdaFunction(
-                    clean_up,
-                    event=events.RuleTargetInput.from_object(
-                        {"event": {"detail": events.EventField.from_path("$.detail")}}
-                    ),
-                    dead_letter_queue=dead_letters,
-                    retry_attempts=10,
-                    max_event_age=Duration.hours(2),
-                )
-            ],
         )
+
+
+def when_ended_badly(
+    scope: Construct,
+    id: str,
+    *,
+    state_machine: sfn.IStateMachine,
+    clean_up: lambda_.IFunction,
+    dead_letters: sqs.IQueue,
+    description: str,
+) -> events.Rule:
+    """A rule that calls a function for what an execution left.
+
+    One that is stopped, times out or outgrows its data runs no state of its own.
+    """
+    return events.Rule(
+        scope,
+        id,
+        description=description,
+        event_pattern=events.EventPattern(
+            source=["aws.states"],
+            detail_type=["Step Functions Execution Status Change"],
+            detail={
+                "stateMachineArn": [state_machine.state_machine_arn],
+                "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+            },
+        ),
+        targets=[
+            targets.LambdaFunction(
+                clean_up,
+                event=events.RuleTargetInput.from_object(
+                    {"event": {"detail": events.EventField.from_path("$.detail")}}
+                ),
+                dead_letter_queue=dead_letters,
+                retry_attempts=10,
+                max_event_age=Duration.hours(2),
+            )
+        ],
+    )
 
 
 def _starter(scope: Construct) -> iam.Role:

@@ -21,10 +21,15 @@ key of the account |
 
 The bucket has all four blocks of public access, and no ACLs.
 """
+_GROUPS = """\
+Logs of containers are in log groups that SageMaker makes: encrypted by AWS, and kept until they are
+deleted.
+"""
 _BESIDE = """\
 Beside the template: what a job returns is written with the stack's key. No key is named for the
 volumes of jobs and servers, which end with them, nor for the versions in the model registry and the
-schedules: there it is "AWS". Nothing is replicated to another region or account. The archives in
+schedules: there it is "AWS". Nothing is replicated to another region or account, but for what jobs
+of [worker regions](review-regions.md) read and make. The archives in
 the CDK's bucket hold code only, and are encrypted as `cdk bootstrap` set it up.
 """
 
@@ -57,10 +62,14 @@ def _bucket(properties: Properties) -> str:
         raise ValueError("the bucket no longer blocks all public access, as the page says")
     versions = _at(properties, ("VersioningConfiguration", "Status")) == "Enabled"
     rules = "".join(
-        f"<br>`{rule['Prefix']}`{_tagged(rule)}: {_expiry(rule)}"
+        f"<br>{_under(rule)}{_tagged(rule)}: {_expiry(rule)}"
         for rule in properties["LifecycleConfiguration"]["Rules"]
     )
     return f"until it is deleted{', with all versions' if versions else ''}{rules}"
+
+
+def _under(rule: Mapping[str, Any]) -> str:
+    return f"`{rule['Prefix']}`" if "Prefix" in rule else "everything"
 
 
 def _tagged(rule: Mapping[str, Any]) -> str:
@@ -132,10 +141,19 @@ STORES: Mapping[str, _Store] = {
 
 
 def data_at_rest(template: Mapping[str, Any]) -> str:
-    """The section "Data at rest".
+    """The section "Data at rest", with what lies beside the template.
 
     Raises:
         ValueError: The bucket is less closed than the page says.
+    """
+    return f"{_INTRODUCTION}\n{stores(template)}\n{_GROUPS}\n{_BESIDE}"
+
+
+def stores(template: Mapping[str, Any]) -> str:
+    """What the template stores: a row for all that is kept alike.
+
+    Raises:
+        ValueError: As for `data_at_rest`.
     """
     rows: dict[tuple[str, ...], list[str]] = {}
     for kind, store in STORES.items():
@@ -144,11 +162,7 @@ def data_at_rest(template: Mapping[str, Any]) -> str:
                 rows.setdefault(_row(store, resource), []).append(plain(name))
     head = ("What", "Holds", "Encrypted by", "Stays", "With the stack")
     body = [(_named(names), *row) for row, names in rows.items()]
-    groups = (
-        "Logs of containers are in log groups that SageMaker makes: encrypted by AWS, and kept "
-        "until they are deleted.\n"
-    )
-    return f"{_INTRODUCTION}\n{table(head, *body)}\n{groups}\n{_BESIDE}"
+    return table(head, *body)
 
 
 def _row(store: _Store, resource: Mapping[str, Any]) -> tuple[str, ...]:

@@ -22,7 +22,9 @@ What the stack may do in an account, [who is let in](#resource-policies), how
 [data is kept](#data-at-rest), [what it costs](#what-it-costs-while-nobody-uses-it) while nobody
 uses it, and [what leaves the account](#what-leaves-the-account). The names are those of the default
 stack, `Stratos`; those of another begin with its own
-[prefix](deploy.md#several-stacks-in-one-account).
+[prefix](deploy.md#several-stacks-in-one-account). What a stack of
+[several regions](deploy.md#several-regions) has besides is on a
+[page of its own](review-regions.md).
 
 This page is generated from the synthesized template by `python -m infra.docs`. The reasons stand in
 `infra/rights/reasons.py`; what AWS cannot narrow further is listed with its reason in
@@ -33,7 +35,8 @@ _PAID_IDLE: Mapping[str, str] = {
     "AWS::KMS::Key": "$1 a month, and $1 more after each of the first two rotations, which are "
     "yearly ([price](https://aws.amazon.com/kms/pricing/))",
     "AWS::CloudWatch::Alarm": "$0.10 a month for each metric that it watches, of which RunsFailed "
-    "has three; an account has ten free ([price](https://aws.amazon.com/cloudwatch/pricing/))",
+    "has three, and JobsLeft of a worker region two; an account has ten free "
+    "([price](https://aws.amazon.com/cloudwatch/pricing/))",
     "AWS::CloudWatch::Dashboard": "$3 a month; an account has three free "
     "([price](https://aws.amazon.com/cloudwatch/pricing/))",
     "AWS::S3::Bucket": "what is stored, $0.023 a GB and month "
@@ -46,7 +49,7 @@ _PAID_IDLE: Mapping[str, str] = {
     "([price](https://aws.amazon.com/lambda/pricing/))",
 }
 """Prices of us-east-1."""
-_FREE_IDLE = frozenset(
+FREE_IDLE = frozenset(
     {
         "AWS::Events::Rule",
         "AWS::IAM::ManagedPolicy",
@@ -101,22 +104,23 @@ def review_page(template: Mapping[str, Any], handlers: Path) -> str:
             to add them.
     """
     sections = (
-        _rights(template, handlers),
+        rights(template, handlers),
         resource_policies(template),
         data_at_rest(template),
-        _idle(template),
+        idle_costs(template),
     )
     return "\n".join((_INTRODUCTION, *sections, _LEAVES))
 
 
 def granted(template: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Role and action of every grant, roles without their hash."""
-    for role, statement in _statements(template):
+    for role, statement in statements_of(template):
         for action in listed(statement["Action"]):
             yield plain(role), action
 
 
-def _rights(template: Mapping[str, Any], handlers: Path) -> str:
+def rights(template: Mapping[str, Any], handlers: Path) -> str:
+    """The section "Who may do what"."""
     purposes = _purposes(template, handlers)
     sections = ["## Who may do what\n"]
     for name, resource in template["Resources"].items():
@@ -126,7 +130,7 @@ def _rights(template: Mapping[str, Any], handlers: Path) -> str:
         if "Roles" in properties:  # statements that a role's own policy had no room for
             continue
         purpose = purposes.get(role, properties.get("Description", ""))
-        rows = [_row(role, s) for owner, s in _statements(template) if owner == name]
+        rows = [right(role, s) for owner, s in statements_of(template) if owner == name]
         sections.append(
             f"### {role}\n\n{purpose.rstrip('.')}. {_assumed(properties)}\n\n"
             "| May | On | If | Why |\n|---|---|---|---|\n" + "".join(rows)
@@ -155,7 +159,7 @@ def _assumed(properties: Mapping[str, Any]) -> str:
     return f"Assumed by `{trust['Principal']['Service']}`{f', if {tests}' if tests else ''}."
 
 
-def _statements(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def statements_of(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Logical id of a role, or of a policy for people, and each of its statements."""
     for name, resource in template["Resources"].items():
         if resource["Type"] not in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
@@ -167,7 +171,8 @@ def _statements(template: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str,
                 yield owner, dict(statement) | ({"only": condition} if condition else {})
 
 
-def _row(role: str, statement: Mapping[str, Any]) -> str:
+def right(role: str, statement: Mapping[str, Any]) -> str:
+    """The row of a statement: what, on what, if, and why."""
     actions = sorted(listed(statement["Action"]))
     tests = conditions_of(statement.get("Condition", {}))
     if "only" in statement:
@@ -193,14 +198,16 @@ def _reason(role: str, action: str) -> str:
     return reason
 
 
-def _idle(template: Mapping[str, Any]) -> str:
+def idle_costs(template: Mapping[str, Any]) -> str:
+    """The section "What it costs while nobody uses it"."""
     counted = Counter(resource["Type"] for resource in template["Resources"].values())
-    if unknown := sorted(counted.keys() - _PAID_IDLE.keys() - _FREE_IDLE):
+    if unknown := sorted(counted.keys() - _PAID_IDLE.keys() - FREE_IDLE):
         raise ValueError(
             f"infra/review/page.py does not say what an idle {', '.join(unknown)} costs"
         )
-    rows = [f"| `{kind}` | {counted[kind]} | {cost} |\n" for kind, cost in _PAID_IDLE.items()]
-    free = ", ".join(f"`{kind}`" for kind in sorted(counted.keys() & _FREE_IDLE))
+    paid = {kind: cost for kind, cost in _PAID_IDLE.items() if counted[kind]}
+    rows = [f"| `{kind}` | {counted[kind]} | {cost} |\n" for kind, cost in paid.items()]
+    free = ", ".join(f"`{kind}`" for kind in sorted(counted.keys() & FREE_IDLE))
     return (
         "## What it costs while nobody uses it\n\nPrices of us-east-1, before free tiers.\n\n"
         f"| Resource | How many | Cost |\n|---|---|---|\n{''.join(rows)}\n"

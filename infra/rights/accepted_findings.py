@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import Acknowledgment, App, Stack, Validations
@@ -25,7 +25,8 @@ class AcceptedFinding:
     reason: str
 
 
-def _wildcard(resource: str, paths: tuple[str, ...], reason: str) -> AcceptedFinding:
+def wildcard(resource: str, paths: tuple[str, ...], reason: str) -> AcceptedFinding:
+    """A finding of IAM5: a resource with a wildcard in it."""
     return AcceptedFinding(f"AwsSolutions-IAM5[Resource::{resource}]", paths, reason)
 
 
@@ -72,37 +73,37 @@ FINDINGS = (
         tuple(f"Functions/{item.id}" for item in HANDLERS),
         "Python 3.11 is what the project is written and tested for; AWS supports it.",
     ),
-    _wildcard(
+    wildcard(
         "*",
         _roles(*_EVERY_FUNCTION),
         "X-Ray's write actions take no resource, nor do SageMaker's and Scheduler's list actions, "
         "nor a description of alarms that names none.",
     ),
-    _wildcard(
+    wildcard(
         "*",
         (_JOBS, *_MODELS),
         "ecr:GetAuthorizationToken takes no resource, nor does cloudwatch:PutMetricData, which is "
         "held to SageMaker's namespaces.",
     ),
-    _wildcard(
+    wildcard(
         "*",
         (_MACHINE,),
         "Step Functions' log delivery actions and X-Ray's write actions take no resource.",
     ),
-    _wildcard(
+    wildcard(
         "*",
         ("Network/Rights",),
         "EC2 describes for the whole account only, and takes no resource for a permission's end.",
     ),
     *(
-        _wildcard(
+        wildcard(
             f"arn:<AWS::Partition>:ec2:{_HERE}:{kind}/*",
             ("Network/Rights",),
             "SageMaker makes the interfaces; the subnets and groups are parameters.",
         )
         for kind in ("network-interface", "subnet", "security-group")
     ),
-    _wildcard(
+    wildcard(
         f"{_BUCKET}/runs/*",
         (
             *_roles(*(m for m in _EVERY_FUNCTION if m not in _NO_RUN_OBJECTS)),
@@ -110,7 +111,7 @@ FINDINGS = (
         ),
         _ANY_KEY,
     ),
-    _wildcard(
+    wildcard(
         f"{_BUCKET}/specs/*",
         (
             *_roles(
@@ -126,11 +127,11 @@ FINDINGS = (
         ),
         _ANY_KEY,
     ),
-    _wildcard(f"{_BUCKET}/checkpoints/*", (_JOBS,), _ANY_KEY),
-    _wildcard(
+    wildcard(f"{_BUCKET}/checkpoints/*", (_JOBS,), _ANY_KEY),
+    wildcard(
         f"{_BUCKET}/specs/*/rejection.json", _roles("parse_constraints"), "One beside each spec."
     ),
-    _wildcard(
+    wildcard(
         f"{_BUCKET}/catalog/*",
         _roles(
             "check_quality",
@@ -146,75 +147,75 @@ FINDINGS = (
         ),
         "The catalog is a few small files that people may add to.",
     ),
-    _wildcard(_IMAGES + "pytorch", (_JOBS,), _REGISTRY),
+    wildcard(_IMAGES + "pytorch", (_JOBS,), _REGISTRY),
     *(
-        _wildcard(_IMAGES + name, _MODELS, _REGISTRY)
+        wildcard(_IMAGES + name, _MODELS, _REGISTRY)
         for name in ("huggingface-pytorch-inference", "llama-cpp", "llama-cpp-arm64", "vllm")
     ),
-    _wildcard(
+    wildcard(
         f"arn:<AWS::Partition>:logs:{_HERE}:log-group:/aws/sagemaker/TrainingJobs:*",
         (_JOBS,),
         "The wildcard stands for the streams of the one log group SageMaker writes to.",
     ),
-    _wildcard(
+    wildcard(
         f"arn:<AWS::Partition>:logs:{_HERE}:log-group:/aws/sagemaker/TransformJobs:*",
         ("Batches/Role",),
         "The wildcard stands for the streams of the one log group SageMaker writes to.",
     ),
-    _wildcard(f"{_BUCKET}/runs/*/batches/*/answers/*", ("Batches/Role",), _ANY_KEY),
-    _wildcard(
+    wildcard(f"{_BUCKET}/runs/*/batches/*/answers/*", ("Batches/Role",), _ANY_KEY),
+    wildcard(
         f"{_SAGEMAKER}:transform-job/{{prefix}}-*",
         (*_roles("clean_up", "measure_batch", "report", "sweep"), _MACHINE),
         _RUN_NAMES,
     ),
-    _wildcard(
+    wildcard(
         f"arn:<AWS::Partition>:logs:{_HERE}:log-group:/aws/sagemaker/Endpoints/{{prefix}}-*:*",
         (*_SERVED, *_roles("measure_endpoint")),
         "SageMaker writes to a log group for each endpoint, named after its spec.",
     ),
-    _wildcard(
+    wildcard(
         f"arn:<AWS::Partition>:logs:{_HERE}:log-group:"
         "/aws/sagemaker/InferenceComponents/{prefix}-*:*",
         (*_SERVED, *_roles("measure_endpoint")),
         "SageMaker writes to a log group for each component, named after its spec.",
     ),
-    _wildcard(
+    wildcard(
         "arn:<AWS::Partition>:bedrock:*::foundation-model/*",
         (_JOBS, _BATCHES),
         "The spec names the teacher; an inference profile routes to models of several regions.",
     ),
-    _wildcard(
+    wildcard(
         f"arn:<AWS::Partition>:bedrock:{_HERE}:inference-profile/*",
         (_JOBS, _BATCHES),
         "The spec names the teacher.",
     ),
-    _wildcard(
+    wildcard(
         f"arn:<AWS::Partition>:bedrock:{_HERE}:application-inference-profile/*",
         (_JOBS, _BATCHES),
         "The spec names the teacher, by a profile that the account made.",
     ),
-    _wildcard(
+    wildcard(
         f"arn:<AWS::Partition>:bedrock:{_HERE}:model-invocation-job/*",
         (_JOBS,),
         "Bedrock names a batch itself, and takes no tag of ours into its ARN.",
     ),
-    _wildcard(
+    wildcard(
         f"arn:<AWS::Partition>:secretsmanager:{_HERE}:secret:{{prefix}}/*",
         (_JOBS,),
         "The spec names the secrets of keys and tokens, which must begin with the stack's prefix.",
     ),
-    _wildcard(
+    wildcard(
         f"{_SAGEMAKER}:training-job/*", (*_roles(*_READS_JOBS, "sweep"), _MACHINE), _RUN_NAMES
     ),
-    _wildcard(
+    wildcard(
         f"{_SAGEMAKER}:model/{{prefix}}-*", (*_roles("clean_up", "sweep"), _MACHINE), _RUN_NAMES
     ),
-    _wildcard(
+    wildcard(
         f"{_SAGEMAKER}:endpoint-config/{{prefix}}-*",
         (*_roles(*_LOOKS_AT_ENDPOINTS, "clean_up", "promote", "sweep"), _MACHINE),
         _RUN_NAMES,
     ),
-    _wildcard(
+    wildcard(
         f"{_SAGEMAKER}:inference-component/{{prefix}}-*",
         (
             *_roles(
@@ -229,7 +230,7 @@ FINDINGS = (
         ),
         "A component is named after its endpoint.",
     ),
-    _wildcard(
+    wildcard(
         f"{_SAGEMAKER}:endpoint/{{prefix}}-*",
         (
             *_roles(
@@ -245,7 +246,7 @@ FINDINGS = (
         ),
         "An endpoint is named after its spec.",
     ),
-    _wildcard(
+    wildcard(
         f"arn:<AWS::Partition>:cloudwatch:{_HERE}:alarm:{{prefix}}-*",
         (
             *_roles("clean_up", "promote", "sweep", "take_turn"),
@@ -256,34 +257,34 @@ FINDINGS = (
         "An alarm is named after the endpoint it scales or the run whose update it watches.",
     ),
     *(
-        _wildcard(
+        wildcard(
             f"arn:<AWS::Partition>:cloudwatch:{_HERE}:alarm:TargetTracking-{kind}/{{prefix}}-*",
             (*_roles("clean_up", "promote", "sweep", "take_turn"), "Schedules/Role", _MACHINE),
             "Application Auto Scaling names its alarms after the endpoint, and ends them in an id.",
         )
         for kind in ("endpoint", "inference-component")
     ),
-    _wildcard(
+    wildcard(
         f"arn:<AWS::Partition>:application-autoscaling:{_HERE}:scalable-target/*",
         (*_roles("clean_up", "promote", "sweep", "take_turn"), "Schedules/Role", _MACHINE),
         "AWS makes up the id of a scalable target.",
     ),
-    _wildcard(f"{_BUCKET}/async/*", (*_roles("measure_endpoint"), "Endpoints/QueueRole"), _ANY_KEY),
+    wildcard(f"{_BUCKET}/async/*", (*_roles("measure_endpoint"), "Endpoints/QueueRole"), _ANY_KEY),
     *(
-        _wildcard(f"{_BUCKET}/async/*/{folder}/*", ("Endpoints/QueueRole",), _ANY_KEY)
+        wildcard(f"{_BUCKET}/async/*/{folder}/*", ("Endpoints/QueueRole",), _ANY_KEY)
         for folder in ("answers", "failures")
     ),
-    _wildcard(
+    wildcard(
         f"{_SAGEMAKER}:model-package/{{prefix}}/*",
         (*_roles("clean_up", "promote", "record_approval"), _MACHINE),
         "The wildcard stands for the versions of the one group.",
     ),
-    _wildcard(
+    wildcard(
         f"arn:<AWS::Partition>:scheduler:{_HERE}:schedule/{{prefix}}/*",
         _roles("clean_up", "promote", "sweep", "take_turn"),
         "The wildcard stands for the schedules of the one group.",
     ),
-    _wildcard(
+    wildcard(
         f"arn:<AWS::Partition>:states:{_HERE}:execution:{{prefix}}:*",
         _roles("clean_up", "measure_batch", "measure_endpoint", "report", "sweep"),
         "The wildcard stands for the executions of the one state machine.",
@@ -291,23 +292,30 @@ FINDINGS = (
 )
 
 
-def check_findings(app: App, stack: Stack) -> None:
-    """Let the synthesis fail on any finding that has no reason here."""
+def check_findings(app: App, findings: Mapping[Stack, Sequence[AcceptedFinding]]) -> None:
+    """Let the synthesis fail on any finding that has no reason.
+
+    Args:
+        findings: Those of each stack that have one.
+    """
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    for path, rule, reason in accepted(stack):
-        construct = stack
-        for part in path.split("/"):
-            construct = construct.node.find_child(part)  # type: ignore[assignment]
-        Validations.of(construct).acknowledge(Acknowledgment(id=rule, reason=reason))
+    for stack, accepted_there in findings.items():
+        for path, rule, reason in accepted(stack, accepted_there):
+            construct = stack
+            for part in path.split("/"):
+                construct = construct.node.find_child(part)  # type: ignore[assignment]
+            Validations.of(construct).acknowledge(Acknowledgment(id=rule, reason=reason))
 
 
-def accepted(stack: Stack) -> Iterator[tuple[str, str, str]]:
+def accepted(
+    stack: Stack, findings: Sequence[AcceptedFinding] = FINDINGS
+) -> Iterator[tuple[str, str, str]]:
     """Construct path, rule and reason of every accepted finding."""
     names = {
         "prefix": names_of(stack).prefix,
         "bucket": _logical_id(stack, "Storage/Bucket/Resource"),
     }
-    for finding in FINDINGS:
+    for finding in findings:
         for path in finding.paths:
             yield path, finding.rule.format(**names), finding.reason
 

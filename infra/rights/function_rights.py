@@ -12,7 +12,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
-from infra.parts.functions import Functions
+from infra.parts.functions import HANDLERS, Functions
 from infra.parts.notifications import Notifications
 from infra.parts.schedules import Schedules
 from infra.parts.storage import DataStores
@@ -51,6 +51,7 @@ from infra.rights.shared_rights import (
     update_packages,
     use_schedules,
 )
+from stratos.contracts.bucket import REFUSALS_KEY
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def grant_functions(
     schedules: Schedules,
 ) -> None:
     """Give every function what its handler calls, and no more."""
-    assert _RIGHTS.keys() == functions.by_module.keys(), "each handler has its rights here"
+    modules = [handler.module for handler in HANDLERS]
+    assert _RIGHTS.keys() == set(modules), "each handler has its rights here"
     granted = Granted(
         bucket=storage.bucket,
         runs_table=storage.runs_table,
@@ -80,7 +82,7 @@ def grant_functions(
         schedules_role=schedules.role,
         clean_up_arn=functions["clean_up"].function_arn,
     )
-    for module in functions.by_module:
+    for module in modules:
         functions.grant(module, use_key(storage.key), *_RIGHTS[module](granted))
 
 
@@ -135,7 +137,7 @@ def _match_models(granted: Granted) -> Statements:
 def _diagnose_job(granted: Granted) -> Statements:
     return (
         *read_objects(granted.bucket, "runs/", "catalog/"),
-        write_objects(granted.bucket, "runs/*"),
+        write_objects(granted.bucket, "runs/*", REFUSALS_KEY),
         *read_jobs(),
     )
 

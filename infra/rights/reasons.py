@@ -22,6 +22,9 @@ _ENDS_WHAT_IS_LEFT = "What belongs to no run any more is ended, so that nobody p
 _ROUTES = "It looks at what is in service: its kind, its instances and its component"
 _FOUND_BY_NAME = "A run's jobs and batches are found by its id, which is in their names"
 _ANSWERS = "A model that waits for a person is approved or rejected"
+_BY_TAGS = "It knows its own things by their tags, so it reads those of others, too"
+_TELLS_HOME = "Home hears how its job of this region ended"
+_COPIES_TAGS = "A copy has the tags of the original, by which records expire"
 _ENCRYPTED = "Everything that is stored is encrypted by the stack's key"
 
 REASONS: Mapping[str, str] = {
@@ -83,8 +86,14 @@ REASONS: Mapping[str, str] = {
     "logs:PutResourcePolicy": _DELIVERS,
     "logs:UpdateLogDelivery": _DELIVERS,
     "s3:AbortMultipartUpload": "An upload in parts that fails is not left behind",
+    "s3:DeleteObject": (
+        "A job reads all that lies in a folder: a copy of what is there no more at home goes"
+    ),
     "s3:GetObject": "It reads its input",
+    "s3:GetObjectTagging": _COPIES_TAGS,
     "s3:GetObjectVersion": "A run reads the version of the spec that started it",
+    "s3:GetObjectVersionTagging": _COPIES_TAGS,
+    "s3:ListMultipartUploadParts": "A copy in parts goes on where the last call ended",
     "s3:ListBucket": "Without it a missing key is answered by 403 instead of 404",
     "s3:PutObject": "It writes its outcome",
     "s3:PutObjectTagging": "S3 deletes records after their time, and knows them by a tag",
@@ -140,11 +149,13 @@ REASONS: Mapping[str, str] = {
     ),
     "sns:Publish": "People are told of an outcome, or asked for an answer",
     "sqs:SendMessage": "An event that failed every time is kept",
-    "states:DescribeExecution": "The execution says whether its run goes on",
+    "states:DescribeExecution": "The execution says whether its run, or its job, goes on",
     "states:GetExecutionHistory": "A run's history says where its time went",
     "states:SendTaskFailure": _ANSWERS,
+    "states:SendTaskHeartbeat": "Home hears that its job of this region goes on",
     "states:SendTaskSuccess": _ANSWERS,
     "states:StartExecution": "A spec, or a rerun of it, starts a run",
+    "states:StopExecution": _ENDS_WHAT_IS_LEFT,
     "xray:PutTelemetryRecords": _TRACES,
     "xray:PutTraceSegments": _TRACES,
 }
@@ -154,9 +165,14 @@ OF_ROLES: Mapping[tuple[str, str], str] = {
     ("SchedulesRole", "lambda:InvokeFunction"): (
         "An endpoint with a component takes more than one call to delete, which the sweeper makes"
     ),
-    ("FunctionsSweepRole", "sagemaker:ListTags"): (
-        "It knows its own things by their tags, so it reads those of others, too"
+    ("FunctionsSweepRole", "sagemaker:ListTags"): _BY_TAGS,
+    ("FunctionsSweepRegionRole", "sagemaker:ListTags"): _BY_TAGS,
+    ("FunctionsHandOverRole", "states:StartExecution"): (
+        "A job of another region is an execution of that region's state machine"
     ),
+    ("FunctionsBringHomeRole", "states:SendTaskFailure"): _TELLS_HOME,
+    ("FunctionsBringHomeRole", "states:SendTaskSuccess"): _TELLS_HOME,
+    ("FunctionsGiveUpRole", "states:SendTaskFailure"): _TELLS_HOME,
     ("FunctionsCleanUpRole", "sagemaker:CreateEndpoint"): (
         "A failed endpoint is made anew, of the model that it had"
     ),

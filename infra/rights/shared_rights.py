@@ -88,3 +88,20 @@ def read_executions() -> iam.PolicyStatement:
         actions=["states:GetExecutionHistory"],
         resources=[arn("states", EXECUTIONS)],
     )
+
+
+def deliver_logs() -> iam.PolicyStatement:
+    """What Step Functions needs to write its log."""
+    return iam.PolicyStatement(
+        actions=[
+            "logs:CreateLogDelivery",
+            "logs:GetLogDelivery",
+            "logs:UpdateLogDelivery",
+            "logs:DeleteLogDelivery",
+            "logs:ListLogDeliveries",
+            "logs:PutResourcePolicy",
+            "logs:DescribeResourcePolicies",
+            "logs:DescribeLogGroups",
+        ],
+        resources=["*"],
+    )

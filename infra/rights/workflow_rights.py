@@ -26,6 +26,7 @@ from infra.permissions import (
     use_alarms,
     use_tracking_alarms,
 )
+from infra.rights.shared_rights import deliver_logs
 
 
 def grant_workflow(
@@ -48,7 +49,7 @@ def grant_workflow(
         pass_role(endpoints.queue_role, "sagemaker.amazonaws.com"),
         pass_role(batches.role, "sagemaker.amazonaws.com"),
         _learn_that_jobs_ended(),
-        _deliver_logs(),
+        deliver_logs(),
         trace(),
     ):
         role.add_to_policy(statement)
@@ -116,20 +117,4 @@ def _learn_that_jobs_ended() -> iam.PolicyStatement:
             arn("events", f"rule/StepFunctionsGetEventsForSageMaker{kind}JobsRule")
             for kind in ("Training", "Transform")
         ],
-    )
-
-
-def _deliver_logs() -> iam.PolicyStatement:
-    return iam.PolicyStatement(
-        actions=[
-            "logs:CreateLogDelivery",
-            "logs:GetLogDelivery",
-            "logs:UpdateLogDelivery",
-            "logs:DeleteLogDelivery",
-            "logs:ListLogDeliveries",
-            "logs:PutResourcePolicy",
-            "logs:DescribeResourcePolicies",
-            "logs:DescribeLogGroups",
-        ],
-        resources=["*"],
     )

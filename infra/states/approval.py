@@ -40,7 +40,7 @@ class ApprovalStates:
                 "timeout_seconds": _TIMEOUT,
             },
             "$.approval",
-            timeout_path=_TIMEOUT,
+            timeout=sfn.Timeout.at(_TIMEOUT),
         )
         record = self.lambdas.invoke(
             "RecordApproval",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aws_cdk import Duration
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from infra.parts.functions import HANDLERS, Functions
+from infra.parts.functions import Functions
 
 _MARGIN_SECONDS = 60
 """Beyond the function's own timeout: a cold start, and the retries of the invocation itself."""
@@ -50,7 +51,7 @@ class LambdaCalls:
             payload: Field of the handler's input → JSONPath, or a constant.
             result_path: Where its output goes; the rest of the execution's data stays.
         """
-        timeout = next(item.timeout_seconds for item in HANDLERS if item.module == module)
+        timeout = self.functions.handlers[module].timeout_seconds
         state = tasks.LambdaInvoke(
             self.scope,
             name,
@@ -88,13 +89,16 @@ class LambdaCalls:
         module: str,
         payload: Mapping[str, str],
         result_path: str,
-        timeout_path: str,
+        timeout: sfn.Timeout,
+        heartbeat: sfn.Timeout | None = None,
+        result_selector: Mapping[str, Any] | None = None,
     ) -> tasks.LambdaInvoke:
         """A state that calls a handler and then waits for whoever answers to its `task_token`.
 
         Args:
             payload: As for `invoke`, without the token.
-            timeout_path: Where the longest wait lies in the execution's data, in seconds.
+            timeout: The longest wait.
+            heartbeat: The longest silence, where whoever answers tells meanwhile that it is there.
         """
         fields = {field: sfn.JsonPath.object_at(path) for field, path in payload.items()}
         return _retried(
@@ -107,8 +111,10 @@ class LambdaCalls:
                     {**fields, "task_token": sfn.JsonPath.task_token}
                 ),
                 result_path=result_path,
+                result_selector=result_selector,
                 retry_on_service_exceptions=False,
-                task_timeout=sfn.Timeout.at(timeout_path),
+                task_timeout=timeout,
+                heartbeat_timeout=heartbeat,
             )
         )
 

@@ -6,18 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aws_cdk import Aws
+from aws_cdk import Aws, Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.permissions import names_of
 from infra.states.lambda_calls import LambdaCalls
 from stratos.contracts.job_start import CONTAINER_ARGUMENTS, CONTAINER_ENTRYPOINT
 from stratos.hosting.ownership import RUN_TAG, STACK_TAG
+from stratos.pipeline.worker_jobs import HEARTBEAT_SECONDS
 
 _TIMEOUT_SECONDS = 2 * 24 * 3600
 """A job ends by its own stopping condition; this ends one that waits for a server for ever."""
+LONGEST_ELSEWHERE = Duration.seconds(_TIMEOUT_SECONDS + 12 * 3600)
+"""A job of another region has its inputs copied there and what it made copied back, with time for a
+region that cannot be reached for a while."""
 
 RETRY_THROTTLED: Mapping[str, Any] = {
     "ErrorEquals": ["SageMaker.AmazonSageMakerException", "SageMaker.ThrottlingException"],
@@ -45,6 +50,8 @@ class TrainingJobStates:
     network: Mapping[str, Any]
     """Of jobs, as `infra.parts.network` has it."""
     lambdas: LambdaCalls
+    elsewhere: bool = False
+    """Whether jobs may run in other regions."""
 
     def chain(
         self,
@@ -53,7 +60,7 @@ class TrainingJobStates:
         failed: sfn.IChainable,
         result: Mapping[str, Any],
         hyper_parameters: str | None = None,
-    ) -> sfn.CustomState:
+    ) -> sfn.IChainable:
         """Build the states and return the first.
 
         Args:
@@ -62,19 +69,7 @@ class TrainingJobStates:
             result: `ResultSelector` and `ResultPath` of the job's description.
             hyper_parameters: Expression for the hyperparameters, where they are not the job's own.
         """
-        run = sfn.CustomState(
-            self.scope,
-            self.name,
-            state_json={
-                "Type": "Task",
-                "Comment": f"Training job of {self.job_path}",
-                "Resource": f"arn:{Aws.PARTITION}:states:::sagemaker:createTrainingJob.sync",
-                "TimeoutSeconds": _TIMEOUT_SECONDS,
-                "Parameters": self._request(hyper_parameters),
-                "Retry": [RETRY_THROTTLED],
-                **result,
-            },
-        )
+        run = self._here(result, hyper_parameters)
         diagnose = self.lambdas.invoke(
             f"Diagnose{self.name}",
             "diagnose_job",
@@ -97,38 +92,114 @@ class TrainingJobStates:
         )
         run.add_catch(diagnose, errors=["States.ALL"], result_path="$.failure")
         run.next(succeeded)
+        first: sfn.IChainable = run
+        if self.elsewhere:
+            away = self._away(result, hyper_parameters)
+            away.add_catch(diagnose, errors=["States.ALL"], result_path="$.failure")
+            away.next(succeeded)
+            first = self._where(here=run, away=away)
         diagnose.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         diagnose.next(
             sfn.Choice(
                 self.scope, f"ShouldRetry{self.name}", comment="Is another attempt worth it?"
             )
-            .when(sfn.Condition.boolean_equals("$.diagnosis.retry", True), again.next(run))
+            .when(sfn.Condition.boolean_equals("$.diagnosis.retry", True), again.next(first))
             .otherwise(explained.next(failed))
         )
-        return run
+        return first
 
-    def _request(self, hyper_parameters: str | None) -> dict[str, Any]:
-        job = self.job_path
-        return {
-            "TrainingJobName.$": f"{job}.name",
-            "AlgorithmSpecification": {
-                "TrainingImage.$": f"{job}.image_uri",
-                "TrainingInputMode": "File",
-                "ContainerEntrypoint": list(CONTAINER_ENTRYPOINT),
-                "ContainerArguments": list(CONTAINER_ARGUMENTS),
+    def _here(self, result: Mapping[str, Any], hyper_parameters: str | None) -> sfn.CustomState:
+        """The job in the stack's own region."""
+        return sfn.CustomState(
+            self.scope,
+            self.name,
+            state_json={
+                "Type": "Task",
+                "Comment": f"Training job of {self.job_path}",
+                "Resource": f"arn:{Aws.PARTITION}:states:::sagemaker:createTrainingJob.sync",
+                "TimeoutSeconds": _TIMEOUT_SECONDS,
+                "Parameters": training_job_request(
+                    self.scope,
+                    self.job_path,
+                    "$.run",
+                    role=self.role,
+                    network=self.network,
+                    hyper_parameters=hyper_parameters,
+                ),
+                "Retry": [RETRY_THROTTLED],
+                **result,
             },
-            "HyperParameters.$": hyper_parameters or f"{job}.hyper_parameters",
-            "InputDataConfig.$": f"{job}.input_data_config",
-            "OutputDataConfig.$": f"{job}.output_data_config",
-            "ResourceConfig.$": f"{job}.resource_config",
-            "StoppingCondition.$": f"{job}.stopping_condition",
-            "CheckpointConfig.$": f"{job}.checkpoint_config",
-            "Environment.$": f"{job}.environment",
-            "EnableManagedSpotTraining.$": f"{job}.spot",
-            "RoleArn": self.role.role_arn,
-            **self.network,
-            "Tags": [
-                {"Key": STACK_TAG, "Value": names_of(self.scope).stack},
-                {"Key": RUN_TAG, "Value.$": "$.run.run_id"},
-            ],
-        }
+        )
+
+    def _where(self, *, here: sfn.IChainable, away: sfn.IChainable) -> sfn.Choice:
+        """Run the job in its region; jobs from before there was a choice name none."""
+        region = f"{self.job_path}.region"
+        named = sfn.Condition.and_(
+            sfn.Condition.is_present(region),
+            sfn.Condition.not_(sfn.Condition.string_equals(region, "")),
+        )
+        return (
+            sfn.Choice(
+                self.scope, f"Is{self.name}Elsewhere", comment="Does it run in another region?"
+            )
+            .when(named, away)
+            .otherwise(here)
+        )
+
+    def _away(self, result: Mapping[str, Any], hyper_parameters: str | None) -> tasks.LambdaInvoke:
+        """The same in another region, whose answer is what `.sync` would have given."""
+        return self.lambdas.ask(
+            f"{self.name}Elsewhere",
+            "hand_over",
+            {
+                "run": "$.run",
+                "job": self.job_path,
+                "hyper_parameters": hyper_parameters or f"{self.job_path}.hyper_parameters",
+            },
+            result["ResultPath"],
+            timeout=sfn.Timeout.duration(LONGEST_ELSEWHERE),
+            heartbeat=sfn.Timeout.duration(Duration.seconds(HEARTBEAT_SECONDS)),
+            result_selector=result.get("ResultSelector"),
+        )
+
+
+def training_job_request(
+    scope: Construct,
+    job: str,
+    run: str,
+    *,
+    role: iam.IRole,
+    network: Mapping[str, Any],
+    hyper_parameters: str | None = None,
+) -> dict[str, Any]:
+    """Parameters of CreateTrainingJob.
+
+    Args:
+        job: JSONPath of the `stratos.pipeline.steps.TrainingJob`.
+        run: JSONPath of its run.
+        network: Of jobs, as `infra.parts.network` has it.
+        hyper_parameters: Expression for the hyperparameters, where they are not the job's own.
+    """
+    return {
+        "TrainingJobName.$": f"{job}.name",
+        "AlgorithmSpecification": {
+            "TrainingImage.$": f"{job}.image_uri",
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": list(CONTAINER_ENTRYPOINT),
+            "ContainerArguments": list(CONTAINER_ARGUMENTS),
+        },
+        "HyperParameters.$": hyper_parameters or f"{job}.hyper_parameters",
+        "InputDataConfig.$": f"{job}.input_data_config",
+        "OutputDataConfig.$": f"{job}.output_data_config",
+        "ResourceConfig.$": f"{job}.resource_config",
+        "StoppingCondition.$": f"{job}.stopping_condition",
+        "CheckpointConfig.$": f"{job}.checkpoint_config",
+        "Environment.$": f"{job}.environment",
+        "EnableManagedSpotTraining.$": f"{job}.spot",
+        "RoleArn": role.role_arn,
+        **network,
+        "Tags": [
+            {"Key": STACK_TAG, "Value": names_of(scope).stack},
+            {"Key": RUN_TAG, "Value.$": f"{run}.run_id"},
+        ],
+    }

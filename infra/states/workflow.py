@@ -286,6 +286,7 @@ class Workflow(Construct):
             role=self._training_jobs.role,
             network=self._network.of_jobs,
             lambdas=self._lambdas,
+            elsewhere="hand_over" in self._lambdas.functions.handlers,
         )
 
     def _report(self, name: str, status: str) -> sfn.TaskStateBase:

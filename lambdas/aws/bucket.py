@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
 from lambdas.aws.clients import client, error_code
-from stratos.contracts.bucket import TAGGED_AS_RECORDS, s3_uri, split_uri
+from stratos.contracts.bucket import TAGGED_AS_RECORDS, TELLING_CHECKSUM, s3_uri, split_uri
 
 Model = TypeVar("Model", bound=BaseModel)
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
@@ -26,6 +27,7 @@ class StoredObject:
     key: str
     size: int
     etag: str
+    modified: datetime
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,12 @@ class Bucket:
     """One S3 bucket."""
 
     name: str
+    region: str | None = None
+    """Its own, where that is not the function's."""
+
+    @property
+    def client(self) -> Any:
+        return client("s3", self.region)
 
     @classmethod
     def of(cls, uri: str) -> tuple[Bucket, str]:
@@ -51,7 +59,7 @@ class Bucket:
         """
         version = {"VersionId": version_id} if version_id else {}
         try:
-            return client("s3").get_object(Bucket=self.name, Key=key, **version)["Body"]
+            return self.client.get_object(Bucket=self.name, Key=key, **version)["Body"]
         except ClientError as error:
             if error_code(error) in _ABSENT:
                 raise FileNotFoundError(f"{self.uri(key)} does not exist") from error
@@ -77,7 +85,7 @@ class Bucket:
         """
         part = f"bytes={start}-{start + length - 1}"
         try:
-            body = client("s3").get_object(Bucket=self.name, Key=key, Range=part)["Body"]
+            body = self.client.get_object(Bucket=self.name, Key=key, Range=part)["Body"]
         except ClientError as error:
             if error_code(error) in _ABSENT:
                 raise FileNotFoundError(f"{self.uri(key)} does not exist") from error
@@ -116,7 +124,7 @@ class Bucket:
     def put(self, key: str, content: bytes | str, content_type: str) -> str:
         """Write an object and return its URI."""
         body = content.encode() if isinstance(content, str) else content
-        client("s3").put_object(Bucket=self.name, Key=key, Body=body, ContentType=content_type)
+        self.client.put_object(Bucket=self.name, Key=key, Body=body, ContentType=content_type)
         return self.uri(key)
 
     def put_model(self, key: str, value: BaseModel) -> str:
@@ -125,20 +133,24 @@ class Bucket:
 
     def upload_records(self, path: Path, key: str) -> None:
         """Upload a file of records, which expires as such."""
-        tagging = {"Tagging": TAGGED_AS_RECORDS}
-        client("s3").upload_file(str(path), self.name, key, ExtraArgs=tagging)
+        tagging = {"Tagging": TAGGED_AS_RECORDS, **TELLING_CHECKSUM}
+        self.client.upload_file(str(path), self.name, key, ExtraArgs=tagging)
 
     def copy(self, source: str, target: str) -> None:
         origin = {"Bucket": self.name, "Key": source}
-        client("s3").copy_object(Bucket=self.name, Key=target, CopySource=origin)
+        self.client.copy_object(Bucket=self.name, Key=target, CopySource=origin)
+
+    def delete(self, key: str) -> None:
+        self.client.delete_object(Bucket=self.name, Key=key)
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """The objects whose key begins with `prefix`, without the markers of empty folders."""
-        pages = client("s3").get_paginator("list_objects_v2")
+        pages = self.client.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self.name, Prefix=prefix):
             for item in page.get("Contents", ()):
                 if not item["Key"].endswith("/"):
-                    yield StoredObject(item["Key"], item["Size"], item["ETag"].strip('"'))
+                    etag = item["ETag"].strip('"')
+                    yield StoredObject(item["Key"], item["Size"], etag, item["LastModified"])
 
     def newest_version(self, key: str) -> str:
         """Version id of an object as it is now.
@@ -147,7 +159,7 @@ class Bucket:
             FileNotFoundError: when there is no such object.
         """
         try:
-            head = client("s3").head_object(Bucket=self.name, Key=key)
+            head = self.client.head_object(Bucket=self.name, Key=key)
         except ClientError as error:
             if error_code(error) in _ABSENT:
                 raise FileNotFoundError(f"{self.uri(key)} does not exist") from error
@@ -167,14 +179,14 @@ class Bucket:
         added = "".join(row.model_dump_json() + "\n" for row in rows).encode()
         for _ in range(_APPEND_ATTEMPTS):
             try:
-                got = client("s3").get_object(Bucket=self.name, Key=key)
+                got = self.client.get_object(Bucket=self.name, Key=key)
                 before, condition = got["Body"].read(), {"IfMatch": got["ETag"]}
             except ClientError as error:
                 if error_code(error) not in _ABSENT:
                     raise
                 before, condition = b"", {"IfNoneMatch": "*"}
             try:
-                client("s3").put_object(Bucket=self.name, Key=key, Body=before + added, **condition)
+                self.client.put_object(Bucket=self.name, Key=key, Body=before + added, **condition)
                 return
             except ClientError as error:
                 if error_code(error) not in _CHANGED:

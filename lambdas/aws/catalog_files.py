@@ -8,8 +8,14 @@ from dataclasses import dataclass
 from lambdas.aws.bucket import Bucket
 from stratos.catalog.bedrock_listing import BedrockListing
 from stratos.catalog.servers import ServerCatalog
-from stratos.contracts.bucket import CALIBRATION_KEY, SERVERS_KEY, TEACHERS_KEY
+from stratos.contracts.bucket import (
+    CALIBRATION_KEY,
+    REFUSALS_KEY,
+    SERVERS_KEY,
+    TEACHERS_KEY,
+)
 from stratos.contracts.calibration import CalibrationRow, read_calibration
+from stratos.contracts.regions import RegionRefusal, read_refusals
 from stratos.contracts.run import RunRef
 
 
@@ -37,6 +43,16 @@ class CatalogFiles:
 
     def add_calibration(self, rows: Iterable[CalibrationRow]) -> None:
         self._bucket.append_rows(CALIBRATION_KEY, rows)
+
+    def refusals(self) -> tuple[RegionRefusal, ...]:
+        """What regions refused to jobs, the oldest first."""
+        try:
+            return tuple(read_refusals(self._bucket.read(REFUSALS_KEY).decode()))
+        except FileNotFoundError:
+            return ()
+
+    def add_refusals(self, rows: Iterable[RegionRefusal]) -> None:
+        self._bucket.append_rows(REFUSALS_KEY, rows)
 
     @property
     def _bucket(self) -> Bucket:

@@ -12,15 +12,20 @@ from botocore.exceptions import ClientError
 from lambdas.aws.clients import client, error_code
 
 
-def is_running(execution_arn: str) -> bool:
+def is_running(execution_arn: str, region: str | None = None) -> bool:
     """Whether an execution is running. One that Step Functions has forgotten is not."""
+    return running_input(execution_arn, region) is not None
+
+
+def running_input(execution_arn: str, region: str | None = None) -> str | None:
+    """The input of an execution that is running; None of any other."""
     try:
-        found = client("stepfunctions").describe_execution(executionArn=execution_arn)
+        found = client("stepfunctions", region).describe_execution(executionArn=execution_arn)
     except ClientError as error:
         if error_code(error) == "ExecutionDoesNotExist":
-            return False
+            return None
         raise
-    return bool(found["status"] == "RUNNING")
+    return str(found.get("input", "")) if found["status"] == "RUNNING" else None
 
 
 @dataclass(frozen=True)

@@ -70,10 +70,10 @@ def jobs_of(run_id: str) -> Iterator[dict[str, Any]]:
             yield job
 
 
-def stop_job(name: str) -> None:
+def stop_job(name: str, region: str | None = None) -> None:
     """Ask a job to stop; one that has ended already is left as it is."""
     try:
-        client("sagemaker").stop_training_job(TrainingJobName=name)
+        client("sagemaker", region).stop_training_job(TrainingJobName=name)
     except ClientError as error:
         if not (is_absent(error, held_by_tag=True) or is_over(error)):
             raise

@@ -20,8 +20,9 @@ from stratos.dataset.token_estimate import (
     mean_tokens,
 )
 from stratos.measuring.gates import Outlay
+from stratos.moment import now
 from stratos.pipeline.steps import Dataset
-from stratos.planning.request import DatasetFacts, PlanningRequest
+from stratos.planning.request import DatasetFacts, PlanningRequest, RecentRefusal
 from stratos.spec import Spec
 
 _SAMPLE = 500
@@ -38,10 +39,15 @@ def planning_request(
     return PlanningRequest(
         spec=spec,
         region=settings().aws_region,
+        training_regions=settings().regions,
+        serving_regions=(settings().aws_region,),
+        refusals=_refusals(catalog),
         teachers=count_templates(pool.teacher_cards(), pool.teachers, pool.files, sample),
         students=count_templates(pool.student_cards(), pool.students, pool.files, sample),
         servers=servers_for(spec, catalog.servers()),
-        dataset=_facts(dataset, sample, counter_of(pool.files, beside)),
+        dataset=_facts(
+            dataset, sample, counter_of(pool.files, beside), RunFiles(run).dataset_bytes()
+        ),
         calibration=catalog.calibration(),
         spent_usd=spent.usd,
         spent_hours=spent.hours,
@@ -49,7 +55,25 @@ def planning_request(
     )
 
 
-def _facts(dataset: Dataset, sample: Sequence[Record], count: CountTokens) -> DatasetFacts:
+def _refusals(catalog: CatalogFiles) -> tuple[RecentRefusal, ...]:
+    """What regions refused, with its age. Outages and quotas are no lack of capacity, and over
+    when they are over."""
+    moment = now()
+    return tuple(
+        RecentRefusal(
+            region=refusal.region,
+            instance_type=refusal.instance_type,
+            purchase=refusal.purchase,
+            hours_ago=max(0.0, (moment - refusal.at).total_seconds() / 3600),
+        )
+        for refusal in catalog.refusals()
+        if refusal.outcome == "capacity"
+    )
+
+
+def _facts(
+    dataset: Dataset, sample: Sequence[Record], count: CountTokens, dataset_bytes: int
+) -> DatasetFacts:
     prompts = ["\n".join(message.content for message in record.messages) for record in sample]
     longest = dataset.longest_prompt_characters
     answers = (record.gold for record in sample if record.gold is not None)
@@ -61,5 +85,6 @@ def _facts(dataset: Dataset, sample: Sequence[Record], count: CountTokens) -> Da
         num_replies=dataset.num_replies,
         prompt_tokens=mean_tokens(prompts, count),
         answer_tokens=mean_tokens(answers, count),
+        num_bytes=dataset_bytes,
         longest_prompt_tokens=None if longest is None else longest_prompt(prompts, count, longest),
     )

@@ -7,8 +7,10 @@ from typing import Any
 
 from lambdas.aws.sagemaker import describe_job
 from lambdas.jobs.factory import types_asked
+from lambdas.jobs.regions import give_up_elsewhere, note_refusal, region_of
 from lambdas.jobs.retries import retry_of
 from lambdas.step import step
+from stratos.errors import BudgetExhausted
 from stratos.pipeline.job_failure import classify
 from stratos.pipeline.steps import DiagnoseInput, Diagnosis, JobFailure
 
@@ -16,16 +18,27 @@ from stratos.pipeline.steps import DiagnoseInput, Diagnosis, JobFailure
 @step
 def handler(payload: DiagnoseInput) -> Diagnosis:
     """Classify the failure and prepare the next attempt."""
-    described = _caught_job(payload.failure, payload.job.name) or describe_job(payload.job.name)
+    run, job = payload.run, payload.job
+    described = _caught_job(payload.failure, job.name)
+    if described is None and not job.region:  # another region's job is not described at home
+        described = describe_job(job.name)
     verdict = classify(payload.failure, described)
-    following = retry_of(payload.run, payload.job, verdict)
+    note_refusal(run, job, verdict)
+    if job.region:
+        give_up_elsewhere(run, job)
+    where = f"in {job.region}: " if job.region else ""
+    try:
+        following = retry_of(run, job, verdict)
+    except BudgetExhausted as error:
+        reason = f"{where}{verdict.reason}. {error}"
+        return Diagnosis(outcome=verdict.outcome, retry=False, reason=reason, job=job)
     if following is None:
-        return Diagnosis(
-            outcome=verdict.outcome, retry=False, reason=verdict.reason, job=payload.job
-        )
+        reason = where + verdict.reason
+        return Diagnosis(outcome=verdict.outcome, retry=False, reason=reason, job=job)
     servers = " or ".join(types_asked(following.resource_config))
     bought = "spot " if following.spot else ""
-    reason = f"{verdict.reason}; tried again as {following.name} on {bought}{servers}"
+    moved = f" in {region_of(following)}" if job.region or following.region else ""
+    reason = f"{where}{verdict.reason}; tried again as {following.name} on {bought}{servers}{moved}"
     return Diagnosis(outcome=verdict.outcome, retry=True, reason=reason, job=following)
 
 

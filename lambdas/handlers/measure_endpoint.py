@@ -80,7 +80,7 @@ def _measure(
     load, answering_seconds = _load(run, spec, deployment, ask_all=ask_all)
     mode = mode_named(deployment.hosting.mode)
     hourly = usd_per_hour_of_load(deployment, load, spec.load)
-    verdict = judge_load(load, spec.constraints, hourly)
+    verdict = judge_load(load, spec.constraints, hourly, beyond_ms=plan.beyond_home_ms)
     if plan.engine is not None and not load.stopped:
         verdict &= judge_answers(load.accuracy, evaluation, plan.engine, spec.constraints)
     lines: tuple[str, ...] = ()

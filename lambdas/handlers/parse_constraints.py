@@ -23,7 +23,7 @@ def handler(payload: ParseInput) -> Parsed:
     """Write the spec with its defaults as JSON, or all of its problems as `rejection.json`."""
     run, folder = payload.run, SpecFolder(payload.run)
     try:
-        stack = RunningStack(settings().names.prefix, settings().aws_region)
+        stack = RunningStack(settings().names.prefix, settings().aws_region, settings().regions[1:])
         spec = read_spec_in_folder(_uploaded(folder), _files_in(folder), folder.name, stack)
         require_models(spec, ModelFiles(folder))
     except SpecRejected as error:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.aws import (
     components,
@@ -18,11 +18,12 @@ from lambdas.aws import (
     transform_jobs,
 )
 from lambdas.aws.clients import client
+from lambdas.aws.settings import settings
 from lambdas.serving import clean_up_retries, inventory, turns
 from lambdas.step import logger, step
 from stratos.contracts.run import RunRow
 from stratos.errors import DeploymentFailed, SweepIncomplete
-from stratos.hosting.ownership import Kind, Orphan, Owner, Ownership
+from stratos.hosting.ownership import Kind, Orphan, Owner, Ownership, Resource
 from stratos.hosting.scaling import delete_alarms
 from stratos.moment import now
 from stratos.pipeline.steps import SweepInput, Swept
@@ -72,7 +73,8 @@ def handler(payload: SweepInput) -> Swept:
         SweepIncomplete: when some could not be removed; all others are gone.
     """
     deadline = within(PATIENCE_SECONDS)
-    found = list(inventory.resources())  # before the runs: see `Ownership`
+    elsewhere, unreached = _elsewhere()
+    found = [*inventory.resources(), *elsewhere]  # before the runs: see `Ownership`
     swept_at = now()
     holders = {turn.endpoint_name: turn.run_id for turn in turns.all_held()}
     ownership = Ownership(
@@ -83,7 +85,7 @@ def handler(payload: SweepInput) -> Swept:
     )
     orphans = ownership.orphans()
     if payload.dry_run:
-        return Swept(dry_run=True, removed=orphans)
+        return Swept(dry_run=True, removed=orphans, unreached=unreached)
     unfinished = clean_up_retries.retry(swept_at)
     failed, kept = [], set()
     for orphan in orphans:
@@ -104,7 +106,20 @@ def handler(payload: SweepInput) -> Swept:
         raise SweepIncomplete(
             f"{'; '.join(unfinished)}. Other runs of the spec wait; the next sweep tries again"
         )
-    return Swept(dry_run=False, removed=orphans)
+    return Swept(dry_run=False, removed=orphans, unreached=unreached)
+
+
+def _elsewhere() -> tuple[list[Resource], dict[str, str]]:
+    """Jobs in every worker region, and why some regions could not be looked into."""
+    found: list[Resource] = []
+    unreached: dict[str, str] = {}
+    for region in settings().regions[1:]:
+        try:
+            found += inventory.jobs_in(region)
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("not reached", extra={"region": region, "reason": str(error)})
+            unreached[region] = str(error)
+    return found, unreached
 
 
 def _removal_problem(orphan: Orphan, holders: Mapping[str, str], deadline: float) -> str | None:
@@ -123,9 +138,11 @@ def _removal_problem(orphan: Orphan, holders: Mapping[str, str], deadline: float
             if holder not in (None, holders.get(orphan.name)):
                 return f"run {holder} has had the turn at it since"
             remove(orphan.name, deadline)
+        elif orphan.region:
+            sagemaker.stop_job(orphan.name, orphan.region)
         else:
             _REMOVE[orphan.kind](orphan.name)
-    except (ClientError, DeploymentFailed) as error:
+    except (BotoCoreError, ClientError, DeploymentFailed) as error:
         return str(error)
     return None
 

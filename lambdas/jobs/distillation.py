@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.job_names import step_name
+from lambdas.aws.settings import settings
 from lambdas.gathering.model_pool import ModelPool
+from lambdas.jobs.cpu_servers import cheapest_cpus
 from lambdas.jobs.factory import JobFactory
 from lambdas.jobs.probes import judging
 from stratos.catalog.terms import rights_in
@@ -80,7 +83,7 @@ class DistillationJobs:
         }
         read = self.factory.files.dataset_bytes("train")
         return self._make(
-            "synthesize", config, self._uninterrupted(), channels, data_bytes=_WRITTEN * read
+            "synthesize", config, self._for_synthesis(), channels, data_bytes=_WRITTEN * read
         )
 
     def distill(self) -> TrainingJob:
@@ -99,7 +102,7 @@ class DistillationJobs:
             forecast_tokens_per_second=self.plan.training_tokens_per_second,
             time_limit=TimeLimit(
                 max_training_hours=self.factory.spec.constraints.max_training_hours,
-                spent_hours=self.evidence.spent_hours,
+                spent_hours=self._spent_hours,
                 start_seconds=self._start_seconds,
             ),
         )
@@ -172,6 +175,15 @@ class DistillationJobs:
         first, *others = (on_demand(plan.training) for plan in self._alike())
         return preferences(first, others)
 
+    def _for_synthesis(self) -> tuple[Server, ...]:
+        """The same; at home on CPUs, if training is elsewhere and the teacher no weights: its keys,
+        its logs and batches of Bedrock are at home."""
+        home = settings().aws_region
+        if isinstance(self.teacher, Weights) or self.plan.training.region == home:
+            return self._uninterrupted()
+        catalog = CatalogFiles(self.factory.run).servers()
+        return cheapest_cpus(catalog, home) or self._uninterrupted()
+
     def _alike(self) -> Iterator[Plan]:
         """Plans by which the same model is trained, the chosen one first."""
         return trained_alike(plans_in_order(self.evidence.matching), self.plan)
@@ -179,6 +191,11 @@ class DistillationJobs:
     @property
     def _start_seconds(self) -> float:
         return job_start(self.plan.training.instance_type).seconds
+
+    @property
+    def _spent_hours(self) -> float:
+        """Of the run, with what copies between regions will take."""
+        return self.evidence.spent_hours + self.plan.copying_hours
 
     def _step(self, job: JobStep) -> str:
         return step_name(job, self.evidence.attempt)
@@ -193,7 +210,7 @@ class DistillationJobs:
             "deadline_seconds": deadline_seconds(
                 job,
                 constraints,
-                evidence.spent_hours,
+                self._spent_hours,
                 self._start_seconds,
             ),
             "budget_usd": token_budget_usd(job, constraints, evidence.spent_usd),

@@ -131,7 +131,9 @@ def placement(servers: Sequence[Server], deadline_seconds: float, ebs_gib: int) 
     if spot:
         stopping["MaxWaitTimeInSeconds"] = runtime + _SPOT_WAIT_SECONDS
     volume = volume_gib((server.instance_type for server in servers), ebs_gib)
+    here = first.region == settings().aws_region
     return {
+        "region": "" if here else first.region,
         "image_uri": image_uri("training", first.region, first.instance_type),
         "resource_config": {**_instances(servers), "VolumeSizeInGB": volume},
         "ebs_gib": ebs_gib,

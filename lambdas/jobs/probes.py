@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lambdas.aws.settings import settings
 from lambdas.gathering.model_pool import ModelPool
 from lambdas.jobs.cpu_servers import cheapest_cpus
 from lambdas.jobs.factory import JobFactory
@@ -40,7 +41,8 @@ def probe_jobs(
         teacher = pool.teachers[name]
         asked = _uninterrupted(plan, plans)
         if not isinstance(teacher, Weights):
-            asked = cheapest_cpus(servers, plan.training.region) or (on_demand(plan.training),)
+            # Keys, logs and batches of Bedrock are at home.
+            asked = cheapest_cpus(servers, settings().aws_region) or asked
         card = pool.cards[f"teacher/{name}"]
         jobs.append(_probe(factory, f"probe-t{index}", teacher, card, asked, num_jobs, spent_usd))
     for index, (name, plan) in enumerate(students.items()):

@@ -10,6 +10,7 @@ from lambdas.aws.run_files import RunFiles
 from lambdas.aws.settings import settings
 from lambdas.jobs.cpu_servers import cheapest_cpus
 from lambdas.jobs.factory import PROCESSES, placement, training_processes, types_asked
+from lambdas.jobs.regions import region_of, require_room
 from lambdas.jobs.spending import token_usd
 from stratos.catalog.servers import SPOT_BILLED_SHARE
 from stratos.contracts.match import plans_in_order, training_servers
@@ -28,9 +29,13 @@ EXPORT_SECONDS = 60.0
 def retry_of(run: RunRef, job: TrainingJob, verdict: Classification) -> TrainingJob | None:
     """Return the next attempt under a new name and with the same checkpoints, or None.
 
-    A crash is tried again with the same request; a lack of capacity or quota, on other servers; a
-    training job that ran out of time, once more, to export its best checkpoint. What a person did
-    or has to fix is not tried again.
+    A crash is tried again with the same request; a lack of capacity or quota, on other servers,
+    those of the same region first; a region that is gone, in another; a training job that ran out
+    of time, once more, to export its best checkpoint. What a person did or has to fix is not tried
+    again.
+
+    Raises:
+        BudgetExhausted: another region would cost more than is left.
     """
     attempt = job.attempt + 1
     if attempt >= MAX_ATTEMPTS:
@@ -43,7 +48,7 @@ def retry_of(run: RunRef, job: TrainingJob, verdict: Classification) -> Training
     match verdict.outcome:
         case "crash" if attempt <= MAX_CRASHES:
             return job.model_copy(update=changes)
-        case "capacity" | "quota":
+        case "capacity" | "quota" | "unreachable":
             return _elsewhere(run, job, verdict, changes)
         case "timeout" if job.step.startswith("distill") and attempt <= 1:
             RunFiles(run).change_job_config(job.step, {"deadline_seconds": EXPORT_SECONDS})
@@ -58,21 +63,23 @@ def _elsewhere(
     """The same job on servers that it has not asked for yet, in the order of the front.
 
     Before that, on demand where spot did not come: spot has a quota of its own. And without the one
-    whose quota is used up.
+    whose quota is used up. None in a region that is gone.
     """
+    here = region_of(job)
     asked, config = types_asked(job.resource_config), RunFiles(run).job_config(job.step)
     servers = _servers(run, job)
-    tried = {server.instance_type for server in config.servers} | set(asked)
-    left = [server for server in servers if server.instance_type not in tried]
-    if verdict.outcome == "quota":
-        within = [name for name in asked if name not in verdict.reason]
-        if len(within) < len(asked):
-            bought = [one for one in config.servers if (one.purchase == "spot") == job.spot]
-            left = [one for one in bought if one.instance_type in within] + left
-    if job.spot:
-        left = [*_uninterrupted(run, job, (*config.servers, *servers)), *left]
+    tried = {(one.region, one.instance_type) for one in config.servers}
+    tried |= {(here, name) for name in asked}
+    left = [one for one in servers if (one.region, one.instance_type) not in tried]
+    if verdict.outcome == "unreachable":
+        left = [one for one in left if one.region != here]
+    else:
+        left.sort(key=lambda one: one.region != here)
+        left = [*_in_its_place(run, job, verdict, (*config.servers, *servers)), *left]
     if not left:
         return None
+    if left[0].region != here:
+        changes["deadline_seconds"] = require_room(run, job, left[0])
     following = preferences(left[0], left[1:])
     if not settings().several_instance_types:
         following = following[:1]
@@ -80,9 +87,32 @@ def _elsewhere(
         changes["environment"] = _environment(job, following)
     known = (*config.servers, *(one for one in following if one not in config.servers))
     values = {"usd_per_hour": following[0].usd_per_hour, "servers": known}
+    if (seconds := changes.pop("deadline_seconds", None)) is not None:
+        values["deadline_seconds"] = min(seconds, config.deadline_seconds)
     config = RunFiles(run).change_job_config(job.step, values)
     ebs_gib = job.ebs_gib or job.resource_config["VolumeSizeInGB"]
     return job.model_copy(update=changes | placement(following, config.deadline_seconds, ebs_gib))
+
+
+def _in_its_place(
+    run: RunRef, job: TrainingJob, verdict: Classification, known: tuple[Server, ...]
+) -> list[Server]:
+    """Servers that the job asked for and may yet get: on demand, or within their quota."""
+    here, asked, left = region_of(job), types_asked(job.resource_config), []
+    if verdict.outcome == "quota":
+        within = [name for name in asked if name not in verdict.reason]
+        if len(within) < len(asked):
+            bought = RunFiles(run).job_config(job.step).servers
+            left = [
+                one
+                for one in bought
+                if (one.purchase == "spot") == job.spot
+                and one.region == here
+                and one.instance_type in within
+            ]
+    if job.spot:
+        left = [*_uninterrupted(run, job, known), *left]
+    return left
 
 
 def _environment(job: TrainingJob, servers: tuple[Server, ...]) -> dict[str, str]:
@@ -94,7 +124,8 @@ def _environment(job: TrainingJob, servers: tuple[Server, ...]) -> dict[str, str
 def _uninterrupted(run: RunRef, job: TrainingJob, known: tuple[Server, ...]) -> list[Server]:
     """The server of a spot job, on demand, if the budget of the spec lasts for it."""
     [name] = types_asked(job.resource_config)
-    server = next((one for one in known if one.instance_type == name), None)
+    wanted = (region_of(job), name)
+    server = next((one for one in known if (one.region, one.instance_type) == wanted), None)
     if server is None:
         return []
     files = RunFiles(run)
@@ -119,7 +150,7 @@ def _servers(run: RunRef, job: TrainingJob) -> list[Server]:
         plans = files.plans()
         ordered = (plans.chosen, *plans.fallbacks, *plans.front)
         servers = [plan.training for plan in ordered]
-        found = {server.instance_type: server for server in servers}
+        found = {(server.region, server.instance_type): server for server in servers}
         return [on_demand(server) for server in found.values()]
     evidence = files.match()
     servers = training_servers(plans_in_order(evidence.matching), evidence.plan)

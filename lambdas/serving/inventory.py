@@ -69,6 +69,16 @@ def resources() -> Iterator[Resource]:
     yield from _schedules()
 
 
+def jobs_in(region: str) -> list[Resource]:
+    """Running training jobs of this stack's runs in a worker region."""
+    listed = _listed("list_training_jobs", "TrainingJobSummaries", region, StatusEquals=IN_PROGRESS)
+    return [
+        Resource(kind="training-job", name=item["TrainingJobName"], region=region, **tags)
+        for item in listed
+        if (tags := _tags(item["TrainingJobArn"], region))
+    ]
+
+
 def _update_alarms() -> Iterator[Resource]:
     """Alarms that watched the update of an endpoint; their names say of which run."""
     pages = client("cloudwatch").get_paginator("describe_alarms")
@@ -113,20 +123,23 @@ def _own(operation: str, key: str, name: str, **filters: str) -> Iterator[dict[s
             yield item
 
 
-def _listed(operation: str, key: str, **filters: str) -> Iterator[dict[str, Any]]:
-    for page in client("sagemaker").get_paginator(operation).paginate(**filters):
+def _listed(
+    operation: str, key: str, region: str | None = None, **filters: str
+) -> Iterator[dict[str, Any]]:
+    for page in client("sagemaker", region).get_paginator(operation).paginate(**filters):
         yield from page[key]
 
 
-def _tags(arn: str) -> dict[str, str | None] | None:
+def _tags(arn: str, region: str | None = None) -> dict[str, str | None] | None:
     """Run and spec of a resource; None if no run of this stack made it, or it is gone by now."""
-    return _owner(_all_tags(arn))
+    return _owner(_all_tags(arn, region))
 
 
-def _all_tags(arn: str) -> dict[str, str]:
+def _all_tags(arn: str, region: str | None = None) -> dict[str, str]:
     """Tags of a resource; none if it is gone by now."""
     try:
-        pages = list(client("sagemaker").get_paginator("list_tags").paginate(ResourceArn=arn))
+        paginator = client("sagemaker", region).get_paginator("list_tags")
+        pages = list(paginator.paginate(ResourceArn=arn))
     except ClientError as error:
         if error_code(error) in ("ValidationException", "ResourceNotFound"):
             return {}

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from lambdas.aws import components, runs_table, sagemaker, scaling, transform_jobs
-from lambdas.aws.clients import client
+from lambdas.aws.bucket import Bucket
+from lambdas.aws.clients import client, is_unreachable
+from lambdas.aws.elsewhere_files import ElsewhereFiles
 from lambdas.aws.run_files import RunFiles
+from lambdas.regions.machines import WorkerMachine
 from lambdas.serving import former_model, turns
+from lambdas.step import logger
 from stratos.contracts.run import RunRef, RunRow
 from stratos.errors import DeploymentFailed, EndpointUnsettled
 from stratos.hosting.deployment import (
@@ -69,6 +75,25 @@ def _stop_training(run: RunRef, removed: Removed) -> None:
         if job["TrainingJobStatus"] == sagemaker.IN_PROGRESS:
             sagemaker.stop_job(job["TrainingJobName"])
             removed.stopped_jobs.append(job["TrainingJobName"])
+    _stop_elsewhere(run, removed)
+
+
+def _stop_elsewhere(run: RunRef, removed: Removed) -> None:
+    """End the run's jobs in other regions. One that does not answer ends them itself: its job
+    finds that nobody waits, and its sweeper that the run is over."""
+    for job in ElsewhereFiles(Bucket(run.bucket), run.run_id).jobs():
+        if job.over:
+            continue
+        try:
+            stopped = WorkerMachine(job.region).stop(job.name, f"run {run.run_id} is over")
+            sagemaker.stop_job(job.name, job.region)
+        except (BotoCoreError, ClientError) as error:
+            if not is_unreachable(error):
+                raise
+            logger.warning("not reached", extra={"region": job.region, "reason": str(error)})
+            continue
+        if stopped:
+            removed.stopped_jobs.append(job.name)
 
 
 def _remove_batches(run: RunRef, made: dict[str, tuple[str, ...]], removed: Removed) -> None:

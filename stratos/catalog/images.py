@@ -71,7 +71,8 @@ class Images(FrozenModel):
 def image_uri(kind: ImageKind, region: str, instance_type: str) -> str:
     """The image for a job or endpoint on an instance type.
 
-    This machine's own servers get the CPU image of us-east-1: a name only, nothing is pulled.
+    This machine's own servers get the CPU image of the region, or else of us-east-1: a name only,
+    nothing is pulled.
 
     Raises:
         ValueError: where AWS offers no such image for the processor or the region.
@@ -81,8 +82,6 @@ def image_uri(kind: ImageKind, region: str, instance_type: str) -> str:
 
 def _offered(kind: ImageKind, region: str, instance_type: str) -> tuple[str, Image]:
     """The same, with its row of the table."""
-    if instance_type.startswith(LOCAL_PREFIX):
-        region = _LOCAL_REGION
     table = images()
     wanted = (kind, runtime_of(instance_type), architecture_of(instance_type))
     offered = [row for row in table.images if (row.kind, row.runtime, row.architecture) == wanted]
@@ -99,6 +98,8 @@ def _offered(kind: ImageKind, region: str, instance_type: str) -> tuple[str, Ima
             f"no {kind} image runs on {instance_type}: they are compiled for Graviton3, and it has "
             f"an older processor. Choose a family of generation {_OLDEST_GENERATION} or later"
         )
+    if instance_type.startswith(LOCAL_PREFIX) and not any(region in r.regions for r in offered):
+        region = _LOCAL_REGION
     for row in offered:
         if region in row.regions:
             suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"

@@ -90,10 +90,11 @@ def _tell(deleted: list[str], remains: Remains | None, *, json_: bool) -> None:
         return
     lines = [f"deleted {name}" for name in deleted]
     if remains is not None:
+        streams = len(remains.streams) + len(remains.streams_elsewhere)
         lines += [
             f"deleted {count(len(remains.versions), 'version')} of objects, "
             f"{count(len(remains.packages), 'version')} in the model registry, "
-            f"{count(len(remains.streams), 'log stream')}; under its prefixes nothing is left"
+            f"{count(streams, 'log stream')}; under its prefixes nothing is left"
         ]
     _print(lines or ["nothing was left to delete"])
 
@@ -101,10 +102,17 @@ def _tell(deleted: list[str], remains: Remains | None, *, json_: bool) -> None:
 def _print_remains(deleted: list[str], remains: Remains | None) -> None:
     found: dict[str, object] = {"deleted": deleted}
     if remains is not None:
+        elsewhere = remains.streams_elsewhere
         found |= {
-            "versions": {kept.prefix: len(kept.versions) for kept in remains.objects},
+            "versions": {
+                f"{kept.region}:{kept.prefix}" if kept.region else kept.prefix: len(kept.versions)
+                for kept in remains.objects
+            },
             "model_packages": list(remains.packages),
-            "log_streams": [f"{group} {stream}" for group, stream in remains.streams],
+            "log_streams": [
+                *(f"{group} {stream}" for group, stream in remains.streams),
+                *(":".join((region, f"{group} {name}")) for region, group, name in elsewhere),
+            ],
             "staying": list(remains.staying),
         }
     console.out(json.dumps(found), highlight=False)

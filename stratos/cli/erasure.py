@@ -41,6 +41,8 @@ class Remains:
     """ARNs of its versions in the model registry."""
     streams: tuple[tuple[str, str], ...]
     """Group and name of its log streams."""
+    streams_elsewhere: tuple[tuple[str, str, str], ...]
+    """Region, group and name of those of its jobs in worker regions."""
     staying: tuple[str, ...]
     """What is not deleted, and why, in words."""
 
@@ -54,10 +56,9 @@ class Remains:
         lines = [kept.told() for kept in self.objects if kept]
         if self.packages:
             lines.append(f"{count(len(self.packages), 'version')} in the model registry")
-        if self.streams:
-            lines.append(
-                f"{count(len(self.streams), 'log stream')} of its jobs and of its endpoint"
-            )
+        if self.streams or self.streams_elsewhere:
+            streams = len(self.streams) + len(self.streams_elsewhere)
+            lines.append(f"{count(streams, 'log stream')} of its jobs and of its endpoint")
         return lines
 
 
@@ -72,7 +73,9 @@ def find_remains(stack: Stack, run: RunRow, *, upload: bool) -> Remains:
     """
     rows = list_runs(stack)
     of_spec = [row for row in rows if row.spec_key == run.spec_key and row.run_id != run.run_id]
-    _refuse_jobs_under_way(stack, run)
+    away = [stack.in_region(region) for region in stack.worker_regions]
+    for place in (stack, *away):
+        _refuse_jobs_under_way(place, run)
     keys = RunKeys(run.run_id)
     objects = [kept_under(stack, prefix) for prefix in (keys.prefix, keys.all_checkpoints)]
     streams, staying = job_streams(stack, run, rows), []
@@ -88,7 +91,10 @@ def find_remains(stack: Stack, run: RunRow, *, upload: bool) -> Remains:
                 f"{queue.told()}: run {sharing.run_id} has the same endpoint. S3 deletes them "
                 f"after {ASYNC_DAYS} days"
             )
+    for place in away:
+        objects += [kept_under(place, prefix) for prefix in (keys.prefix, keys.all_checkpoints)]
     if upload:
+        objects += [kept_under(place, spec_folder(run.spec_key)) for place in away]
         objects.append(_upload(stack, run, of_spec))
     elif kept := kept_under(stack, spec_folder(run.spec_key)):
         staying.append(f"{kept.told()}: the upload, which all runs of the spec read (--upload)")
@@ -98,7 +104,12 @@ def find_remains(stack: Stack, run: RunRow, *, upload: bool) -> Remains:
         f"(stratos learned --forget --run {run.run_id})"
     )
     packages = tuple(_packages(stack, run))
-    return Remains(tuple(objects), packages, tuple(streams), tuple(staying))
+    elsewhere = [
+        (place.elsewhere, group, name)
+        for place in away
+        for group, name in job_streams(place, run, rows)
+    ]
+    return Remains(tuple(objects), packages, tuple(streams), tuple(elsewhere), tuple(staying))
 
 
 def erase(stack: Stack, run: RunRow, remains: Remains) -> None:
@@ -110,10 +121,12 @@ def erase(stack: Stack, run: RunRow, remains: Remains) -> None:
     logs = client("logs")
     for group, stream in remains.streams:  # found by objects, so these go before them
         delete_stream(logs, group, stream)
+    for region, group, stream in remains.streams_elsewhere:
+        delete_stream(client("logs", region=region), group, stream)
     for package in remains.packages:
         stack.sagemaker.delete_model_package(ModelPackageName=package)
     for kept in remains.objects:
-        delete_kept(stack, kept)
+        delete_kept(stack.in_region(kept.region), kept)
     _leave_tombstone(stack, run)
 
 

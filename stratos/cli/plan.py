@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -24,11 +25,11 @@ from stratos.errors import SpecRejected
 from stratos.hosting.modes.table import told_endpoint
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.offline.folder import DEFAULT_REGION, request_of_folder
-from stratos.planning.offline.origins import FleetPlan, plan_for_origins, read_origins
 from stratos.planning.offline.page import plan_page
 from stratos.problems import Problem
+from stratos.regions import known_regions
 from stratos.report.figures import interval
-from stratos.spec import Constraints, Spec
+from stratos.spec import Constraints, Load, Spec
 from stratos.spec.folder import files_under, read_spec_in_folder, why_not_in
 from stratos.spec.schedule import Rate, next_times, parse_schedule
 from stratos.units import figure
@@ -54,8 +55,13 @@ def plan_command(
     origins: Annotated[
         str | None,
         typer.Option(
-            help="Where requests come from, per second: us-east-1=5,eu-west-1=3. "
-            "Adds a fleet over several regions."
+            help="In place of load.origins, requests per second by region: us-east-1=5,eu-west-1=3."
+        ),
+    ] = None,
+    worker_regions: Annotated[
+        str | None,
+        typer.Option(
+            help="Plan as if the stack had workers there, and endpoints: eu-west-1,ap-northeast-1."
         ),
     ] = None,
     html: Annotated[
@@ -67,24 +73,20 @@ def plan_command(
     file = spec / SPEC_FILE if spec.is_dir() else spec
     files = ModelFiles(FilesOnDisk(folder))
     read = with_limits(_read(file, folder, files), what_if or [])
+    if origins is not None:
+        read = with_origins(read, origins)
     servers = measure_local_servers() if local else load_servers(catalog)
-    traffic = None if origins is None else _origins(origins)
-    request = request_of_folder(folder, read, servers, region, files=files)
+    workers = _regions(worker_regions)
+    request = request_of_folder(folder, read, servers, region, workers, files=files)
     plans = plan_before_probing(request)
-    fleet = None if traffic is None else plan_for_origins(request, plans.chosen, traffic)
     if html is not None:
         html.write_text(plan_page(read, plans), encoding="utf-8")
     if json_:
-        whole = plans.model_dump(mode="json")
-        if fleet is not None:
-            whole["fleet"] = fleet.model_dump(mode="json")
-        console.out(json.dumps(whole, indent=2), highlight=False)
+        console.out(json.dumps(plans.model_dump(mode="json"), indent=2), highlight=False)
         return
     _print(plans)
-    if fleet is None and (refusal := why_not_in(region, read.constraints.regions or ())):
-        console.print(f"  note: {refusal}", soft_wrap=True, highlight=False)
-    if fleet is not None:
-        _print_fleet(fleet)
+    for note in _notes(plans, region, workers, read):
+        console.print(f"  note: {note}", soft_wrap=True, highlight=False)
     if read.schedule is not None:
         console.print(
             _reruns(read.schedule, read.schedule_timezone), soft_wrap=True, highlight=False
@@ -124,12 +126,44 @@ def _read(file: Path, folder: Path, files: ModelFiles) -> Spec:
     return spec
 
 
-def _origins(text: str) -> dict[str, float]:
+def with_origins(spec: Spec, text: str) -> Spec:
+    """The spec with requests from other regions, given as `us-east-1=5,eu-west-1=3`.
+
+    Raises:
+        SpecRejected: if it is not in this form, or the place of a region is unknown.
+    """
+    pairs = [part.partition("=") for part in text.split(",")]
+    origins = {region.strip(): rate.strip() for region, _, rate in pairs}
+    load = spec.load.model_dump(exclude={"requests_per_second", "origins"})
     try:
-        return read_origins(text)
+        if len(origins) < len(pairs):
+            raise ValueError("give each region once")
+        rates = {region: float(rate) for region, rate in origins.items()}
+        found = Load.model_validate(load | {"origins": rates})
+        if unknown := [region for region in rates if region not in known_regions()]:
+            raise ValueError(f"{unknown[0]!r} is none of {', '.join(known_regions())}")
     except ValueError as error:
-        problem = Problem(path="load", line=None, message=f"--origins: {error}")
-        raise SpecRejected([problem]) from error
+        message = f"--origins {text}: expected us-east-1=5,eu-west-1=3, say; {error}"
+        raise SpecRejected([Problem(path="load", line=None, message=message)]) from error
+    return spec.model_copy(update={"load": found})
+
+
+def _regions(text: str | None) -> tuple[str, ...]:
+    regions = tuple(region.strip() for region in (text or "").split(",") if region.strip())
+    if unknown := [region for region in regions if region not in known_regions()]:
+        message = f"--worker-regions: {unknown[0]!r} is none of {', '.join(known_regions())}"
+        raise SpecRejected([Problem(path="constraints", line=None, message=message)])
+    return regions
+
+
+def _notes(plans: PlanSet, home: str, workers: tuple[str, ...], spec: Spec) -> Iterator[str]:
+    """What a stack would say of the choice."""
+    if refusal := why_not_in(home, spec.constraints.regions or (), workers):
+        yield refusal
+    if workers and plans.chosen.regions != (home,):
+        yield f"a stack serves at home, in {home}; the plan shows what more regions would bring"
+    for region, why in plans.regions.items():
+        yield f"not {region}: {why}"
 
 
 def _reruns(schedule: str, timezone: str) -> str:
@@ -141,19 +175,14 @@ def _reruns(schedule: str, timezone: str) -> str:
     return f"runs again if inputs have changed: {schedule} in {timezone}; next: {shown}"
 
 
-def _print_fleet(fleet: FleetPlan) -> None:
-    table = Table("requests from", "per second", "p95 ms", box=None)
-    for column in table.columns[1:]:
+def _print_origins(plan: Plan) -> None:
+    table = Table("requests from", "per second", "served in", "away ms", "p95 ms", box=None)
+    for column in (table.columns[1], *table.columns[3:]):
         column.justify = "right"
-    for row in fleet.origins:
-        table.add_row(row.origin, figure(row.requests_per_second), f"{row.p95_latency_ms:,.0f}")
-    stands = ", ".join(f"{r.count} × {r.instance_type} in {r.region}" for r in fleet.replicas)
-    console.print(f"fleet for these origins: {stands}", soft_wrap=True, highlight=False)
+    for row in plan.origins:
+        away, p95 = f"{row.round_trip_ms:,.0f}", f"{row.p95_latency_ms:,.0f}"
+        table.add_row(row.origin, figure(row.requests_per_second), row.served_in, away, p95)
     console.print(table)
-    console.print(
-        f"${fleet.usd_per_month:,.0f} a month; {len(fleet.front)} fleets on the front of p95 "
-        "against cost"
-    )
 
 
 def _print(plans: PlanSet) -> None:
@@ -168,12 +197,16 @@ def _print(plans: PlanSet) -> None:
         table.add_row(str(number), *_figures(plan))
         console.print(_first_line(number, names, plan), soft_wrap=True)
         console.print(f"   {_description(plan)}", soft_wrap=True, highlight=False)
+        if plan.elsewhere is not None:
+            console.print(f"   away: {plan.elsewhere.told}", soft_wrap=True, highlight=False)
         console.print(f"   hosting: {plan.hosting.reason}", soft_wrap=True, highlight=False)
         if plan.engine is not None:
             console.print(f"   engine: {plan.engine.told}", soft_wrap=True, highlight=False)
         if plan.precision_reason:
             console.print(f"   precision: {plan.precision_reason}", soft_wrap=True, highlight=False)
     console.print(table)
+    if plans.chosen.origins:
+        _print_origins(plans.chosen)
     console.print(
         f"{plans.num_candidates:,} candidates, {plans.front_size:,} on the front, "
         f"{plans.seconds:.2f} s; binding: {', '.join(plans.binding) or 'nothing'}"

@@ -22,7 +22,8 @@ def job_streams(stack: Stack, run: RunRow, rows: Sequence[RunRow]) -> list[tuple
     Args:
         rows: Every run; the id of one may begin like another's.
     """
-    logs, longer = client("logs"), [row.run_id for row in rows if row.run_id != run.run_id]
+    logs = client("logs", region=stack.elsewhere or None)
+    longer = [row.run_id for row in rows if row.run_id != run.run_id]
     found = []
     for group, start in ((_JOBS, ""), (_BATCHES, stack.names.start)):
         others = tuple(f"{start}{other}-" for other in longer)

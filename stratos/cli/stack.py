@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -38,6 +38,10 @@ class Stack:
     schedule_group: str
     names: StackNames
     """Of what it makes."""
+    worker_regions: tuple[str, ...] = ()
+    """Others in which it runs jobs."""
+    elsewhere: str = ""
+    """The worker region that bucket and clients are of; empty for the stack's own."""
 
     @classmethod
     def find(cls) -> Stack:
@@ -63,6 +67,7 @@ class Stack:
             state_machine_arn=outputs["StateMachineArn"],
             schedule_group=outputs["ScheduleGroup"],
             names=StackNames(outputs.get("StackName", DEFAULT_STACK)),
+            worker_regions=tuple(filter(None, outputs.get("WorkerRegions", "").split(","))),
         )
 
     @property
@@ -70,9 +75,16 @@ class Stack:
         """Where it stands, which its machine's ARN says."""
         return self.state_machine_arn.split(":")[3]
 
+    def in_region(self, region: str) -> Stack:
+        """The same with the bucket and the clients of a worker region, if one is named."""
+        if not region:
+            return self
+        account = self.state_machine_arn.split(":")[4]
+        return replace(self, bucket=self.names.worker_bucket(account, region), elsewhere=region)
+
     @cached_property
     def s3(self) -> Any:
-        return client("s3")
+        return client("s3", region=self.elsewhere or None)
 
     @cached_property
     def table(self) -> Any:
@@ -84,7 +96,7 @@ class Stack:
 
     @cached_property
     def sagemaker(self) -> Any:
-        return client("sagemaker")
+        return client("sagemaker", region=self.elsewhere or None)
 
 
 def _described(name: str) -> Mapping[str, Any]:
@@ -180,7 +192,7 @@ def _outputs(stack: Mapping[str, Any]) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def client(service: str, *, longest_seconds: float | None = None) -> Any:
+def client(service: str, *, longest_seconds: float | None = None, region: str | None = None) -> Any:
     """A boto3 client under the user's own configuration.
 
     Checksums only if an operation requires them: S3-compatible services differ in the rest.
@@ -188,9 +200,10 @@ def client(service: str, *, longest_seconds: float | None = None) -> Any:
     Args:
         longest_seconds: Wait this long for an answer, without retries; by default, botocore's own
             timeouts and retries.
+        region: Where that is not the configuration's.
     """
     config = Config(retries={"mode": "standard"}, request_checksum_calculation="when_required")
     if longest_seconds is not None:
         once = Config(read_timeout=longest_seconds, retries={"total_max_attempts": 1})
         config = config.merge(once)
-    return boto3.client(service, config=config)
+    return boto3.client(service, region_name=region, config=config)

@@ -16,7 +16,7 @@ from stratos.cli.options import Json
 from stratos.cli.screen import make_console, print_json
 from stratos.cli.stack import Stack
 from stratos.cli.watch import watch_run
-from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, run_id_of, s3_uri
+from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, TELLING_CHECKSUM, run_id_of, s3_uri
 from stratos.errors import SpecRejected
 from stratos.problems import Problem
 from stratos.spec import Spec
@@ -84,12 +84,15 @@ def submit(stack: Stack, folder: Path, on_file: Callable[[Path], None]) -> Submi
     Raises:
         SpecRejected: before anything is uploaded.
     """
-    spec, files = read_folder(folder, RunningStack(stack.names.prefix, stack.region))
+    spec, files = read_folder(
+        folder, RunningStack(stack.names.prefix, stack.region, stack.worker_regions)
+    )
     prefix = f"{SPEC_PREFIX}{spec.name}/"
     num_bytes = 0
     for file in files:
         on_file(file)
-        stack.s3.upload_file(str(folder / file), stack.bucket, prefix + file.as_posix())
+        key = prefix + file.as_posix()
+        stack.s3.upload_file(str(folder / file), stack.bucket, key, ExtraArgs=TELLING_CHECKSUM)
         num_bytes += (folder / file).stat().st_size
     body = (folder / SPEC_FILE).read_bytes()
     key = prefix + SPEC_FILE

@@ -53,6 +53,10 @@ def sweep_command(
     console = make_console()
     did = "would remove" if dry_run else "removed"
     for orphan in swept.removed:
-        console.print(f"{did} {orphan.kind} {orphan.name}: {orphan.reason}", soft_wrap=True)
-    if not swept.removed:
+        where = f" in {orphan.region}" * bool(orphan.region)
+        told = f"{did} {orphan.kind} {orphan.name}{where}: {orphan.reason}"
+        console.print(told, soft_wrap=True)
+    for region, why in swept.unreached.items():
+        console.print(f"{region} could not be looked into: {why}", soft_wrap=True)
+    if not (swept.removed or swept.unreached):
         console.print("nothing to remove: every resource belongs to a run")

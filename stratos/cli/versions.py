@@ -26,6 +26,8 @@ class KeptObjects:
     """Key and id of every upload in parts that was not completed."""
     num_bytes: int
     """Of the versions; S3 does not tell what the parts of an upload come to."""
+    region: str = ""
+    """The worker region whose bucket it is; empty for the stack's own."""
 
     @property
     def keys(self) -> frozenset[str]:
@@ -39,7 +41,8 @@ class KeptObjects:
         megabytes = figure(self.num_bytes / 1e6, 3)
         objects, versions = count(len(self.keys), "object"), count(len(self.versions), "version")
         unfinished = f", {count(len(self.uploads), 'unfinished upload')}" if self.uploads else ""
-        return f"{self.prefix}: {objects} in {versions}, {megabytes} MB{unfinished}"
+        where = f" in {self.region}" * bool(self.region)
+        return f"{self.prefix}{where}: {objects} in {versions}, {megabytes} MB{unfinished}"
 
 
 def kept_under(stack: Stack, prefix: str) -> KeptObjects:
@@ -52,7 +55,7 @@ def kept_under(stack: Stack, prefix: str) -> KeptObjects:
             versions.append((item["Key"], item["VersionId"]))
             num_bytes += item.get("Size", 0)
     uploads = tuple(_uploads(stack, prefix))
-    return KeptObjects(prefix, tuple(versions), uploads, num_bytes)
+    return KeptObjects(prefix, tuple(versions), uploads, num_bytes, stack.elsewhere)
 
 
 def delete_kept(stack: Stack, kept: KeptObjects) -> None:

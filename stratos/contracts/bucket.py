@@ -6,12 +6,15 @@ specs/<name>/rejection.json       every problem of a spec that was refused
 catalog/servers.json              the instance types on offer
 catalog/teachers.json             the models that Bedrock offers, as last fetched
 catalog/calibration.jsonl         predicted and measured, one line a finished run
+catalog/refusals.jsonl            what regions refused to jobs, and when
 runs/<run id>/spec.json           the spec as read
 runs/<run id>/checker/            checker.py, as it was when the run began
 runs/<run id>/dataset/            train.jsonl probe.jsonl heldout.jsonl inspection.json
 runs/<run id>/plans.json          the Pareto front, before spending
 runs/<run id>/match.json          the choice after probing, with its evidence
 runs/<run id>/jobs/<step>/        config/config.json in, progress.json meanwhile, result.json out
+runs/<run id>/elsewhere/          <job>.json: a job of another region, as last seen
+runs/<run id>/transfers/          <job>.jsonl: what was copied between regions for a job
 runs/<run id>/records/a<attempt>/ records.jsonl: verified; rejected.jsonl: some that were not
 runs/<run id>/models/             <job>/output/model.tar.gz
 runs/<run id>/lineage.json        what the model in deployment.json was made from
@@ -25,6 +28,9 @@ async/<name>/requests/            what an asynchronous endpoint is asked, one ob
 async/<name>/answers/             what it answered, under the name that the call returned
 async/<name>/failures/            why it did not answer
 checkpoints/<run id>/<step>/      of the training job; separate, so that they expire on their own
+
+The bucket of a worker region has the same keys, for what a job reads and writes there, and
+copies/<region>/<content>         where a content lies in a region's bucket, or is being copied to
 """
 
 from __future__ import annotations
@@ -43,10 +49,12 @@ PROGRESS_FILE = "progress.json"
 RECORDS_FILE = "records.jsonl"
 REJECTED_FILE = "rejected.jsonl"
 CALIBRATION_KEY = "catalog/calibration.jsonl"
+REFUSALS_KEY = "catalog/refusals.jsonl"
 CHECKPOINT_PREFIX = "checkpoints/"
 ASYNC_PREFIX = "async/"
 CATALOG_PREFIX = "catalog/"
 RUNS_PREFIX = "runs/"
+COPIES_PREFIX = "copies/"
 ASYNC_DAYS = 7
 """How long requests to asynchronous endpoints and their answers are kept."""
 
@@ -55,6 +63,10 @@ RECORDS_TAG = ("stratos:kept", "records")
 made of them to train on."""
 TAGGED_AS_RECORDS = urlencode([RECORDS_TAG])
 """The same as S3 takes it with an upload."""
+
+
+TELLING_CHECKSUM = {"ChecksumAlgorithm": "SHA256"}
+"""Of an upload: by its checksum a file is known in another region, whatever its key."""
 
 
 def s3_uri(bucket: str, key: str) -> str:
@@ -155,6 +167,20 @@ class RunKeys:
     @property
     def summary(self) -> str:
         return self.prefix + "run.json"
+
+    @property
+    def elsewhere(self) -> str:
+        return self.prefix + "elsewhere/"
+
+    def job_elsewhere(self, job_name: str) -> str:
+        return f"{self.elsewhere}{job_name}.json"
+
+    @property
+    def transfers(self) -> str:
+        return self.prefix + "transfers/"
+
+    def transfers_of(self, job_name: str) -> str:
+        return f"{self.transfers}{job_name}.jsonl"
 
     @property
     def report(self) -> str:

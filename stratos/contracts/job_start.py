@@ -15,6 +15,9 @@ PACKAGES_CHANNEL = "packages"
 """Python packages beyond the image's, in one tar archive: one folder, named by its interpreter."""
 LAUNCHER = "training.start"
 
+HOME_REGION = "STRATOS_HOME_REGION"
+"""Variable of a job in another region: where its stack's secrets are, and its models of Bedrock."""
+
 CONTAINER_ENTRYPOINT = ("/bin/sh", "-c")
 CONTAINER_ARGUMENTS = (
     # A first process has no default action for a signal, so the shell must say one. Python unpacks

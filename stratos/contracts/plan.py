@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -88,6 +88,55 @@ class PlannedHosting(FrozenModel):
     """What the first request after a pause is expected to wait."""
 
 
+class ServedOrigin(FrozenModel):
+    """Requests from one region, and the endpoint that answers them."""
+
+    origin: str
+    requests_per_second: float
+    served_in: str
+    """Region of the endpoint."""
+    round_trip_ms: float
+    p95_latency_ms: float
+    """Forecast as its clients see it."""
+
+
+class PlannedEndpoint(FrozenModel):
+    """One endpoint of a fleet over several regions, beside the plan's own."""
+
+    server: Server
+    slots: int
+    """Requests that each replica answers at once."""
+    usd_per_month: float
+
+
+class TrainedElsewhere(FrozenModel):
+    """What it takes to train in another region than the data's, and to wait for a region."""
+
+    region: str
+    input_bytes: float
+    """Copied there, if nothing of it is there already."""
+    output_bytes: float
+    """Copied home: records, the artifact, and checkpoints while training runs."""
+    copying_hours: float
+    """That jobs wait for copies."""
+    usd: float
+    """Of all copies."""
+    waiting_hours: float
+    """Expected, by what the region refused lately."""
+
+    @property
+    def told(self) -> str:
+        """In one line."""
+        copied = (
+            f"{self.input_bytes / 2**30:.2f} GiB to {self.region} and "
+            f"{self.output_bytes / 2**30:.2f} GiB home: ${self.usd:.2f}, "
+            f"{60 * self.copying_hours:.1f} min"
+        )
+        waits = f"{60 * self.waiting_hours:.0f} min of waiting expected after recent refusals"
+        parts = [copied] * (self.input_bytes > 0) + [waits] * (self.waiting_hours > 0)
+        return "; ".join(parts)
+
+
 class Plan(FrozenModel):
     """One candidate: every decision, and what is expected of it."""
 
@@ -139,6 +188,30 @@ class Plan(FrozenModel):
     """Correction of each predicted quantity by finished runs, already applied."""
     caveats: tuple[str, ...] = ()
     """Old or derived prices, assumed rates, quota unknown."""
+    elsewhere: Annotated[TrainedElsewhere | None, Field(exclude_if=lambda found: found is None)] = (
+        None
+    )
+    """None where jobs run beside their data, in a region that has refused nothing lately."""
+    origins: Annotated[tuple[ServedOrigin, ...], Field(exclude_if=lambda found: not found)] = ()
+    """Empty if the spec names none. `p95_latency_ms` is that of the one that is served worst."""
+    beyond_home_ms: Annotated[float, Field(exclude_if=lambda found: found == 0)] = 0.0
+    """Of its latencies, what the origin that is served worst has more of the network than a client
+    in the stack's region, where the endpoint is measured."""
+    more_endpoints: Annotated[
+        tuple[PlannedEndpoint, ...], Field(exclude_if=lambda found: not found)
+    ] = ()
+    """In other regions; `serving` is the one with the most requests. Dollars and requests per
+    second of the plan are those of all of them."""
+
+    @property
+    def copying_hours(self) -> float:
+        """That its jobs wait for copies between regions."""
+        return 0.0 if self.elsewhere is None else self.elsewhere.copying_hours
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Where it serves: the region with the most requests first."""
+        return (self.serving.region, *(more.server.region for more in self.more_endpoints))
 
 
 class PlanSet(FrozenModel):
@@ -159,6 +232,10 @@ class PlanSet(FrozenModel):
     """Constraints without which a better plan would have been chosen."""
     rejected: dict[str, str] = Field(default_factory=dict)
     """Model or server → why it was excluded before any comparison."""
+    regions: Annotated[dict[str, str], Field(exclude_if=lambda found: not found)] = Field(
+        default_factory=dict
+    )
+    """Region → why it was not chosen. Empty where there was no choice."""
     seconds: float
 
 

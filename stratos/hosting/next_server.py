@@ -218,7 +218,8 @@ def _times_forecast(measured: Measurement) -> float:
     load = measured.load
     if load is None or load.p95_ms is None:
         return 1.0
-    return load.p95_ms.value / measured.plan.p95_latency_ms.value
+    seen = load.p95_ms.value + measured.plan.beyond_home_ms
+    return seen / measured.plan.p95_latency_ms.value
 
 
 _NO_BETTER = NextServer(why="the front has no better server for it")

@@ -59,6 +59,8 @@ class Resource(FrozenModel):
     """There is no longer the spec that a rerun is of."""
     awaited: bool = False
     """A transform job that somebody started, who waits for its answers."""
+    region: str = ""
+    """Of a training job elsewhere; empty for the stack's own."""
 
 
 def expiry(hosting: Hosting, now: datetime) -> datetime | None:
@@ -107,6 +109,8 @@ class Orphan(FrozenModel):
     kind: Kind
     name: str
     reason: str
+    region: str = ""
+    """Empty for the region of the sweeper."""
 
 
 class Ownership:
@@ -146,7 +150,7 @@ class Ownership:
     def orphans(self) -> list[Orphan]:
         """Resources without an owner, in the order they can go: components, endpoints, the rest."""
         return [
-            Orphan(kind=resource.kind, name=resource.name, reason=reason)
+            Orphan(kind=resource.kind, name=resource.name, reason=reason, region=resource.region)
             for resource in self._resources
             if (reason := self._reason(resource)) is not None
         ]

@@ -154,7 +154,9 @@ def judge_answers(
     return Verdict(passed=not missed, reason=reason, missed=tuple(missed))
 
 
-def judge_load(load: LoadResult, constraints: Constraints, usd_per_hour: float) -> Verdict:
+def judge_load(
+    load: LoadResult, constraints: Constraints, usd_per_hour: float, *, beyond_ms: float = 0.0
+) -> Verdict:
     """Check the measured load against the spec, every constraint at once.
 
     A latency counts as measured, whatever its interval. Rate and cost count by the favourable end
@@ -165,6 +167,7 @@ def judge_load(load: LoadResult, constraints: Constraints, usd_per_hour: float) 
 
     Args:
         usd_per_hour: Of an hour in which requests come at the declared rate.
+        beyond_ms: Of the network, what the farthest origin has more than the client that measured.
     """
     sent, missed = load.num_requests, {}
     if load.stopped or load.num_failed > MAX_FAILED_SHARE * sent:
@@ -179,8 +182,9 @@ def judge_load(load: LoadResult, constraints: Constraints, usd_per_hour: float) 
         )
     for name, (q, field) in LATENCIES.items():
         asked, found = getattr(constraints, name), getattr(load, field)
-        if asked is not None and found is not None and found.value > asked:
-            missed[name] = f"{_shown(q, found, load)}, {name} is {figure(asked)}"
+        if asked is not None and found is not None and found.value + beyond_ms > asked:
+            far = f" and {beyond_ms:.0f} ms to the farthest origin" * (beyond_ms > 0)
+            missed[name] = f"{_shown(q, found, load)}{far}, {name} is {figure(asked)}"
     cost, asked = (
         usd_per_1000_requests(usd_per_hour, answered),
         constraints.max_usd_per_1000_requests,

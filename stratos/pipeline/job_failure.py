@@ -1,4 +1,4 @@
-"""What became of a training job that did not complete: six outcomes, each with its own answer."""
+"""What became of a training job that did not complete: seven outcomes, each with its own answer."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from stratos import errors
 from stratos.pipeline.steps import JobFailure, JobOutcome
+from stratos.pipeline.worker_jobs import HEARTBEAT_SECONDS
 
 DOMAIN_ERRORS = frozenset(
     name
@@ -37,6 +38,7 @@ _TOOLKIT = re.compile(
 )
 """What the sagemaker-training toolkit writes of a program that failed; SageMaker cuts its end."""
 _LIMIT_WORDS = ("resourcelimitexceeded", "servicequota", "account-level service limit")
+_UNREACHABLE = (errors.RegionUnreachable.__name__, errors.HomeUnreachable.__name__)
 _CAPACITY_WORDS = ("capacityerror", "insufficient capacity", "insufficientinstancecapacity")
 
 
@@ -124,7 +126,12 @@ def _of_call(failure: JobFailure) -> Classification:
     """The job never ran, or its state gave up on it: only the caught error says why."""
     text = f"{failure.Error}: {failure.Cause}"[:2000]
     lowered = text.lower()
-    if failure.Error in ("States.Timeout", "States.HeartbeatTimeout"):
+    if failure.Error in _UNREACHABLE:
+        return Classification("unreachable", failure.Cause[:2000])
+    if failure.Error == "States.HeartbeatTimeout":
+        silent = f"nothing was heard of it for {HEARTBEAT_SECONDS // 60} minutes"
+        return Classification("unreachable", f"the job's region went silent: {silent}")
+    if failure.Error == "States.Timeout":
         return Classification("timeout", "the job outlasted the time its state waits for it")
     if any(word in lowered for word in _CAPACITY_WORDS):
         return Classification("capacity", f"AWS had no such instance free: {text}")

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from stratos.contracts.measurements import BatchResult, LoadResult
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
@@ -171,7 +173,9 @@ class DiagnoseInput(FrozenModel):
     failure: JobFailure
 
 
-JobOutcome = Literal["capacity", "quota", "stopped", "timeout", "user_error", "crash"]
+JobOutcome = Literal[
+    "capacity", "quota", "unreachable", "stopped", "timeout", "user_error", "crash"
+]
 
 
 class Diagnosis(FrozenModel):
@@ -296,6 +300,9 @@ class Swept(FrozenModel):
     dry_run: bool
     removed: list[Orphan]
     """In a dry run: what would have been removed."""
+    unreached: dict[str, str] = Field(default_factory=dict)
+    """Region that did not answer → what was told instead: it is looked at by its own sweeper, and
+    by the next one here."""
 
 
 class CleanUpInput(FrozenModel):

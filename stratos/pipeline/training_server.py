@@ -18,8 +18,9 @@ def server_of(job: Mapping[str, Any], asked: Iterable[Server]) -> Server | None:
     name = config.get("SelectedInstanceType") or config.get("InstanceType")
     count = config.get("SelectedInstanceCount") or config.get("InstanceCount") or 1
     purchase = "spot" if job.get("EnableManagedSpotTraining") else "on_demand"
+    region = str(job.get("TrainingJobArn", ":::")).split(":")[3]
     found = [server for server in asked if server.instance_type == name]
-    found.sort(key=lambda server: server.purchase != purchase)
+    found.sort(key=lambda server: (server.region != region, server.purchase != purchase))
     if not found:
         return None
     server = found[0]

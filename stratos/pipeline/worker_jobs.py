@@ -6,13 +6,34 @@ FetchInputs turns them into the worker's own: the same keys in the worker's buck
 
     home:    HandOver (token, heartbeat)
     worker:  FetchInputs → CreateJob → (wait) → WatchJob … → BringHome, or GiveUp
+
+FetchInputs and BringHome raise CopyUnfinished when they have copied all that one call has time for,
+or another job copies the same file: the same input, given again, goes on from there. WatchJob,
+BringHome and GiveUp raise HomeUnreachable where home does not answer; WatchJob only before a job
+exists. FetchInputs raises NoLongerAwaited when home has stopped waiting: then nothing is to be done
+but to end. Of any other error, GiveUp is told.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from stratos.contracts.run import RunRef
 from stratos.frozen import FrozenModel
 from stratos.pipeline.steps import JobFailure, TrainingJob
+
+HEARTBEAT_SECONDS = 1800
+"""A job of another region that says nothing for so long is lost to home."""
+COPIES_KEPT_DAYS = 30
+"""What lies in a worker's bucket is deleted after so long, checkpoints earlier: a copy that is
+about to go is copied anew before a job reads it."""
+SHORTEST_WAIT_SECONDS = 90
+"""An execution's history has 25,000 events, and a look at a job takes ten with what it waits."""
+CHECKPOINT_COPY_SECONDS = 600
+"""Between two copies of a running job's checkpoints to home: what a lost region costs at most, on
+top of the job's own pace of writing them."""
+SILENCE_SECONDS = 6 * 3600
+"""After so long without home, a job is looked at less often. It goes on to its own end."""
 
 
 class HandOverInput(FrozenModel):
@@ -23,6 +44,11 @@ class HandOverInput(FrozenModel):
     hyper_parameters: dict[str, str]
     """In place of the job's own: some are known only when it starts."""
     task_token: str
+
+
+class HandedOver(FrozenModel):
+    execution_arn: str
+    """Of the region's state machine."""
 
 
 class Home(FrozenModel):
@@ -56,13 +82,21 @@ class Watched(FrozenModel):
 
     over: bool
     wait_seconds: int
-    """Until it is looked at again."""
+    """Until it is looked at again: at least `SHORTEST_WAIT_SECONDS` on average."""
     silent_since: float | None
     checkpoints_copied_at: float | None
+
+
+class BroughtHome(FrozenModel):
+    answered: bool
+    """False if nobody waited for the answer any more."""
 
 
 class GiveUpInput(FrozenModel):
     """A job that cannot be brought to its end in this region."""
 
-    worker: WorkerJob
-    failure: JobFailure
+    worker: WorkerJob | None = None
+    failure: JobFailure | None = None
+    event: dict[str, Any] | None = None
+    """An `Execution Status Change` event instead, of an execution that was cut short. Its `detail`
+    holds the worker's `WorkerJob` as JSON text in `input`."""

@@ -17,6 +17,7 @@ from stratos.planning.candidates.pool_builder import PoolBuilder
 from stratos.planning.explain import explanation, why_precision
 from stratos.planning.front import compromise, non_dominated, normalised, scores
 from stratos.planning.limits import MEASURED, Limit, expected_to_hold, feasible, limits_of
+from stratos.planning.places import Places
 from stratos.planning.plan_maker import PlanMaker
 from stratos.planning.request import PlanningRequest
 from stratos.spec import Preferences, Spec
@@ -147,7 +148,7 @@ def _choose(
         every = pool
         if request.spec.hosting.precision != "auto":
             every = PoolBuilder(in_any_precision(request), probes, excluded_students).build()
-        full = in_full_precision(request, every, pool.trained(int(front[0])), chosen.serving.region)
+        full = in_full_precision(request, every, pool.trained(int(front[0])), chosen.regions)
         alternatives |= {} if full is None else {FULL_PRECISION: full}
     plans = PlanSet(
         chosen=chosen,
@@ -158,6 +159,7 @@ def _choose(
         num_candidates=pool.num_candidates,
         binding=_binding(pool, limits, request.spec),
         rejected=dict(sorted(pool.rejected.items())),
+        regions=Places(request, pool, int(front[0])).why_not(),
         seconds=round(time.perf_counter() - started, 4),
     )
     return plans, pool.pairings[pool.pairing[front[0]]].reason
@@ -196,17 +198,17 @@ def in_any_precision(request: PlanningRequest) -> PlanningRequest:
 
 
 def in_full_precision(
-    request: PlanningRequest, pool: Pool, trained: tuple[object, ...], region: str
+    request: PlanningRequest, pool: Pool, trained: tuple[object, ...], regions: tuple[str, ...]
 ) -> Plan | None:
     """The best plan that serves the outcome of one training unquantised; None if there is none.
 
-    An endpoint stays in its region. If none holds every limit, the plan may miss those that are
+    Endpoints stay in their regions. If none holds every limit, the plan may miss those that are
     measured before it is in service, but no other: nothing would notice a month above its price.
     """
     limits = limits_of(request, pool)
     holds = feasible([limit for limit in limits if limit.name not in MEASURED], len(pool))
     finite = np.isfinite(pool.latency_ms)
-    rows = np.flatnonzero(pool.serves_in_full(trained, region) & holds & finite)
+    rows = np.flatnonzero(pool.serves_in_full(trained, regions) & holds & finite)
     if not len(rows):
         return None
     missed = sum((limit.violation() for limit in limits), np.zeros(len(pool)))
@@ -256,7 +258,7 @@ def _parts(plan: Plan) -> tuple[object, ...]:
         plan.teacher,
         plan.student,
         (training.instance_type, training.region, training.purchase),
-        (serving.instance_type, serving.region, plan.hosting.mode),
+        (serving.instance_type, plan.regions, plan.hosting.mode),
     )
 
 
@@ -290,8 +292,10 @@ def _overturned(request: PlanningRequest, chosen: Plan) -> str | None:
             ("student", first.student, chosen.student),
             ("method", first.method, chosen.method),
             ("training server", first.training.instance_type, chosen.training.instance_type),
+            ("training region", first.training.region, chosen.training.region),
             ("hosting", first.hosting.mode, chosen.hosting.mode),
             ("endpoint server", first.serving.instance_type, chosen.serving.instance_type),
+            ("endpoint regions", ", ".join(first.regions), ", ".join(chosen.regions)),
             ("served precision", _precision(first), _precision(chosen)),
         )
         if before != after

@@ -13,6 +13,7 @@ from stratos.planning.forecast.server_table import ServerRow
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.front import non_dominated
 from stratos.planning.limits import Limit
+from stratos.planning.places import Places
 from stratos.planning.request import PlanningRequest
 from stratos.units import figure
 
@@ -50,7 +51,8 @@ def explanation(limits: list[Limit], pool: Pool) -> str:
         offers.append(
             f"{' and '.join(changes)} allows {pairing.student.name} taught by "
             f"{pairing.teacher.name} ({pairing.method}) on {training.instance.instance_type} in "
-            f"{training.region}, served by {_endpoint(serving, mode)} in {serving.region}"
+            f"{training.region}, served by {_endpoint(serving, mode)} in "
+            f"{' and '.join(pool.served_in(int(row)))}"
         )
     return "\n- ".join((f"No plan holds every constraint. {head}. Nearest:", *offers))
 
@@ -62,10 +64,12 @@ def why_precision(request: PlanningRequest, pool: Pool, row: int) -> str:
     if pairing.served_on != "cpu":
         return ""
     chosen, slots = pairing.serving.on_cpus, int(pool.slots[row])
+    fleet = Places(request, pool, row).fleet
 
     def told(served: Pairing) -> str:
         student = transformer(served.student)
-        outlook = pool.serving_side.outlook(student, served.serving, served.work)
+        work = served.work if fleet is None else fleet.main.share_of(served.work)
+        outlook = pool.serving_side.outlook(student, served.serving, work)
         p95_ms = float(outlook.latency_ms["p95_latency_ms"][position])
         taken = memory_gib(student, served.serving.on_cpus, served.serving.slot_tokens, slots)
         clauses = [f"p95 {p95_ms:,.0f} ms", f"{figure(taken, 2)} GiB"]

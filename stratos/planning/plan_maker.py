@@ -21,6 +21,7 @@ from stratos.contracts.time_limit import ask_for
 from stratos.hosting.monthly import requests_per_month
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.pool import Pool
+from stratos.planning.candidates.regional import RegionalFleet
 from stratos.planning.candidates.serving_side import Outlook
 from stratos.planning.deadlines import rounded_up
 from stratos.planning.forecast.calibration import Correction, correction
@@ -31,6 +32,7 @@ from stratos.planning.forecast.replica import Replica
 from stratos.planning.forecast.server_table import ServerRow
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.limits import Limit, misses
+from stratos.planning.places import Places
 from stratos.planning.request import PlanningRequest
 from stratos.statistics.normal import Z_95
 
@@ -92,12 +94,15 @@ class PlanMaker:
         engine = _engine(pairing, endpoint.server.instance, replicas[0], int(pool.slots[row]))
         speed = self._correction("training_tokens_per_second", training, pairing, devices)
         hours, usd = self._effort(row, pairing, training, speed)
-        p50_ms = float(outlook.latency_ms["p50_latency_ms"][position])
+        places = Places(self.request, pool, row)
+        p50_ms = places.latency_ms("p50_latency_ms")
         p95_sd = endpoint.sd("p95_latency_ms")
         month = around(float(pool.usd_per_month[row]), endpoint.bill_sd)
         learned = {"training_tokens_per_second": speed.factor, "accuracy": pairing.learned.factor}
         return Plan(
-            id=_plan_id(pairing, trained_on, served_on, endpoint.hosting.mode, engine),
+            id=_plan_id(
+                pairing, trained_on, served_on, endpoint.hosting.mode, engine, places.fleet
+            ),
             teacher=pairing.teacher.name,
             student=pairing.student.name,
             method=pairing.method,
@@ -123,18 +128,29 @@ class PlanMaker:
             num_training_tokens=pairing.num_training_tokens * share,
             num_records=pairing.synthesis.num_records * share,
             calibration=learned | outlook.factors(position),
-            caveats=self._caveats(pairing, training, endpoint.server, share, devices),
+            caveats=(
+                *self._caveats(pairing, training, endpoint.server, share, devices),
+                *places.caveats(),
+            ),
+            elsewhere=places.elsewhere(),
+            origins=places.origins(),
+            beyond_home_ms=places.beyond_home_ms(),
+            more_endpoints=places.more_endpoints(),
         )
 
     def _endpoint(self, row: int, pairing: Pairing) -> _Endpoint:
         pool, position = self.pool, int(self.pool.serving_row[row])
         model = (transformer(pairing.student), pairing.serving, pairing.work)
-        return _Endpoint(
-            position,
-            pool.serving.rows[position],
-            pool.serving_side.outlook(*model),
-            pool.serving_side.planned_hosting(*model, position, int(pool.mode[row])),
-        )
+        places, mode = Places(self.request, pool, row), int(pool.mode[row])
+        fleet = places.fleet
+        if fleet is None:
+            hosting = pool.serving_side.planned_hosting(*model, position, mode)
+            outlook = pool.serving_side.outlook(*model)
+        else:
+            regions, usd = ", ".join(pool.served_in(row)), fleet.usd_per_month
+            hosting = pool.serving_side.mode_offers.planned_in(regions, mode, usd)
+            outlook = places.outlook(fleet.main)
+        return _Endpoint(position, pool.serving.rows[position], outlook, hosting)
 
     def _effort(
         self, row: int, pairing: Pairing, training: ServerRow, speed: Correction
@@ -238,10 +254,15 @@ def _on_instances(
 
 
 def _plan_id(
-    pairing: Pairing, trained_on: Server, served_on: Server, mode: str, engine: PlannedEngine
+    pairing: Pairing,
+    trained_on: Server,
+    served_on: Server,
+    mode: str,
+    engine: PlannedEngine,
+    fleet: RegionalFleet | None,
 ) -> str:
     """The same for the same decisions, whatever their forecast."""
-    identity = (
+    identity: tuple[object, ...] = (
         pairing.teacher.name,
         pairing.student.name,
         pairing.method,
@@ -253,6 +274,8 @@ def _plan_id(
         engine.context_tokens,
         engine.slots,
     )
+    if fleet is not None:
+        identity += tuple((part.row, part.origins) for part in fleet.parts)
     return "p" + hashlib.sha256(repr(identity).encode()).hexdigest()[:10]
 
 

@@ -36,9 +36,10 @@ def preferences(first: Server, others: Iterable[Server]) -> tuple[Server, ...]:
     return tuple(found.values())[:MOST]
 
 
-def _setting(server: Server) -> tuple[str | None, bool]:
-    """What one request must say for all: the image, and whether it asks for a volume."""
-    return _image(server), has_own_disk(server.instance_type)
+def _setting(server: Server) -> tuple[str, str | None, bool]:
+    """What one request must say for all: where it is sent, the image, and whether it asks for a
+    volume."""
+    return server.region, _image(server), has_own_disk(server.instance_type)
 
 
 def _image(server: Server) -> str | None:

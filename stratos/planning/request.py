@@ -5,8 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 
 from stratos.catalog.model_card import ModelCard
+from stratos.catalog.quotas import Quota
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.calibration import CalibrationRow
+from stratos.contracts.plan import Purchase
 from stratos.frozen import FrozenModel
 from stratos.spec import ModeName, Spec
 
@@ -25,12 +27,32 @@ class DatasetFacts(FrozenModel):
     answer_tokens: float
     longest_prompt_tokens: float | None = None
     """Of all records, without the chat template; None where only means are known."""
+    num_bytes: int | None = Field(default=None, ge=0)
+    """Of the three splits together; None where only records are counted."""
+
+
+class RecentRefusal(FrozenModel):
+    """A region that had no capacity for a training server."""
+
+    region: str
+    instance_type: str
+    purchase: Purchase
+    hours_ago: float = Field(ge=0)
 
 
 class PlanningRequest(FrozenModel):
     spec: Spec
     region: str
-    """Where the stack lives."""
+    """Where the stack and its bucket live."""
+    training_regions: tuple[str, ...] = ()
+    """Regions in which a stack can run jobs, home first. Of these, those that the spec allows are
+    planned with; by default all that it allows, which is the stack's own if it names none."""
+    serving_regions: tuple[str, ...] = ()
+    """The same for endpoints."""
+    refusals: tuple[RecentRefusal, ...] = ()
+    quotas: dict[str, dict[str, Quota]] = Field(default_factory=dict)
+    """Region and instance type → what the account may use there. A region that is not named has
+    those of `servers`."""
     teachers: tuple[ModelCard, ...]
     students: tuple[ModelCard, ...]
     servers: ServerCatalog
@@ -40,3 +62,16 @@ class PlanningRequest(FrozenModel):
     spent_hours: float = Field(default=0.0, ge=0)
     live_mode: ModeName | None = None
     """Mode of the spec's endpoint in service, which cannot be changed; None without an endpoint."""
+
+    def allowed(self, regions: tuple[str, ...]) -> tuple[str, ...]:
+        """Of some regions, those that the spec allows; by default all that it allows."""
+        named = self.spec.constraints.regions
+        if not regions:
+            return named or (self.region,)
+        return tuple(region for region in regions if named is None or region in named)
+
+    @property
+    def origins(self) -> dict[str, float]:
+        """Requests per second by the region that they come from."""
+        load = self.spec.load
+        return load.origins or {self.region: load.requests_per_second}

@@ -109,7 +109,8 @@ def _describe(plan: Plan) -> str:
     return (
         f"{plan.student} from {plan.teacher}, {plan.method} {plan.precision}\n"
         f"train on {training.count}× {training.instance_type}{training.layout}, {training.region}, "
-        f"{training.purchase}\nserve on {serving.count}× {serving.instance_type}{serving.layout}\n"
+        f"{training.purchase}\nserve on {serving.count}× {serving.instance_type}{serving.layout}, "
+        f"{', '.join(plan.regions)}\n"
         f"{engine}"
         f"accuracy {plan.accuracy.value:.3f}, p95 {plan.p95_latency_ms.value:.0f} ms, "
         f"{plan.hours_to_deploy.value:.2f} h, {money(plan.usd_to_deploy.value)} to deploy, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
@@ -12,6 +13,9 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 LONGEST_COMPLETION_TOKENS = 8192
 """The most that a model is asked to write in one answer."""
 CompletionTokens = Annotated[int, Field(ge=1, le=LONGEST_COMPLETION_TOKENS)]
+MAX_ORIGINS = 8
+"""Fleets are planned for every set of origins that an endpoint could serve."""
+_ROUNDING = 1e-6
 LONGEST_MEASURE_SECONDS = 600
 """Measuring ends then, enough requests or not: a Lambda function runs for 900."""
 LATENCY_PERCENTILES = {
@@ -42,8 +46,9 @@ class Constraints(FrozenModel):
     max_usd_per_1000_requests: PositiveFloat | None = None
     """Hosting at the declared load. The lower end of the measured interval must not exceed it."""
     regions: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """Regions where training and serving may run; by default the stack's own. A stack refuses a
-    spec that names others: it works in one region. `stratos plan --origins` plans over several."""
+    """Regions where training and serving may run, and data may lie. By default those that the stack
+    works in: its own, and those of its worker stacks. A stack refuses a spec that leaves out its
+    own region, or names one in which it has no worker."""
     licences: tuple[str, ...] | None = None
     """SPDX identifiers of the licences that teacher and student may have."""
 
@@ -60,6 +65,13 @@ class Load(FrozenModel):
     """At peak."""
     mean_requests_per_second: PositiveFloat | None = None
     """Average over the active hours; by default the same as at peak."""
+    origins: Annotated[
+        dict[str, PositiveFloat] | None,
+        Field(min_length=1, max_length=MAX_ORIGINS, exclude_if=lambda origins: origins is None),
+    ] = None
+    """Where requests come from: region and requests per second at peak, such as `{us-east-1: 4,
+    eu-west-1: 2}`. `requests_per_second` is their sum. Latency constraints hold for each of them,
+    its distance to the endpoint included. By default all requests come from the stack's region."""
     active_hours_per_day: Annotated[float, Field(gt=0, le=24)] = 24.0
     """Hours per day in which there are any requests."""
     prompt_tokens: PositiveInt | None = None
@@ -68,6 +80,29 @@ class Load(FrozenModel):
     measure_seconds: Annotated[float, Field(ge=2, le=LONGEST_MEASURE_SECONDS)] = 20.0
     """How long the endpoint is measured, warm-up excluded; longer if a latency constraint needs
     more requests."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sum_of_origins(cls, fields: object) -> object:
+        """Add up the origins of a load that gives no sum of its own."""
+        if not isinstance(fields, dict) or "requests_per_second" in fields:
+            return fields
+        rates = list(origins.values()) if isinstance(origins := fields.get("origins"), dict) else []
+        if not rates or not all(isinstance(rate, int | float) and rate > 0 for rate in rates):
+            return fields
+        return fields | {"requests_per_second": math.fsum(rates)}
+
+    @model_validator(mode="after")
+    def _origins_add_up(self) -> Load:
+        if self.origins is None:
+            return self
+        total = math.fsum(self.origins.values())
+        if not math.isclose(total, self.requests_per_second, rel_tol=_ROUNDING):
+            raise ValueError(
+                f"origins add up to {total:g} requests per second, and requests_per_second is "
+                f"{self.requests_per_second:g}; leave it out, or make the two agree"
+            )
+        return self
 
     @model_validator(mode="after")
     def _mean_below_peak(self) -> Load:
@@ -78,6 +113,17 @@ class Load(FrozenModel):
                 f"{self.requests_per_second:g}, which is the peak"
             )
         return self
+
+    def part(self, requests_per_second: float) -> Load:
+        """The load that falls to an endpoint which takes so many of the requests at peak."""
+        mean, share = self.mean_requests_per_second, requests_per_second / self.requests_per_second
+        return self.model_copy(
+            update={
+                "requests_per_second": requests_per_second,
+                "mean_requests_per_second": None if mean is None else mean * share,
+                "origins": None,
+            }
+        )
 
     @property
     def has_lulls(self) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from stratos.errors import SpecRejected
 from stratos.spec import Spec, bucket_path
-from stratos.spec.reader import SpecDocument, read_document
+from stratos.spec.reader import SpecDocument, did_you_mean, read_document
 from stratos.spec.yaml_tree import Location
 
 ListFiles = Callable[[str], Iterable[str]]
@@ -35,11 +35,13 @@ class RunningStack:
 
     Attributes:
         prefix: Of the names of the secrets that its jobs may read.
-        region: Where it trains and deploys.
+        region: Where it stands, with its data and its endpoints.
+        worker_regions: Others in which it can run jobs.
     """
 
     prefix: str
     region: str
+    worker_regions: tuple[str, ...] = ()
 
 
 def read_spec_in_folder(
@@ -63,7 +65,7 @@ def read_spec_in_folder(
         _check_name(document, folder_name)
     if stack is not None:
         _check_secrets(document, stack.prefix)
-        _check_regions(document, stack.region)
+        _check_regions(document, stack)
     if document.spec is None or document.problems:
         raise SpecRejected(document.problems)
     return document.spec
@@ -127,35 +129,47 @@ def _check_secrets(document: SpecDocument, stack_prefix: str) -> None:
             )
 
 
-def _check_regions(document: SpecDocument, home: str) -> None:
+def _check_regions(document: SpecDocument, stack: RunningStack) -> None:
     location: Location = ("constraints", "regions")
     named = document.tree.at(*location)
-    problem = why_not_in(home, named) if isinstance(named, list) else None
+    if not isinstance(named, list):
+        return
+    problem = why_not_in(stack.region, named, stack.worker_regions)
     if problem is not None:
         document.tree.report(location, problem)
 
 
-def why_not_in(home: str, regions: Sequence[object]) -> str | None:
+def why_not_in(
+    home: str, regions: Sequence[object], worker_regions: Sequence[str] = ()
+) -> str | None:
     """Why a stack cannot hold `constraints.regions`; None if it can.
 
-    Data may not leave the regions named, and a stack trains and deploys where it stands: elsewhere
-    prices and images would be another region's.
+    Data may not leave the regions named, and lies where the stack stands: elsewhere it works only
+    in regions with a worker stack.
 
     Args:
         home: The stack's region.
     """
-    others = [str(region) for region in regions if region != home]
+    others = [str(region) for region in regions if region not in (home, *worker_regions)]
+    named = ", ".join(others)
+    if regions and home not in regions:
+        wanted = ", ".join(map(str, regions))
+        return (
+            f"a stack in {home} may not be used by a spec that allows only {wanted}; upload the "
+            f"folder to a stack in {regions[0]}, or write [{', '.join((home, *worker_regions))}]"
+        )
     if not others:
         return None
-    named = ", ".join(others)
-    if home in regions:
+    if worker_regions:
+        known = ", ".join((home, *worker_regions))
         return (
-            f"a stack in {home} trains and deploys there alone and cannot use {named}; write "
-            f"[{home}], or upload the folder to a stack in the region you want"
+            f"this stack runs jobs in {known} and cannot use {named}"
+            f"{did_you_mean(others[0], (home, *worker_regions))}; leave it out, or deploy a worker "
+            "stack there (stratos:worker_regions in cdk.json)"
         )
     return (
-        f"a stack in {home} may not be used by a spec that allows only {named}; upload the folder "
-        f"to a stack in {others[0]}, or write [{home}]"
+        f"a stack in {home} trains and deploys there alone and cannot use {named}; write "
+        f"[{home}], or upload the folder to a stack in the region you want"
     )
 
 

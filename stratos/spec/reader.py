@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 
 from stratos.errors import SpecRejected
 from stratos.problems import Problem
+from stratos.regions import known_regions, region_places
 from stratos.spec import Spec
 from stratos.spec.schedule import At, Cron, next_times, parse_schedule, time_zone
 from stratos.spec.verifier_faults import verifier_faults
@@ -79,6 +80,7 @@ def read_document(content: str | bytes) -> SpecDocument:
             location = _without_tags(details["loc"], tree)
             tree.report(*_explain(details, location))
     _check_attainable(tree)
+    _check_origins(tree)
     _check_schedule(tree)
     if spec is not None:
         _check_names(spec, tree)
@@ -107,7 +109,7 @@ def _explain(details: ErrorDetails, location: Location) -> tuple[Location, str]:
     if kind == "extra_forbidden":
         known = _fields_around(details["loc"])
         name = str(location[-1])
-        hint = _did_you_mean(name, known)
+        hint = _similar_field(name, known)
         return location, f"unknown field `{name}`{hint} (known here: {', '.join(known)})"
     if kind == "missing":
         return location, "required, but missing"
@@ -138,12 +140,17 @@ def _shown(found: object) -> str:
 
 
 def _wrong_choice(found: object, choices: Sequence[str]) -> str:
-    hint = _did_you_mean(str(found), choices)
+    hint = _similar_field(str(found), choices)
     return f"found {_shown(found)}; needed: one of {', '.join(choices)}{hint}"
 
 
-def _did_you_mean(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1, cutoff=0.6)
+def _similar_field(name: str, known: Sequence[str]) -> str:
+    return did_you_mean(name.lower().replace("-", "_"), known)
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """A hint that ends a sentence; empty if nothing known is similar."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"; did you mean `{close[0]}`?" if close else ""
 
 
@@ -223,6 +230,22 @@ def _check_attainable(tree: YamlTree) -> None:
             f"the 95% Wilson interval begins at {best:.4f}. Lower it, or raise "
             f"task.heldout_records ({enough})",
         )
+
+
+def _check_origins(tree: YamlTree) -> None:
+    """Refuse an origin whose distance is unknown.
+
+    Here and not in the model, because the model also reads the specs of earlier runs.
+    """
+    origins = tree.at("load", "origins")
+    for region in origins if isinstance(origins, dict) else ():
+        if region not in region_places():
+            known = known_regions()
+            tree.report(
+                ("load", "origins", str(region)),
+                f"{region!r} is no region whose place is known{did_you_mean(str(region), known)} "
+                f"(known: {', '.join(known)})",
+            )
 
 
 def _enough_records(best: float, records: int, asked: float) -> int:

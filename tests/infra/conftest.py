@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.app import build_app
+from infra.app import EXAMPLE_REGIONS, build_app
 from infra.packaging.assets import Assets
 from infra.states.definition_reader import State, definition_of, states_of
 
@@ -50,6 +50,42 @@ def template(
     synthesize: Callable[[Path], dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
     return synthesize(tmp_path_factory.mktemp("cdk.out"))
+
+
+HOME = EXAMPLE_REGIONS["stratos:home_region"]
+WORKERS = tuple(EXAMPLE_REGIONS["stratos:worker_regions"].split(","))
+
+
+@pytest.fixture(scope="session")
+def assembly_of_regions(assets: Assets, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with a home stack and the stacks of two worker regions."""
+    outdir = tmp_path_factory.mktemp("cdk.regions")
+    build_app(assets, outdir, EXAMPLE_REGIONS).synth()
+    return outdir
+
+
+@pytest.fixture(scope="session")
+def home_of_regions(assembly_of_regions: Path) -> dict[str, Any]:
+    """The template of a home stack that has worker regions."""
+    template: dict[str, Any] = json.loads(
+        (assembly_of_regions / "Stratos.template.json").read_text()
+    )
+    return template
+
+
+@pytest.fixture(scope="session")
+def worker_template(assembly_of_regions: Path) -> dict[str, Any]:
+    """The template of the first worker region."""
+    path = assembly_of_regions / f"Stratos-{WORKERS[0]}.template.json"
+    template: dict[str, Any] = json.loads(path.read_text())
+    return template
+
+
+@pytest.fixture(scope="session", params=["template", "home_of_regions", "worker_template"])
+def any_template(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Every template in turn, for what goes for all of them."""
+    template: dict[str, Any] = request.getfixturevalue(request.param)
+    return template
 
 
 @pytest.fixture(scope="session")

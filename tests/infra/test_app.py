@@ -69,6 +69,7 @@ def test_what_is_written_already_is_kept(run: Run, tmp_path: Path) -> None:
         ("stratos:stak=Dev", "there is no setting stratos:stak; there are stratos:stack, "),
         ("stratos:stack=Stratos-Dev", "cannot be called 'Stratos-Dev'.* such as StratosDev"),
         ("stratos:subnets=subnet-1", "set both, or neither"),
+        ("stratos:worker_regions=eu-west-1", "stratos:home_region is empty: .* set it to"),
     ],
 )
 def test_a_setting_that_cannot_be_is_one_clear_error(

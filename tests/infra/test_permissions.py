@@ -44,13 +44,13 @@ TAKES_NO_RESOURCE = {
 """https://docs.aws.amazon.com/service-authorization/latest/reference/"""
 
 
-def test_no_action_is_a_wildcard_except_data_key_variants(template):
-    wild = {action for action in actions(template) if "*" in action}
+def test_no_action_is_a_wildcard_except_data_key_variants(any_template):
+    wild = {action for action in actions(any_template) if "*" in action}
     assert wild <= {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
 
 
-def test_every_resource_is_named_where_aws_lets_it_be(template):
-    for statement in statements(template):
+def test_every_resource_is_named_where_aws_lets_it_be(any_template):
+    for statement in statements(any_template):
         if "*" in listed(statement["Resource"]):
             assert set(listed(statement["Action"])) <= TAKES_NO_RESOURCE
 
@@ -92,14 +92,14 @@ def test_what_is_made_in_sagemaker_must_carry_the_tags_of_a_run(template, states
     assert all(RUN_TAG in tag and STACK_TAG in tag for tag in tags)
 
 
-def test_jobs_are_stopped_and_models_deleted_only_where_they_carry_the_tags_of_a_run(template):
+def test_jobs_are_stopped_and_models_deleted_only_where_they_carry_the_tags_of_a_run(any_template):
     guarded = {
         "sagemaker:StopTrainingJob",
         "sagemaker:DeleteModel",
         "sagemaker:DeleteEndpointConfig",
         "sagemaker:DeleteInferenceComponent",
     }
-    for statement in statements(template):
+    for statement in statements(any_template):
         if guarded & set(listed(statement["Action"])):
             assert statement["Condition"] == _of_a_run("aws:ResourceTag")
 
@@ -186,7 +186,7 @@ def test_a_role_is_assumed_for_one_source_of_this_account_by_services_that_name_
     assert services == {"bedrock", "events", "lambda", "sagemaker", "scheduler", "states"}
 
 
-def test_a_service_is_let_at_a_resource_for_this_account_or_one_source_alone(template):
+def test_a_service_is_let_at_a_resource_for_this_account_or_one_source_alone(any_template):
     documents = [
         properties[field]["Statement"]
         for type_, field in (
@@ -195,7 +195,7 @@ def test_a_service_is_let_at_a_resource_for_this_account_or_one_source_alone(tem
             ("AWS::SQS::QueuePolicy", "PolicyDocument"),
             ("AWS::S3::BucketPolicy", "PolicyDocument"),
         )
-        for properties in of_type(template, type_).values()
+        for properties in of_type(any_template, type_).values()
     ]
     named = [s for d in documents for s in d if "Service" in json.dumps(s["Principal"])]
     assert len(named) >= 4
@@ -203,7 +203,7 @@ def test_a_service_is_let_at_a_resource_for_this_account_or_one_source_alone(tem
         held = json.dumps(statement["Condition"])
         sources = ("aws:SourceAccount", "aws:SourceArn", "kms:EncryptionContext:aws:logs:arn")
         assert any(source in held for source in sources)
-    for permission in of_type(template, "AWS::Lambda::Permission").values():
+    for permission in of_type(any_template, "AWS::Lambda::Permission").values():
         assert "SourceArn" in permission
 
 
@@ -238,7 +238,7 @@ def _granting(type_: str) -> dict[str, Any]:
     return {"Named": {"Type": type_}, "Policy": {"Type": "AWS::IAM::Policy", "Properties": policy}}
 
 
-def test_no_arn_is_built_around_what_is_one_already(template):
+def test_no_arn_is_built_around_what_is_one_already(any_template):
     assert _arns_in_arns(_granting("AWS::Scheduler::ScheduleGroup")) == []
     assert _arns_in_arns(_granting("AWS::SageMaker::ModelPackageGroup")) == ["Named"]
-    assert _arns_in_arns(template["Resources"]) == []
+    assert _arns_in_arns(any_template["Resources"]) == []

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
+
+from stratos.contracts.job_start import HOME_REGION
 
 
 def read_secret(secret: str, field: str, *, named_by: str) -> str:
@@ -19,7 +23,7 @@ def read_secret(secret: str, field: str, *, named_by: str) -> str:
     """
     what = f"secret {secret!r}, which `{named_by}` names,"
     try:
-        found = boto3.client("secretsmanager").get_secret_value(SecretId=secret)
+        found = _manager().get_secret_value(SecretId=secret)
     except ClientError as error:
         raise ValueError(f"{what} {_refusal(error)}") from error
     text: str | None = found.get("SecretString")
@@ -37,6 +41,11 @@ def read_secret(secret: str, field: str, *, named_by: str) -> str:
     if field not in fields:
         raise ValueError(f"{what} has the fields {sorted(fields)}; expected {field}")
     return str(fields[field]).strip()
+
+
+def _manager() -> Any:
+    """Secrets stay in the stack's own region, wherever the job runs."""
+    return boto3.client("secretsmanager", region_name=os.environ.get(HOME_REGION))
 
 
 def _refusal(error: ClientError) -> str:

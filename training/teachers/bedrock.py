@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import boto3
@@ -14,6 +15,7 @@ from botocore.exceptions import (
 )
 
 from stratos.catalog.models import priced_card
+from stratos.contracts.job_start import HOME_REGION
 from stratos.errors import TeacherFailed
 from stratos.spec import Bedrock
 from training.teachers.converse import converse_input, inference_settings, read_answer
@@ -51,6 +53,7 @@ class BedrockService:
         self._parameters = bedrock_parameters(spec)
         self._client = client or boto3.client(
             "bedrock-runtime",
+            region_name=os.environ.get(HOME_REGION),
             config=Config(
                 retries={"total_max_attempts": 1},
                 max_pool_connections=connections,

@@ -6,6 +6,7 @@ import os
 
 import boto3
 
+from stratos.contracts.job_start import HOME_REGION
 from stratos.contracts.jobs import ModelJobConfig, ProbeConfig, SynthesizeConfig
 from stratos.errors import TeacherFailed
 from stratos.hosting.names import DEFAULT_STACK
@@ -75,7 +76,9 @@ def open_service(spec: Bedrock | OpenAICompatible, config: ModelJobConfig) -> Te
         return ServiceTeacher(OpenAIService(spec, key), budget_usd=budget_usd)
     converse = ServiceTeacher(BedrockService(spec), budget_usd=budget_usd)
     # A run waits for its probes: only synthesis, which asks thousands, is worth a batch's hours.
-    if not spec.batch or not isinstance(config, SynthesizeConfig):
+    # A batch's files have to be in the region of its model, which is home's.
+    away = HOME_REGION in os.environ
+    if not spec.batch or not isinstance(config, SynthesizeConfig) or away:
         return converse
     role_arn = os.environ.get(_BATCH_ROLE)
     if role_arn is None:

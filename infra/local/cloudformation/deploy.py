@@ -1,7 +1,8 @@
 """Deploy a synthesized CDK assembly (`cdk.out/`) into a running embedded cloud.
 
-What `cdk deploy` does, with boto3 alone: publish the file assets to the bootstrap bucket, then
-create or update each stack. A stack whose template is deployed already is left alone.
+What `cdk deploy` does, with boto3 alone: publish the file assets to the bootstrap bucket of each
+region, then create or update each stack in its own. A stack whose template is deployed already is
+left alone.
 """
 
 from __future__ import annotations
@@ -10,35 +11,33 @@ import json
 import logging
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from infra.local.cloudformation.assembly import DeployError, StackArtifact, stacks_of
 from infra.local.cloudformation.parameters import parameter_problems, rule_problems
 from infra.local.cloudformation.template_check import check_template
-from infra.local.host.clients import Cloud
+from infra.local.host.clients import Cloud, make_bucket
 from infra.local.host.settings import ACCOUNT_ID, REGION
-from stratos.errors import StratosError
 from stratos.waiting import every, wait_until
 
 _SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _POLL_SECONDS = 0.1
-_UNKNOWN = ("unknown-account", "unknown-region")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time a zip can hold: equal content then gives equal bytes."""
 
 log = logging.getLogger(__name__)
 
 
-class DeployError(StratosError):
-    """The assembly cannot be deployed, or a stack failed; the message names the resource."""
-
-
 def deploy(
-    assembly_dir: Path, endpoint_url: str, parameters: Mapping[str, str] | None = None
+    assembly_dir: Path,
+    endpoint_url: str,
+    parameters: Mapping[str, str] | None = None,
+    regions: Sequence[str] = (REGION,),
 ) -> dict[str, str]:
     """Deploy every stack of an assembly, dependencies first.
 
@@ -46,28 +45,36 @@ def deploy(
         assembly_dir: The directory with `manifest.json`.
         endpoint_url: The running cloud.
         parameters: Values of the templates' parameters, in place of their defaults.
+        regions: Of the cloud. The first is home, where a stack goes that names none.
 
     Returns:
-        The outputs of all its stacks by output key.
+        The outputs of its stacks at home by output key.
 
     Raises:
         DeployError: A stack failed, the parameters do not go together, or as `check_assembly`.
         UnsupportedTemplateError: As `check_assembly`.
     """
-    stacks = _checked(assembly_dir, parameters)
-    deployment = _Deployment(endpoint_url)
+    stacks = _checked(assembly_dir, parameters, regions)
+    cloud = Cloud(endpoint_url, Config(retries={"total_max_attempts": 1}, read_timeout=900))
+    deployments = {region: _Deployment(cloud.in_region(region)) for region in regions}
     for stack in stacks:
-        deployment.keep_parameters(stack)
+        deployments[stack.region].keep_parameters(stack)
         _check_parameters(stack)
         _refuse(stack, rule_problems(stack.template, stack.parameters))
     outputs: dict[str, str] = {}
     for stack in stacks:
-        deployment.publish_assets(stack.directory)
-        outputs |= deployment.deploy_stack(stack)
+        deployments[stack.region].publish_assets(stack)
+        given = deployments[stack.region].deploy_stack(stack)
+        if stack.region == regions[0]:
+            outputs |= given
     return outputs
 
 
-def check_assembly(assembly_dir: Path, parameters: Mapping[str, str] | None = None) -> None:
+def check_assembly(
+    assembly_dir: Path,
+    parameters: Mapping[str, str] | None = None,
+    regions: Sequence[str] = (REGION,),
+) -> None:
     """Refuse what could not be deployed, without a cloud to deploy it into.
 
     Raises:
@@ -75,11 +82,15 @@ def check_assembly(assembly_dir: Path, parameters: Mapping[str, str] | None = No
             parameter, or one does not take such a value.
         UnsupportedTemplateError: A template needs what the embedded cloud lacks.
     """
-    _checked(assembly_dir, parameters)
+    _checked(assembly_dir, parameters, regions)
 
 
-def _checked(assembly_dir: Path, parameters: Mapping[str, str] | None) -> list[_Stack]:
-    stacks = list(_stacks(assembly_dir))
+def _checked(
+    assembly_dir: Path, parameters: Mapping[str, str] | None, regions: Sequence[str]
+) -> list[StackArtifact]:
+    stacks = list(stacks_of(assembly_dir))
+    for stack in stacks:
+        stack.settle(regions)
     _give(parameters or {}, stacks)
     for stack in stacks:
         _check_parameters(stack)
@@ -87,44 +98,27 @@ def _checked(assembly_dir: Path, parameters: Mapping[str, str] | None) -> list[_
     return stacks
 
 
-def _check_parameters(stack: _Stack) -> None:
+def _check_parameters(stack: StackArtifact) -> None:
     _refuse(stack, parameter_problems(stack.template, stack.parameters))
 
 
-def _refuse(stack: _Stack, problems: Iterable[str]) -> None:
+def _refuse(stack: StackArtifact, problems: Iterable[str]) -> None:
     if found := list(problems):
         raise DeployError(f"stack {stack.name}: {'; '.join(found)}")
 
 
-class _Stack:
-    """One stack artifact of an assembly."""
-
-    def __init__(self, directory: Path, artifact_id: str, artifact: Mapping[str, Any]) -> None:
-        properties = artifact["properties"]
-        self.directory = directory
-        self.name: str = properties.get("stackName", artifact_id)
-        self.template: dict[str, Any] = json.loads(
-            (directory / properties["templateFile"]).read_text()
-        )
-        self.parameters: dict[str, str] = dict(properties.get("parameters", {}))
-        self.bootstrap_version = str(properties.get("requiresBootstrapStackVersion", 6))
-        self.bootstrap_parameter: str | None = properties.get("bootstrapStackVersionSsmParameter")
-        _check_environment(self.name, artifact.get("environment", ""))
-
-
 class _Deployment:
-    """boto3 clients of the cloud being deployed to."""
+    """boto3 clients of the region being deployed to."""
 
-    def __init__(self, endpoint_url: str) -> None:
-        config = Config(retries={"total_max_attempts": 1}, read_timeout=900)
-        cloud = Cloud(endpoint_url, config)
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
         self._s3 = cloud.client("s3")
         self._ssm = cloud.client("ssm")
         self._cloudformation = cloud.client("cloudformation")
 
-    def publish_assets(self, directory: Path) -> None:
+    def publish_assets(self, stack: StackArtifact) -> None:
         """Upload the file assets that are not there yet; their keys are hashes of their content."""
-        for manifest_file in sorted(directory.glob("*.assets.json")):
+        for manifest_file in stack.asset_files:
             manifest = json.loads(manifest_file.read_text())
             if manifest.get("dockerImages"):
                 raise DeployError(
@@ -133,9 +127,9 @@ class _Deployment:
                 )
             for asset in manifest.get("files", {}).values():
                 for destination in asset["destinations"].values():
-                    self._publish(directory, asset["source"], destination)
+                    self._publish(stack.directory, asset["source"], destination)
 
-    def keep_parameters(self, stack: _Stack) -> None:
+    def keep_parameters(self, stack: StackArtifact) -> None:
         """Let a parameter that is not given stay what it is, as the `cdk` command does."""
         present = self._describe(stack.name)
         if present is None or present["StackStatus"] == "CREATE_FAILED":
@@ -148,7 +142,7 @@ class _Deployment:
         }
         stack.parameters = former | stack.parameters
 
-    def deploy_stack(self, stack: _Stack) -> dict[str, str]:
+    def deploy_stack(self, stack: StackArtifact) -> dict[str, str]:
         """Create the stack, update it, or leave it; then return its outputs."""
         if stack.bootstrap_parameter:
             self._ssm.put_parameter(
@@ -183,7 +177,7 @@ class _Deployment:
     def _publish(
         self, directory: Path, source: Mapping[str, str], destination: Mapping[str, str]
     ) -> None:
-        bucket, key = (_filled(destination[name]) for name in ("bucketName", "objectKey"))
+        bucket, key = (self._filled(destination[name]) for name in ("bucketName", "objectKey"))
         if "path" not in source:
             raise DeployError(f"asset {key} is made by a command, which is not supported")
         self._ensure_bucket(bucket)
@@ -199,11 +193,19 @@ class _Deployment:
             with path.open("rb") as content:
                 self._s3.put_object(Bucket=bucket, Key=key, Body=content)
 
+    def _filled(self, text: str) -> str:
+        """An asset destination with its placeholders filled in."""
+        return (
+            text.replace("${AWS::AccountId}", ACCOUNT_ID)
+            .replace("${AWS::Region}", self._cloud.region)
+            .replace("${AWS::Partition}", "aws")
+        )
+
     def _ensure_bucket(self, bucket: str) -> None:
         try:
             self._s3.head_bucket(Bucket=bucket)
         except ClientError:
-            self._s3.create_bucket(Bucket=bucket)
+            make_bucket(self._cloud, bucket)
 
     def _exists(self, bucket: str, key: str) -> bool:
         try:
@@ -218,7 +220,7 @@ class _Deployment:
         except ClientError as error:
             raise DeployError(f"stack {name}: {error.response['Error']['Message']}") from error
 
-    def _differs(self, stack: _Stack, present: Mapping[str, Any]) -> bool:
+    def _differs(self, stack: StackArtifact, present: Mapping[str, Any]) -> bool:
         deployed = self._cloudformation.get_template(StackName=stack.name)["TemplateBody"]
         if isinstance(deployed, str):
             deployed = json.loads(deployed)
@@ -251,7 +253,7 @@ class _Deployment:
         return stack
 
 
-def _give(parameters: Mapping[str, str], stacks: list[_Stack]) -> None:
+def _give(parameters: Mapping[str, str], stacks: list[StackArtifact]) -> None:
     """Let each stack have the parameters that its template knows."""
     known = {name for stack in stacks for name in stack.template.get("Parameters", {})}
     if unknown := sorted(parameters.keys() - known):
@@ -262,51 +264,6 @@ def _give(parameters: Mapping[str, str], stacks: list[_Stack]) -> None:
     for stack in stacks:
         own = stack.template.get("Parameters", {})
         stack.parameters |= {key: value for key, value in parameters.items() if key in own}
-
-
-def _stacks(directory: Path) -> Iterator[_Stack]:
-    """Stack artifacts with every artifact after those it depends on."""
-    try:
-        manifest = json.loads((directory / "manifest.json").read_text())
-    except FileNotFoundError:
-        raise DeployError(
-            f"{directory} has no manifest.json; synthesize first, and name the output directory"
-        ) from None
-    artifacts: dict[str, Any] = manifest.get("artifacts", {})
-    seen: set[str] = set()
-
-    def visit(artifact_id: str) -> Iterator[_Stack]:
-        if artifact_id in seen or artifact_id not in artifacts:
-            return
-        seen.add(artifact_id)
-        artifact = artifacts[artifact_id]
-        for dependency in artifact.get("dependencies", []):
-            yield from visit(dependency)
-        if artifact["type"] == "aws:cloudformation:stack":
-            yield _Stack(directory, artifact_id, artifact)
-        elif artifact["type"] == "cdk:cloud-assembly":
-            yield from _stacks(directory / artifact["properties"]["directoryName"])
-
-    for artifact_id in artifacts:
-        yield from visit(artifact_id)
-
-
-def _check_environment(name: str, environment: str) -> None:
-    account, _, region = environment.removeprefix("aws://").partition("/")
-    if account not in ("", ACCOUNT_ID, _UNKNOWN[0]) or region not in ("", REGION, _UNKNOWN[1]):
-        raise DeployError(
-            f"stack {name} is for account {account} in {region}; the embedded cloud is account "
-            f"{ACCOUNT_ID} in {REGION}. Synthesize without an environment, or with that one"
-        )
-
-
-def _filled(text: str) -> str:
-    """An asset destination with its placeholders filled in."""
-    return (
-        text.replace("${AWS::AccountId}", ACCOUNT_ID)
-        .replace("${AWS::Region}", REGION)
-        .replace("${AWS::Partition}", "aws")
-    )
 
 
 def _zip(directory: Path, archive: IO[bytes]) -> None:

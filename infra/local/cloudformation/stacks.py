@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import yaml
@@ -29,7 +32,7 @@ from infra.local.cloudformation.stack_resources import (
 )
 from infra.local.host.clients import Cloud, cloud_at
 from infra.local.host.patching import Patches
-from infra.local.host.settings import LocalSettings
+from infra.local.host.settings import REGION, LocalSettings
 
 _ORDER = "_ResourceMap__get_resources_in_dependency_order"
 _LONGEST_NAME = 128
@@ -49,8 +52,9 @@ class _ResourceType:
         self, name: str, resource_json: Properties, account_id: str, region: str, **_: Any
     ) -> StackResource:
         properties = without_nothing(resource_json["Properties"])
-        physical = self._handler.create(self._cloud, name, properties)
-        return StackResource(self._handler, self._cloud, name, physical, properties)
+        cloud = self._cloud.in_region(region)
+        physical = self._handler.create(cloud, name, properties)
+        return StackResource(self._handler, cloud, name, physical, properties)
 
 
 class CloudFormation:
@@ -82,6 +86,30 @@ class CloudFormation:
             name: str | None = original_name_property(resource_type)
             return name
 
+        def parse_and_name(logical_id: str, resource_json: Any, resource_map: Any) -> Any:
+            with _naming_in(resource_map["AWS::Region"]):
+                return original_naming(logical_id, resource_json, resource_map)
+
+        def create_resource(logical_id: str, resource_json: Any, *args: Any, **kwargs: Any) -> Any:
+            with ResourceErrors(logical_id, resource_json):
+                return original_create_resource(logical_id, resource_json, *args, **kwargs)
+
+        self._clear_model_caches()
+        replace(parsing, "resource_class_from_type", resource_class_from_type)
+        original_name_property = replace(
+            parsing, "resource_name_property_from_type", resource_name_property_from_type
+        )
+        replace(parsing, "generate_resource_name", _resource_name)
+        original_naming = replace(parsing, "parse_resource_and_generate_name", parse_and_name)
+        original_create_resource = replace(parsing, "parse_and_create_resource", create_resource)
+        replace(parsing.ResourceMap, _ORDER, in_dependency_order)
+        replace(parsing.ResourceMap, "update", update_resources)
+        replace(parsing.ResourceMap, "delete", delete_resources)
+        self._mend_stacks()
+
+    def _mend_stacks(self) -> None:
+        """A stack that fails says so, and an update that fails leaves its parameters."""
+
         def create_resources(stack: Any) -> None:
             try:
                 original_create(stack)
@@ -99,20 +127,7 @@ class CloudFormation:
                 known.input_parameters, known.resolved_parameters = before
                 raise
 
-        def create_resource(logical_id: str, resource_json: Any, *args: Any, **kwargs: Any) -> Any:
-            with ResourceErrors(logical_id, resource_json):
-                return original_create_resource(logical_id, resource_json, *args, **kwargs)
-
-        self._clear_model_caches()
-        replace(parsing, "resource_class_from_type", resource_class_from_type)
-        original_name_property = replace(
-            parsing, "resource_name_property_from_type", resource_name_property_from_type
-        )
-        replace(parsing, "generate_resource_name", _resource_name)
-        original_create_resource = replace(parsing, "parse_and_create_resource", create_resource)
-        replace(parsing.ResourceMap, _ORDER, in_dependency_order)
-        replace(parsing.ResourceMap, "update", update_resources)
-        replace(parsing.ResourceMap, "delete", delete_resources)
+        replace = self._patches.replace
         original_create = replace(models.Stack, "create_resources", create_resources)
         original_update = replace(models.Stack, "update", update)
         replace(models.Stack, "parse_template", staticmethod(_parse_template))
@@ -127,9 +142,28 @@ class CloudFormation:
             cached.cache_clear()
 
 
+_naming_region: ContextVar[str] = ContextVar("naming_region", default=REGION)
+
+
+@contextmanager
+def _naming_in(region: str) -> Iterator[None]:
+    """Tell `_resource_name` the region of the stack, for which moto has no place."""
+    token = _naming_region.set(region)
+    try:
+        yield
+    finally:
+        _naming_region.reset(token)
+
+
 def _resource_name(resource_type: str, stack_name: str, logical_id: str) -> str:
-    """A physical name that is the same whenever this stack is made again."""
-    digest = hashlib.sha256(f"{stack_name}/{logical_id}".encode()).hexdigest()
+    """A physical name that is the same whenever this stack is made again.
+
+    A stack of the same name in another region has others: names of buckets and roles are not of a
+    region.
+    """
+    region = _naming_region.get()
+    place = "" if region == REGION else f"{region}/"
+    digest = hashlib.sha256(f"{place}{stack_name}/{logical_id}".encode()).hexdigest()
     handler = HANDLERS.get(resource_type)
     longest = handler.max_name if handler else _LONGEST_NAME
     room = longest - 1 - 12

@@ -86,6 +86,7 @@ def _rendered(value: Any, template: Mapping[str, Any], holds: bool) -> str:
     if "Fn::Sub" in value:
         text = value["Fn::Sub"] if isinstance(value["Fn::Sub"], str) else value["Fn::Sub"][0]
         return text.replace("${AWS::Partition}", "aws")
+    # Any region will do: a definition is as sound in one as in another.
     pseudo = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT_ID}
     if value.get("Ref") in pseudo:
         return pseudo[value["Ref"]]

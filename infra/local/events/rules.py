@@ -84,6 +84,7 @@ class Events:
                 target["Arn"],
                 document,
                 caller=rule_caller(rule.arn, rule.name, target),
+                region=rule.region_name,
                 parameters=target,
                 execution_name=execution_name,
             )

@@ -21,6 +21,7 @@ from infra.local.events.timetable import Timetable, Timetables
 from infra.local.host.clock import ScaledClock, SchedulerClock
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
+from infra.local.iam.sessions import region_of
 from stratos.spec.schedule import parse_schedule
 
 POLL_SECONDS = 0.25
@@ -139,6 +140,7 @@ class Scheduler:
                 target["Arn"],
                 document,
                 caller=schedule_caller(arn, target),
+                region=region_of(arn),
                 parameters=target,
                 execution_name=execution_id,
             )

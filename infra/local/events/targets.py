@@ -21,7 +21,7 @@ from botocore.model import (
     StructureShape,
 )
 
-from infra.local.host.clients import Cloud, Credentials
+from infra.local.host.clients import MACHINERY, Cloud, Credentials
 from infra.local.host.settings import LocalSettings
 from infra.local.iam.authority import AccessDeniedError
 
@@ -50,7 +50,7 @@ class Targets:
 
     def __init__(self, settings: LocalSettings) -> None:
         config = Config(retries={"total_max_attempts": 1}, read_timeout=900)
-        self._cloud = Cloud(settings.endpoint_url, config)
+        self._cloud = Cloud(settings.endpoint_url, config, caller=MACHINERY)
         self._closing = threading.Event()
 
     def close(self) -> None:
@@ -63,13 +63,14 @@ class Targets:
         document: str,
         *,
         caller: Credentials,
+        region: str,
         parameters: Mapping[str, Any] | None = None,
         execution_name: str | None = None,
     ) -> None:
         """Send the JSON text `document` to the resource.
 
-        `caller` is whose rights count. `parameters` is the target's own configuration
-        (`SqsParameters`, `EventBridgeParameters`), if it has one.
+        `caller` is whose rights count, and `region` where it is. `parameters` is the target's own
+        configuration (`SqsParameters`, `EventBridgeParameters`), if it has one.
 
         Raises:
             UndeliverableTargetError: the ARN's service is none of those below.
@@ -77,19 +78,22 @@ class Targets:
         """
         extra = parameters or {}
         if universal := UNIVERSAL_TARGET.fullmatch(arn):
-            self._call(caller, universal["service"], universal["action"], document)
+            service, action = universal["service"], universal["action"]
+            self._call(
+                self._client(caller, region, SDK_SERVICES.get(service, service)), action, document
+            )
             return
-        service, _, resource = _parts(arn)
+        service, region, _, resource = _parts(arn)
         if service == "states":
-            self._client(caller, "stepfunctions").start_execution(
+            self._client(caller, region, "stepfunctions").start_execution(
                 stateMachineArn=arn, name=execution_name or str(uuid.uuid4()), input=document
             )
         elif service == "lambda":
-            self._client(caller, "lambda").invoke(
+            self._client(caller, region, "lambda").invoke(
                 FunctionName=arn, InvocationType="Event", Payload=document.encode()
             )
         elif service == "sns":
-            self._client(caller, "sns").publish(TopicArn=arn, Message=document)
+            self._client(caller, region, "sns").publish(TopicArn=arn, Message=document)
         elif service == "sqs":
             self._send(caller, arn, document, extra.get("SqsParameters", {}).get("MessageGroupId"))
         elif service == "events" and resource.startswith("event-bus/"):
@@ -142,15 +146,16 @@ class Targets:
         described = {
             name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
         }
-        if _parts(arn)[0] == "sns":
-            self._client(caller, "sns").publish(
+        service, region, _, _ = _parts(arn)
+        if service == "sns":
+            self._client(caller, region, "sns").publish(
                 TopicArn=arn, Message=document, MessageAttributes=described
             )
         else:
             self._send(caller, arn, document, None, described)
 
-    def _client(self, caller: Credentials, service: str) -> Any:
-        return self._cloud.client(service, credentials=caller)
+    def _client(self, caller: Credentials | None, region: str, service: str) -> Any:
+        return self._cloud.in_region(region).client(service, caller)
 
     def _send(
         self,
@@ -160,9 +165,9 @@ class Targets:
         group: str | None,
         attributes: dict[str, Any] | None = None,
     ) -> None:
-        _, account, name = _parts(arn)
+        _, region, account, name = _parts(arn)
         # AWS knows the queue by its ARN; only boto3 needs a URL.
-        found = self._cloud.client("sqs").get_queue_url(
+        found = self._client(None, region, "sqs").get_queue_url(
             QueueName=name, QueueOwnerAWSAccountId=account
         )
         url = found["QueueUrl"]
@@ -171,7 +176,7 @@ class Targets:
             message["MessageGroupId"] = group
         if attributes:
             message["MessageAttributes"] = attributes
-        self._client(caller, "sqs").send_message(**message)
+        self._client(caller, region, "sqs").send_message(**message)
 
     def _put_event(
         self,
@@ -201,7 +206,7 @@ class Targets:
                 "Resources": event.get("resources", []),
                 "Time": event["time"],
             }
-        events = self._client(caller, "events")
+        events = self._client(caller, _parts(bus_arn)[1], "events")
         answer = events.put_events(Entries=[entry | {"EventBusName": bus_arn}])
         if answer.get("FailedEntryCount"):
             error = answer["Entries"][0]
@@ -210,9 +215,9 @@ class Targets:
                 "PutEvents",
             )
 
-    def _call(self, caller: Credentials, service: str, action: str, document: str) -> None:
+    def _call(self, client: Any, action: str, document: str) -> None:
         """A universal target: any API action, its parameters given as JSON."""
-        client = self._client(caller, SDK_SERVICES.get(service, service))
+        service = client.meta.service_model.service_name
         operation = action[0].upper() + action[1:]
         try:
             shape = client.meta.service_model.operation_model(operation).input_shape
@@ -224,12 +229,12 @@ class Targets:
         getattr(client, xform_name(operation))(**_spelled(json.loads(document), shape))
 
 
-def _parts(arn: str) -> tuple[str, str, str]:
-    """Service, account and resource of an ARN."""
+def _parts(arn: str) -> tuple[str, str, str, str]:
+    """Service, region, account and resource of an ARN."""
     fields = arn.split(":", 5)
     if len(fields) != 6 or fields[0] != "arn":
         raise UndeliverableTargetError(f"{arn!r} is no ARN; an ARN has six fields split by colons.")
-    return fields[2], fields[4], fields[5]
+    return fields[2], fields[3], fields[4], fields[5]
 
 
 def _spelled(value: Any, shape: Shape | None) -> Any:

@@ -1,9 +1,12 @@
-"""Instance types that this cloud has none of: a file that its user changes while it runs."""
+"""Instance types that this cloud has none of, or of which the account may have none.
+
+A file says so, which its user changes while the cloud runs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,7 +18,7 @@ USES: tuple[Use, ...] = get_args(Use)
 
 
 class _Lacking(BaseModel):
-    """The file: for each use, the instance types of which none is free."""
+    """For each use, the instance types of which none is free."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,11 +27,24 @@ class _Lacking(BaseModel):
     hosting: frozenset[str] = frozenset()
 
 
-class Capacity:
-    """What is free; everything, where nobody has said otherwise."""
+class _OfRegion(_Lacking):
+    no_quota: _Lacking = _Lacking()
+    """For each use, the instance types of which the account may have none."""
 
-    def __init__(self, settings: LocalSettings) -> None:
+
+class _File(_OfRegion):
+    """What it says outside `regions` is of home: a file of one region has no more."""
+
+    regions: Mapping[str, _OfRegion] = {}
+
+
+class Capacity:
+    """What is free in a region; everything, where nobody has said otherwise."""
+
+    def __init__(self, settings: LocalSettings, region: str = "") -> None:
+        """Without a region: of home."""
         self._file = settings.capacity_file
+        self._region = None if region in ("", settings.home) else region
 
     def has(self, instance_type: str, use: Use) -> bool:
         """Whether an instance of a type can be had now."""
@@ -49,13 +65,47 @@ class Capacity:
         found, types = self._read(), set(instance_types)
         self._write(found.model_copy(update={use: getattr(found, use) - types for use in uses}))
 
-    def _read(self) -> _Lacking:
-        try:
-            return _Lacking.model_validate_json(self._file.read_bytes())
-        except FileNotFoundError:
-            return _Lacking()
+    def allows(self, instance_type: str, use: Use) -> bool:
+        """Whether the account's quota lets it have an instance of a type."""
+        return instance_type not in getattr(self._read().no_quota, use)
 
-    def _write(self, lacking: _Lacking) -> None:
+    def forbid(self, instance_types: Iterable[str], uses: Iterable[Use] = USES) -> None:
+        """From now on, the account's quota for these types is 0."""
+        found, types = self._read(), set(instance_types)
+        quota = found.no_quota
+        added: dict[str, Any] = {use: getattr(quota, use) | types for use in uses}
+        self._write(found.model_copy(update={"no_quota": quota.model_copy(update=added)}))
+
+    def permit(self, instance_types: Iterable[str], uses: Iterable[Use] = USES) -> None:
+        """From now on, the account may have these types again."""
+        found, types = self._read(), set(instance_types)
+        quota = found.no_quota
+        left: dict[str, Any] = {use: getattr(quota, use) - types for use in uses}
+        self._write(found.model_copy(update={"no_quota": quota.model_copy(update=left)}))
+
+    def forbidden(self) -> Mapping[Use, list[str]]:
+        """For each use, the instance types of which the account may have none."""
+        found = self._read().no_quota
+        return {use: sorted(getattr(found, use)) for use in USES}
+
+    def _read(self) -> _OfRegion:
+        found = self._read_all()
+        if self._region is None:
+            return found
+        return found.regions.get(self._region, _OfRegion())
+
+    def _read_all(self) -> _File:
+        try:
+            return _File.model_validate_json(self._file.read_bytes())
+        except FileNotFoundError:
+            return _File()
+
+    def _write(self, changed: _OfRegion) -> None:
+        lacking = changed
+        if self._region is not None:
+            found = self._read_all()
+            regions = {**found.regions, self._region: changed}
+            lacking = found.model_copy(update={"regions": regions})
         # Put in place whole: the cloud may read it at any moment.
         self._file.parent.mkdir(parents=True, exist_ok=True)
         written = self._file.with_suffix(".new")

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +26,21 @@ _CHARACTERS_PER_EVENT = 16_000
 _TAIL_LINES = 40
 
 
-def delete_folders_with_streams(patches: Patches, group: str, home: Path) -> None:
+def delete_folders_with_streams(
+    patches: Patches, group: str, home_in: Callable[[str], Path]
+) -> None:
     """Let a job's folder go with its stream: on AWS its disk went with the job.
 
     Args:
-        home: Holds a folder for each job, of the name with which its stream begins.
+        home_in: For a region, what holds a folder for each job there, of the name with which its
+            stream begins.
     """
 
     def delete(backend: Any, log_group_name: str, log_stream_name: str) -> None:
         original(backend, log_group_name, log_stream_name)
         job = log_stream_name.partition("/")[0]
         if log_group_name == group and job.strip("."):  # else it is no folder below home
-            shutil.rmtree(home / job, ignore_errors=True)
+            shutil.rmtree(home_in(backend.region_name) / job, ignore_errors=True)
 
     original = patches.replace(LogsBackend, "delete_log_stream", delete)
 

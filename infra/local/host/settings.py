@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
+"""Of a cloud of which nothing else is said."""
 
 
 def available_threads() -> int:
@@ -17,13 +19,13 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def client_environment(url: str) -> dict[str, str]:
-    """What boto3 needs to reach the cloud at `url`."""
+def client_environment(url: str, region: str = REGION) -> dict[str, str]:
+    """What boto3 needs to reach a region of the cloud at `url`."""
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_DEFAULT_REGION": REGION,
+        "AWS_DEFAULT_REGION": region,
     }
 
 
@@ -38,6 +40,8 @@ class LocalSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     state_dir: Path = Path(".stratos/local")
+    regions: tuple[str, ...] = Field(default=(REGION,), min_length=1)
+    """Those in which there are stacks, home first."""
     host: str = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65535)
     """0 takes a free port."""
@@ -51,8 +55,20 @@ class LocalSettings(BaseModel):
     an inference component is idle until it scales in, and that capacity is waited for."""
     iam: bool = True
     """Whether calls are judged by the deployed policies. Off only to measure what that costs."""
+    distance_scale: float = Field(default=1.0, ge=0)
+    """Seconds here for each second of a round trip between regions; 0 for no distance at all."""
     job_grace_seconds: float = 120.0
     """Seconds between SIGTERM and SIGKILL for a stopping job (120 on SageMaker)."""
+
+    @classmethod
+    def of_last_time(cls, state_dir: Path) -> LocalSettings:
+        """Of a state directory, with the regions that its cloud has or had."""
+        settings = cls(state_dir=state_dir)
+        try:
+            regions = json.loads(settings.regions_file.read_bytes())
+        except FileNotFoundError:
+            return settings
+        return settings.model_copy(update={"regions": tuple(regions)})
 
     @property
     def lock_file(self) -> Path:
@@ -80,6 +96,11 @@ class LocalSettings(BaseModel):
         return self.state_dir / "capacity.json"
 
     @property
+    def network_file(self) -> Path:
+        """Which regions are cut off, and how far they are from each other."""
+        return self.state_dir / "network.json"
+
+    @property
     def log_file(self) -> Path:
         """Output of the serving process."""
         return self.state_dir / "server.log"
@@ -90,18 +111,33 @@ class LocalSettings(BaseModel):
         return self.state_dir / "objects"
 
     @property
+    def regions_file(self) -> Path:
+        """The regions of last time."""
+        return self.state_dir / "regions.json"
+
+    @property
+    def home(self) -> str:
+        """The region of who calls without saying which."""
+        return self.regions[0]
+
+    def folder_of(self, region: str) -> Path:
+        """Where the files of a region's jobs and endpoints are."""
+        return self.state_dir if region == self.home else self.state_dir / region
+
+    @property
     def endpoint_url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
-    def process_environment(self) -> dict[str, str]:
-        """Environment every child process gets: how to reach this cloud with boto3, and no more.
+    def process_environment(self, region: str) -> dict[str, str]:
+        """Environment of a child process in a region: how to reach this cloud, and no more.
 
         Children never inherit the daemon's own environment wholesale, so a handler sees only what
         its function configuration gives it, as on AWS.
         """
         kept = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
         inherited = {name: os.environ[name] for name in kept if name in os.environ}
-        return inherited | client_environment(self.endpoint_url) | {"AWS_REGION": REGION}
+        reached = client_environment(self.endpoint_url, region)
+        return inherited | reached | {"AWS_REGION": region}
 
     def threads_of(self, instance_type: str) -> int:
         """Threads an instance type stands for: `ml.local.cpu2` is two threads of this machine.

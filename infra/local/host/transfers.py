@@ -13,6 +13,10 @@ _GZIP_LEVEL = 1
 """Weights hardly compress; the lowest level keeps the CPU for training."""
 
 
+_WRONG_REGION = ("301", "PermanentRedirect")
+"""Of a bucket in another region; without a body there is no other code than the status."""
+
+
 class TransferError(Exception):
     """Something asked for in S3 is not there, or is not what it has to be."""
 
@@ -23,6 +27,20 @@ def split_uri(uri: str) -> tuple[str, str]:
     if parts.scheme != "s3" or not parts.netloc:
         raise TransferError(f"'{uri}' is not an S3 URI; give one like s3://bucket/prefix/.")
     return parts.netloc, parts.path.lstrip("/")
+
+
+def cause_of(s3: Any, error: Exception) -> str:
+    """S3's code and words, of an error or of what it was made from."""
+    cause = error if isinstance(error, ClientError) else error.__cause__
+    if not isinstance(cause, ClientError):
+        return str(error)
+    told = cause.response["Error"]
+    if told["Code"] in _WRONG_REGION:
+        # As AWS's SDK for Go says it, in which SageMaker's transfers are written.
+        region = s3.meta.region_name
+        return f"BucketRegionError: incorrect region, the bucket is not in '{region}' region"
+    code = {"403": "AccessDenied", "404": "NoSuchKey"}.get(told["Code"], told["Code"])
+    return f"{code}: {told['Message']}"
 
 
 def list_keys(s3: Any, bucket: str, prefix: str) -> list[str]:
@@ -74,6 +92,8 @@ def _download(s3: Any, bucket: str, key: str, path: Path) -> None:
             raise TransferError(
                 f"Access denied to {uri}. Check that the role may read it and use its key."
             ) from error
+        if found["Code"] in _WRONG_REGION:
+            raise TransferError(f"Cannot read {uri}: {cause_of(s3, error)}.") from error
         raise TransferError(f"Cannot read {uri}: {found['Message']}. Upload it first.") from error
 
 
@@ -109,7 +129,9 @@ def upload_tar(s3: Any, directory: Path, uri: str) -> None:
     try:
         s3.upload_file(str(archive), bucket, key)
     except Exception as error:  # s3transfer wraps every cause in its own error
-        raise TransferError(f"Cannot write {uri}: {error}") from error
+        raise TransferError(
+            f"Artifact upload failed:Unable to upload file to {uri} ({_told(s3, error)})"
+        ) from error
     finally:
         archive.unlink()
 
@@ -124,7 +146,16 @@ def upload_files(s3: Any, directory: Path, uri: str) -> None:
         try:
             s3.upload_file(str(path), bucket, key)
         except Exception as error:  # s3transfer wraps every cause in its own error
-            raise TransferError(f"Cannot write s3://{bucket}/{key}: {error}") from error
+            raise TransferError(
+                f"Artifact upload failed:Unable to upload file to s3://{bucket}/{key} "
+                f"({_told(s3, error)})"
+            ) from error
+
+
+def _told(s3: Any, error: Exception) -> str:
+    """Why an upload failed. s3transfer's error has the one of S3 as its context."""
+    of_s3 = error.__context__ if isinstance(error.__context__, ClientError) else error
+    return cause_of(s3, of_s3 if isinstance(of_s3, Exception) else error)
 
 
 def join_key(prefix: str, name: Path) -> str:

@@ -13,7 +13,7 @@ from infra.local.iam import policies
 from infra.local.iam.evaluator import Call, Decision, judge
 from infra.local.iam.policies import Statements
 from infra.local.iam.requirement import Context, Requirement
-from infra.local.iam.sessions import Session
+from infra.local.iam.sessions import Session, region_of
 
 Listener = Callable[[Call, Decision, Statements, Statements], None]
 """Told of every call that was judged, by which statements of the role and of the resource."""
@@ -51,15 +51,21 @@ class Authority:
         with self._lock:
             self._listener, self._judges = None, False
 
-    def refusal(self, session: Session, needed: Iterable[Requirement]) -> Refusal | None:
-        """The first requirement that a session does not meet; None where it meets all."""
+    def refusal(
+        self, session: Session, needed: Iterable[Requirement], region: str = ""
+    ) -> Refusal | None:
+        """The first requirement that a session does not meet; None where it meets all.
+
+        Args:
+            region: Whose API is called, if not that of the region where the session is.
+        """
         if not self._judges:
             return None
         try:
             identity = () if session.principal.service else policies.of_role(session.principal.arn)
             for requirement in needed:
                 resource = policies.of_resource(requirement.resource)
-                decision = self._judge(session, requirement, identity, resource)
+                decision = self._judge(session, requirement, identity, resource, region)
                 if not decision.allowed:
                     return Refusal(_words(session, requirement, decision, identity))
         except ValueError as error:
@@ -76,7 +82,13 @@ class Authority:
             raise AccessDeniedError(refused.message)
 
     def assume(
-        self, role_arn: str, service: str, name: str, source_arn: str | None = None
+        self,
+        role_arn: str,
+        service: str,
+        name: str,
+        source_arn: str | None = None,
+        *,
+        region: str = "",
     ) -> Session:
         """A service takes on a role, if the role's trust policy lets it.
 
@@ -86,12 +98,13 @@ class Authority:
             name: The name of the role session.
             source_arn: The resource for which the service does so; None for one that does not
                 document that it names its source and account.
+            region: Where the service does so, if that is not the region of the resource.
 
         Raises:
             AccessDeniedError: The role is not there, or does not trust the service.
         """
         if self._judges:
-            asking = Session.of_service(service, source_arn)
+            asking = Session.of_service(service, source_arn, region)
             requirement = Requirement("sts:AssumeRole", role_arn)
             try:
                 trust = policies.trust_of(role_arn)
@@ -105,7 +118,7 @@ class Authority:
                     f"The role {role_arn} cannot be assumed by {service}. Check that it exists and "
                     f"that its trust policy allows sts:AssumeRole to the principal {service}."
                 )
-        return Session.of_role(role_arn, name)
+        return Session.of_role(role_arn, name, region or region_of(source_arn))
 
     def _judge(
         self,
@@ -113,8 +126,11 @@ class Authority:
         requirement: Requirement,
         identity: Statements,
         resource: Statements,
+        region: str = "",
     ) -> Decision:
         context = {**requirement.context, **_session_context(session)}
+        if requested := region or session.region:
+            context["aws:RequestedRegion"] = (requested,)
         call = Call(session.principal, requirement.action, requirement.resource, context)
         decision = judge(call, identity, resource)
         if self._listener is not None:
@@ -128,6 +144,7 @@ def _session_context(session: Session) -> Context:
         "aws:SecureTransport": ("true",),
         "aws:PrincipalArn": (session.principal.arn,),
         "aws:PrincipalAccount": (session.principal.account,),
+        "aws:ResourceAccount": (session.principal.account,),  # there is one account here
     }
     if session.principal.service is not None:
         context["aws:PrincipalIsAWSService"] = ("true",)

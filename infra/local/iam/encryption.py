@@ -18,10 +18,14 @@ DATA_KEY = "kms:GenerateDataKey"
 
 
 def key_of(account: str, region: str, name: str | None) -> Any:
-    """Moto's record of the key with an id, ARN or alias; None where it is not the account's."""
+    """Moto's record of the key with an id, ARN or alias; None where it is not the account's.
+
+    Args:
+        region: Of an id or an alias; an ARN names its own, as that of what is copied from afar.
+    """
     if not name:
         return None
-    backend = kms_backends[account][region]
+    backend = kms_backends[account][name.split(":")[3] if name.startswith("arn:") else region]
     if "alias/aws/" in name:
         return None  # a key that AWS manages
     return backend.keys.get(backend.any_id_to_key_id(name))
@@ -35,8 +39,9 @@ def uses_key(
     if key is None:
         return
     context = {
-        "kms:ViaService": (f"{service}.{region}.amazonaws.com",),
+        "kms:ViaService": (f"{service}.{key.region}.amazonaws.com",),
         "kms:CallerAccount": (account,),
+        "kms:ResourceAliases": tuple(key.aliases),
     }
     for action in actions:
         yield Requirement(action, key.arn, context)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from moto.core.responses import BaseResponse
@@ -17,9 +16,7 @@ from infra.local.iam.authority import AUTHORITY
 from infra.local.iam.records import records_of
 from infra.local.iam.refusals import refused, unrecognized
 from infra.local.iam.sessions import InvalidCredentialsError, Session
-
-_ACCESS_KEY = re.compile(r"Credential=([^/,\s]+)/|^AWS ([^:\s]+):")
-"""In an Authorization header of Signature Version 4 or 2."""
+from infra.local.iam.signatures import session_of
 
 
 class AccessControl:
@@ -37,7 +34,7 @@ class AccessControl:
         def setup_class(response: Any, request: Any, *arguments: Any, **named: Any) -> None:
             original(response, request, *arguments, **named)
             try:
-                session = _session(request)
+                session = session_of(request)
             except InvalidCredentialsError as error:
                 answer = unrecognized(response.boto3_service_name, response.method)
                 raise HTTPException(response=answer) from error
@@ -51,25 +48,6 @@ class AccessControl:
         AUTHORITY.end()
 
 
-def _session(request: Any) -> Session | None:
-    """
-    Raises:
-        InvalidCredentialsError: its credentials look like a session's and are not.
-    """
-    token = request.headers.get("x-amz-security-token")
-    return Session.of_credentials(
-        _access_key(request), token or request.args.get("X-Amz-Security-Token")
-    )
-
-
-def _access_key(request: Any) -> str:
-    signed = _ACCESS_KEY.search(request.headers.get("Authorization", ""))
-    if signed is not None:
-        return signed[1] or signed[2]
-    in_query = request.args.get("X-Amz-Credential") or request.args.get("AWSAccessKeyId") or ""
-    return str(in_query).partition("/")[0]
-
-
 def _admit(session: Session, response: Any) -> None:
     """
     Raises:
@@ -77,7 +55,7 @@ def _admit(session: Session, response: Any) -> None:
     """
     request = ApiRequest.of(response)
     try:
-        found = AUTHORITY.refusal(session, requirements(request))
+        found = AUTHORITY.refusal(session, requirements(request), request.region)
     except UnmappedOperationError as error:
         raise _answer(request, response, str(error)) from error
     if found is not None:

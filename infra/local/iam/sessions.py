@@ -35,19 +35,22 @@ class Session:
         principal: The role or the service.
         name: The role session's name; empty for a service.
         source_arn: The resource on whose behalf a service calls.
+        region: Where the session's calls come from; empty if from outside every region.
     """
 
     principal: Principal
     name: str = ""
     source_arn: str | None = None
+    region: str = ""
 
     @classmethod
-    def of_role(cls, role_arn: str, name: str) -> Session:
-        return cls(Principal(role_arn, role_arn.split(":")[4], None), name)
+    def of_role(cls, role_arn: str, name: str, region: str = "") -> Session:
+        return cls(Principal(role_arn, role_arn.split(":")[4], None), name, region=region)
 
     @classmethod
-    def of_service(cls, service: str, source_arn: str | None) -> Session:
-        return cls(Principal(service, ACCOUNT_ID, service), source_arn=source_arn)
+    def of_service(cls, service: str, source_arn: str | None, region: str = "") -> Session:
+        principal = Principal(service, ACCOUNT_ID, service)
+        return cls(principal, source_arn=source_arn, region=region or region_of(source_arn))
 
     @classmethod
     def of_credentials(cls, access_key: str, token: str | None) -> Session | None:
@@ -81,8 +84,9 @@ class Session:
 
 @lru_cache(_SESSIONS)
 def _credentials(session: Session) -> Credentials:
+    principal = session.principal
     text = json.dumps(
-        [session.principal.arn, session.principal.service, session.name, session.source_arn]
+        [principal.arn, principal.service, session.name, session.source_arn, session.region]
     )
     token = base64.urlsafe_b64encode((_MARK + text).encode()).decode()
     digest = hashlib.sha256(token.encode()).digest()
@@ -96,9 +100,14 @@ def _credentials(session: Session) -> Credentials:
 def _read(token: str) -> Session | None:
     try:
         text = base64.urlsafe_b64decode(token).decode()
-        arn, service, name, source_arn = json.loads(text.removeprefix(_MARK))
+        arn, service, name, source_arn, region = json.loads(text.removeprefix(_MARK))
     except (ValueError, TypeError):
         return None
     if service is not None:
-        return Session.of_service(service, source_arn)
-    return Session.of_role(arn, name)
+        return Session.of_service(service, source_arn, region)
+    return Session.of_role(arn, name, region)
+
+
+def region_of(arn: str | None) -> str:
+    """The region that an ARN names; empty where it names none, as a bucket's."""
+    return arn.split(":")[3] if arn else ""

@@ -17,6 +17,7 @@ from typing import Any
 
 from infra.local.events.targets import Targets
 from infra.local.host.clients import Credentials
+from infra.local.iam.sessions import region_of
 from infra.local.lambda_.errors import TooManyRequestsError
 from infra.local.lambda_.runtime_api import InvocationOutcome
 
@@ -143,6 +144,7 @@ class AsyncInvocations:
                 destination,
                 _addressed(record, destination, condition),
                 caller=configuration.caller,
+                region=region_of(configuration.function_arn),
             )
         if not succeeded and configuration.dead_letter_arn:
             reasons = {

@@ -48,6 +48,7 @@ class FunctionProcesses:
         self._patches = Patches()
         self._lock = threading.Lock()
         self._running: dict[str, int] = defaultdict(int)
+        """By ARN."""
 
     def install(self, settings: LocalSettings) -> None:
         self._pool = SandboxPool(settings)
@@ -139,16 +140,16 @@ class FunctionProcesses:
     @contextmanager
     def _admitted(self, function: Any) -> Iterator[None]:
         """Hold one of the function's reserved concurrent executions, where it has any."""
-        name, limit = function.function_name, function.reserved_concurrency
+        arn, limit = function.function_arn, function.reserved_concurrency
         with self._lock:
-            if limit is not None and self._running[name] >= int(limit):
+            if limit is not None and self._running[arn] >= int(limit):
                 raise TooManyRequestsError
-            self._running[name] += 1
+            self._running[arn] += 1
         try:
             yield
         finally:
             with self._lock:
-                self._running[name] -= 1
+                self._running[arn] -= 1
 
 
 def _check_payload(payload: bytes, limit: int) -> None:

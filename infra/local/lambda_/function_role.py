@@ -22,7 +22,9 @@ def assume_role(configuration: FunctionConfiguration) -> Session:
         RoleNotAssumableError: Its role is not there, or does not trust Lambda.
     """
     try:
-        return AUTHORITY.assume(configuration.role_arn, _SERVICE, configuration.name)
+        return AUTHORITY.assume(
+            configuration.role_arn, _SERVICE, configuration.name, region=configuration.region
+        )
     except AccessDeniedError as error:
         raise RoleNotAssumableError from error
 

@@ -80,7 +80,7 @@ class SandboxPool:
         layer_of = get_backend(function.account_id, function.region).layers_versions_by_arn
         layers = [self._unpacked(layer_of(arn)) for arn in configuration.layer_arns]
         environment = (
-            self._settings.process_environment()
+            self._settings.process_environment(configuration.region)
             | {"TZ": ":UTC"}
             | dict(configuration.environment)
             | configuration.reserved_variables()

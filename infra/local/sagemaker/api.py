@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,15 @@ from moto.core.responses import ActionResult
 from moto.sagemaker.responses import SageMakerResponse
 
 from infra.local.host.patching import Patches
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A name, and the region in which it is one: another region may have the same."""
+
+    region: str
+    name: str
+
 
 Operation = Callable[[dict[str, Any], Any], dict[str, Any]]
 """From the request's parameters and moto's backend of its region to the response."""

@@ -10,7 +10,6 @@ from typing import Any
 from moto.sagemaker.exceptions import AWSValidationException, ValidationError
 from moto.sagemaker.models import FakeEndpointConfig
 
-from infra.local.host.settings import ACCOUNT_ID, REGION
 from infra.local.sagemaker.execution_role import MODEL_ROLE
 from infra.local.sagemaker.model_registry import package_container
 from infra.local.sagemaker.validation import refuse_violations
@@ -28,7 +27,7 @@ _DROPPED_BY_MOTO = {
 def configuration(backend: Any, name: str) -> Any:
     config = backend.endpoint_configs.get(name)
     if config is None:
-        arn = FakeEndpointConfig.arn_formatter(name, ACCOUNT_ID, REGION)
+        arn = FakeEndpointConfig.arn_formatter(name, backend.account_id, backend.region_name)
         raise ValidationError(message=f'Could not find endpoint configuration "{arn}".')
     return config
 
@@ -40,6 +39,12 @@ class InstanceOffer:
     variant: Mapping[str, Any]
     """With its instance type, whether or not there was a choice."""
     container: Mapping[str, Any]
+
+    @property
+    def instances(self) -> tuple[str, int]:
+        """The instance type, empty if SageMaker chooses it, and how many."""
+        count = int(self.variant.get("InitialInstanceCount") or 1)
+        return str(self.variant.get("InstanceType") or ""), count
 
 
 def offers_of(

@@ -7,7 +7,6 @@ from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException
 
-from infra.local.host.settings import REGION
 from infra.local.iam.actions.sagemaker import image_pull
 from infra.local.iam.authority import AUTHORITY, AccessDeniedError
 from infra.local.iam.sessions import Session
@@ -44,4 +43,4 @@ def pull_image(session: Session, image: str) -> None:
     Raises:
         AccessDeniedError: The role may not.
     """
-    AUTHORITY.require(session, *image_pull({"Image": image}, REGION))
+    AUTHORITY.require(session, *image_pull({"Image": image}, session.region))

@@ -9,7 +9,7 @@ from moto.sagemaker.exceptions import AWSValidationException
 from moto.sagemaker.models import ModelPackage, SageMakerModelBackend, sagemaker_backends
 
 from infra.local.host.patching import Patches
-from infra.local.host.settings import ACCOUNT_ID, REGION
+from infra.local.host.settings import ACCOUNT_ID
 from infra.local.sagemaker.api import SageMakerOperations
 
 _DROPPED_BY_MOTO = ("SourceUri", "SkipModelValidation", "ModelLifeCycle", "ModelCard")
@@ -83,9 +83,9 @@ class ModelRegistry:
         self._operations.after("create_model_package", _keep_dropped_fields)
 
 
-def skip_versions(group_name: str, last: int) -> None:
+def skip_versions(region: str, group_name: str, last: int) -> None:
     """Let the next version of a group have a higher number than `last`."""
-    group = sagemaker_backends[ACCOUNT_ID][REGION].model_package_groups[group_name]
+    group = sagemaker_backends[ACCOUNT_ID][region].model_package_groups[group_name]
     setattr(group, _LAST_VERSION, max(last, getattr(group, _LAST_VERSION, 0)))
 
 

@@ -253,7 +253,7 @@ class ModelServer:
     def _environment(self, program: ModelProgram) -> dict[str, str]:
         given: dict[str, str] = self._container.get("Environment") or {}
         return {
-            **self._settings.process_environment(),
+            **self._settings.process_environment(self.session.region),
             **self.session.credentials().environment(),
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",

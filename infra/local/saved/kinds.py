@@ -10,7 +10,7 @@ from moto.scheduler.models import scheduler_backends
 
 from infra.local.host.api_shapes import members, pages
 from infra.local.host.clients import Cloud
-from infra.local.host.settings import ACCOUNT_ID, REGION
+from infra.local.host.settings import ACCOUNT_ID
 from infra.local.sagemaker.model_registry import skip_versions
 from infra.local.saved.hosting_kinds import Records, SavedComponents, SavedScaling
 from stratos.spec.schedule import At, Rate, parse_schedule
@@ -147,7 +147,7 @@ class SavedSchedules:
 
     def restore(self, cloud: Cloud, records: Records) -> None:
         scheduler = cloud.client("scheduler")
-        groups = scheduler_backends[ACCOUNT_ID][REGION].schedule_groups
+        groups = scheduler_backends[ACCOUNT_ID][cloud.region].schedule_groups
         for record in records:
             request = record["request"]
             try:
@@ -244,7 +244,7 @@ class SavedModelPackages:
             why = record.pop("ApprovalDescription", None)
             # Without a number, as saved before versions could be deleted, there were no gaps.
             if number := record.pop("ModelPackageVersion", None):
-                skip_versions(record["ModelPackageGroupName"], number - 1)
+                skip_versions(cloud.region, record["ModelPackageGroupName"], number - 1)
             arn = sagemaker.create_model_package(**record)["ModelPackageArn"]
             if why:
                 sagemaker.update_model_package(ModelPackageArn=arn, ApprovalDescription=why)

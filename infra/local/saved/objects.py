@@ -41,12 +41,13 @@ class SavedBodies:
 
 
 def saved_objects(bodies: SavedBodies) -> dict[str, Any]:
-    """Every bucket: versioning status and object versions, oldest first.
+    """Every bucket: region, versioning status and object versions, oldest first.
 
     Read from moto's backend, because the API neither gives nor takes version ids on a put.
     """
     return {
         name: {
+            "region": bucket.region_name,
             "versioning": bucket.versioning_status,
             "objects": {
                 key: [_saved_version(version, bodies) for version in bucket.keys.getlist(key)]

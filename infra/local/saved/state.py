@@ -15,13 +15,16 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.local.host.clients import cloud_at
+from infra.local.host.clients import Cloud, cloud_at, make_bucket
 from infra.local.host.settings import LocalSettings
+from infra.local.iam.sessions import region_of
 from infra.local.saved.kinds import SAVED_KINDS
 from infra.local.saved.objects import SavedBodies, restore_objects, saved_objects
 from infra.local.stepfunctions.executions import aborted_event, running_executions
 
-FORMAT = 1
+FORMAT = 2
+_OF_ONE_REGION = 1
+"""The format before there were regions."""
 
 
 class RestoreError(RuntimeError):
@@ -32,7 +35,9 @@ class SavedState:
     """The saved state of one state directory; both directions need the cloud to be serving."""
 
     def __init__(self, settings: LocalSettings) -> None:
-        self._cloud = cloud_at(settings.endpoint_url)
+        self._home = settings.home
+        self._regions = settings.regions
+        self._cloud = cloud_at(settings.endpoint_url, self._home)
         self._directory = settings.state_dir / "saved"
         self._file = self._directory / "state.json"
         self._bodies = SavedBodies(self._directory / "blobs", settings.objects_dir)
@@ -44,7 +49,7 @@ class SavedState:
             "format": FORMAT,
             "stacks": self._stacks(),
             "buckets": saved_objects(self._bodies),
-            "records": {kind.name: kind.save(self._cloud) for kind in SAVED_KINDS},
+            "records": {region: self._records(region) for region in self._regions},
             "aborted": [
                 aborted_event(execution, "the embedded cloud was stopped while it ran")
                 for execution in running_executions()
@@ -65,8 +70,17 @@ class SavedState:
             state = json.loads(self._file.read_text(), object_hook=_decode)
         except FileNotFoundError:
             return
-        if state["format"] != FORMAT:
+        if state["format"] not in (_OF_ONE_REGION, FORMAT):
             raise RestoreError(self._advice(f"its format is {state['format']}, not {FORMAT}"))
+        if state["format"] == _OF_ONE_REGION:
+            state["records"] = {self._home: state["records"]}
+        if lost := sorted(_regions_of(state) - set(self._regions)):
+            raise RestoreError(
+                self._advice(
+                    f"it has something in {', '.join(lost)}; start it with --regions "
+                    f"{','.join((*self._regions, *lost))}"
+                )
+            )
         try:
             self._restore(state)
         except (ClientError, BotoCoreError, OSError) as error:
@@ -75,16 +89,13 @@ class SavedState:
     def _restore(self, state: dict[str, Any]) -> None:
         managed = {name for stack in state["stacks"] for name in stack["buckets"]}
         buckets: dict[str, Any] = state["buckets"]
-        s3 = self._cloud.client("s3")
         for name, bucket in buckets.items():
             if name not in managed:
-                s3.create_bucket(Bucket=name)
+                make_bucket(self._in(bucket.get("region")), name)
                 restore_objects(name, bucket, self._bodies)
-        early = [kind for kind in SAVED_KINDS if kind.before_stacks]
-        for kind in early:
-            kind.restore(self._cloud, state["records"].get(kind.name, []))
+        self._restore_records(state["records"], before_stacks=True)
         for stack in state["stacks"]:
-            self._cloud.client("cloudformation").create_stack(
+            self._in(stack.get("region")).client("cloudformation").create_stack(
                 StackName=stack["name"],
                 TemplateBody=stack["template"],
                 Parameters=stack["parameters"],
@@ -92,14 +103,29 @@ class SavedState:
             )
         for name in managed & buckets.keys():
             restore_objects(name, buckets[name], self._bodies)
-        for kind in SAVED_KINDS:
-            if not kind.before_stacks:
-                kind.restore(self._cloud, state["records"].get(kind.name, []))
+        self._restore_records(state["records"], before_stacks=False)
         for event in state["aborted"]:
-            self._cloud.client("events").put_events(Entries=[event])
+            region = region_of(event["Resources"][0])
+            self._in(region).client("events").put_events(Entries=[event])
+
+    def _in(self, region: str | None) -> Cloud:
+        """A region; home, where what was saved names none."""
+        return self._cloud.in_region(region or self._home)
+
+    def _records(self, region: str) -> dict[str, Any]:
+        return {kind.name: kind.save(self._in(region)) for kind in SAVED_KINDS}
+
+    def _restore_records(self, records: dict[str, Any], *, before_stacks: bool) -> None:
+        for region, of_region in records.items():
+            for kind in SAVED_KINDS:
+                if kind.before_stacks == before_stacks:
+                    kind.restore(self._in(region), of_region.get(kind.name, []))
 
     def _stacks(self) -> list[dict[str, Any]]:
-        cloudformation = self._cloud.client("cloudformation")
+        return [stack for region in self._regions for stack in self._stacks_in(region)]
+
+    def _stacks_in(self, region: str) -> list[dict[str, Any]]:
+        cloudformation = self._in(region).client("cloudformation")
         saved = []
         for stack in cloudformation.describe_stacks()["Stacks"]:
             if stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_FAILED"):
@@ -110,6 +136,7 @@ class SavedState:
             saved.append(
                 {
                     "name": name,
+                    "region": region,
                     "template": template if isinstance(template, str) else json.dumps(template),
                     "parameters": [
                         {key: item[key] for key in ("ParameterKey", "ParameterValue")}
@@ -131,6 +158,12 @@ class SavedState:
             f"the saved state in {self._directory} cannot be restored: {problem}. Move that "
             "directory away to start with an empty cloud"
         )
+
+
+def _regions_of(state: dict[str, Any]) -> set[str]:
+    """The regions in which something was; those of before name none."""
+    placed = (*state["stacks"], *state["buckets"].values())
+    return {one["region"] for one in placed if "region" in one}
 
 
 def _encode(value: Any) -> Any:

@@ -41,8 +41,9 @@ from moto.stepfunctions.parser.models import (
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from infra.local.host.patching import Patches
-from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
+from infra.local.host.settings import ACCOUNT_ID, LocalSettings
 from infra.local.iam.authority import AccessDeniedError
+from infra.local.iam.sessions import region_of
 from infra.local.stepfunctions.history import mend_histories
 from infra.local.stepfunctions.machine_role import require_observation
 from infra.local.stepfunctions.state_language import mend_state_language, time_text
@@ -122,7 +123,8 @@ class StepFunctions:
                     backend,
                     state_machine_arn,
                     name or str(uuid.uuid4()),
-                    execution_input,
+                    # As text, because a second start is held to it.
+                    execution_input or "{}",
                     trace_header,
                 )
 
@@ -220,16 +222,17 @@ class StepFunctions:
     def _publish(self, execution: Any, status: ExecutionStatus) -> None:
         event = status_change_event(execution, status)
         try:
-            self._publisher.submit(_put_event, event)
+            self._publisher.submit(_put_event, event, region_of(execution.exec_arn))
         except RuntimeError:
             log.info("%s became %s while closing", execution.exec_arn, status.value)
 
 
 def running_executions() -> list[Any]:
     """Executions of every state machine that have not ended."""
-    backend = stepfunctions_parser_backends[ACCOUNT_ID][REGION]
+    backends = list(stepfunctions_parser_backends[ACCOUNT_ID].values())
     return [
         execution
+        for backend in backends
         for machine in list(backend.state_machines)
         for execution in list(machine.executions)
         if execution.exec_status == ExecutionStatus.RUNNING
@@ -268,9 +271,9 @@ def aborted_event(execution: Any, cause: str) -> dict[str, Any]:
     return event | {"Detail": json.dumps(json.loads(event["Detail"]) | end)}
 
 
-def _put_event(event: dict[str, Any]) -> None:
+def _put_event(event: dict[str, Any], region: str) -> None:
     try:
-        events_backends[ACCOUNT_ID][REGION].put_events([event])
+        events_backends[ACCOUNT_ID][region].put_events([event])
     except Exception:
         log.exception("an execution status change did not reach its targets")
 

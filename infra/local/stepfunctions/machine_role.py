@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-from infra.local.host.settings import ACCOUNT_ID, REGION
+from infra.local.host.settings import ACCOUNT_ID
 from infra.local.iam.authority import AUTHORITY
 from infra.local.iam.requirement import Requirement
-from infra.local.iam.sessions import Session
+from infra.local.iam.sessions import Session, region_of
 
 _SERVICE = "states.amazonaws.com"
 _RULE_ACTIONS = ("PutTargets", "PutRule", "DescribeRule")
@@ -24,17 +24,18 @@ _DELIVERY_ACTIONS = (
 _TRACE_ACTIONS = ("PutTraceSegments", "PutTelemetryRecords")
 
 
-def machine_session(role_arn: str, machine_arn: str | None = None) -> Session:
+def machine_session(role_arn: str, region: str, machine_arn: str | None = None) -> Session:
     """The session in which a machine's tasks call AWS.
 
     Raises:
         AccessDeniedError: The role does not trust Step Functions.
     """
-    machine = machine_arn or _machine_of(role_arn)
-    return AUTHORITY.assume(role_arn, _SERVICE, role_arn.rpartition("/")[2], machine)
+    machine = machine_arn or _machine_of(role_arn, region)
+    name = role_arn.rpartition("/")[2]
+    return AUTHORITY.assume(role_arn, _SERVICE, name, machine, region=region)
 
 
-def require_managed_rule(role_arn: str, rule: str) -> None:
+def require_managed_rule(role_arn: str, region: str, rule: str) -> None:
     """A `.sync` task is told of its job's end by a rule that Step Functions keeps.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html
@@ -42,9 +43,9 @@ def require_managed_rule(role_arn: str, rule: str) -> None:
     Raises:
         AccessDeniedError: The role may not keep it.
     """
-    arn = f"arn:aws:events:{REGION}:{ACCOUNT_ID}:rule/{rule}"
+    arn = f"arn:aws:events:{region}:{ACCOUNT_ID}:rule/{rule}"
     needed = [Requirement(f"events:{action}", arn) for action in _RULE_ACTIONS]
-    AUTHORITY.require(machine_session(role_arn), *needed)
+    AUTHORITY.require(machine_session(role_arn, region), *needed)
 
 
 def require_observation(role_arn: str, machine_arn: str, *, logged: bool, traced: bool) -> None:
@@ -59,12 +60,13 @@ def require_observation(role_arn: str, machine_arn: str, *, logged: bool, traced
     actions = [f"logs:{action}" for action in _DELIVERY_ACTIONS if logged]
     actions += [f"xray:{action}" for action in _TRACE_ACTIONS if traced]
     needed = [Requirement(action, "*") for action in actions]
-    AUTHORITY.require(machine_session(role_arn, machine_arn), *needed)
+    session = machine_session(role_arn, region_of(machine_arn), machine_arn)
+    AUTHORITY.require(session, *needed)
 
 
-def _machine_of(role_arn: str) -> str | None:
-    """The machine that has a role; of several, any."""
-    backend = stepfunctions_parser_backends[ACCOUNT_ID][REGION]
+def _machine_of(role_arn: str, region: str) -> str | None:
+    """The region's machine that has a role; of several, any."""
+    backend = stepfunctions_parser_backends[ACCOUNT_ID][region]
     for machine in list(backend.state_machines):
         if machine.roleArn == role_arn:
             return str(machine.arn)

@@ -147,7 +147,7 @@ class SageMakerTask(StateTaskServiceCallback):  # type: ignore[misc]
     ) -> None:
         if self._is_integration_pattern():
             rule = f"StepFunctionsGetEventsForSageMaker{self._job_kind()}JobsRule"
-            require_managed_rule(state_credentials.role_arn, rule)
+            require_managed_rule(state_credentials.role_arn, resource_runtime_part.region, rule)
         client = self._client(resource_runtime_part, state_credentials)
         response = getattr(client, self._get_boto_service_action())(**normalised_parameters)
         response.pop("ResponseMetadata", None)

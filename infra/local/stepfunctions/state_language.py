@@ -24,6 +24,10 @@ from moto.stepfunctions.parser.asl.component.state.exec.execute_state import Exe
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service_aws_sdk,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.resource import (
+    Resource,
+    ResourceRuntimePart,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
     StateTaskService,
 )
@@ -39,7 +43,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_la
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.asl.utils.json_path import NoSuchJsonPathError
 
-from infra.local.host.clients import Cloud
+from infra.local.host.clients import MACHINERY, Cloud
 from infra.local.host.patching import Patches
 from infra.local.stepfunctions.choices import mend_choices
 from infra.local.stepfunctions.json_paths import is_definite
@@ -94,7 +98,7 @@ _TASK_CONFIG = Config(
 def mend_state_language(patches: Patches, endpoint_url: str) -> None:
     """Install the replacements; `patches.restore()` takes them back."""
     patches.replace_everywhere(_ENGINE, json_path.extract_json, extract_json)
-    _mend_integrations(patches, Cloud(endpoint_url, _TASK_CONFIG))
+    _mend_integrations(patches, Cloud(endpoint_url, _TASK_CONFIG, caller=MACHINERY))
     mend_choices(patches)
     _mend_error_names(patches)
     mend_task_tokens(patches)
@@ -103,7 +107,7 @@ def mend_state_language(patches: Patches, endpoint_url: str) -> None:
 def _mend_integrations(patches: Patches, cloud: Cloud) -> None:
     def client_for(region: str, service: str, state_credentials: Any) -> Any:
         role: str = state_credentials.role_arn
-        return cloud.client(service, region, machine_session(role).credentials())
+        return cloud.in_region(region).client(service, machine_session(role, region).credentials())
 
     def normalise_parameters(
         task: Any,
@@ -132,6 +136,12 @@ def _mend_integrations(patches: Patches, cloud: Cloud) -> None:
         method = task._get_boto_service_action(action)
         return client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method])
 
+    def runtime_part(resource: Any, env: Any) -> ResourceRuntimePart:
+        # A function of another region is not looked for there, whatever its ARN says.
+        place = env.aws_execution_details
+        return ResourceRuntimePart(account=resource._account or place.account, region=place.region)
+
+    patches.replace(Resource, "_eval_runtime_part", runtime_part)
     patches.replace_everywhere(_ENGINE, boto_client.boto_client_for, client_for)
     patches.replace(StateTaskService, "_SERVICE_NAME_SFN_TO_BOTO_OVERRIDES", BOTO_NAMES)
     patches.replace(state_task_service_aws_sdk, "_SERVICE_ERROR_NAMES", ERROR_NAMES)

@@ -34,7 +34,8 @@ def mode_of(described: Mapping[str, Any]) -> HostingMode:
 
 def told_endpoint(plan: Plan) -> str:
     """What answers requests under a plan, in words."""
-    return mode_named(plan.hosting.mode).told(plan.serving)
+    mode, servers = mode_named(plan.hosting.mode), [m.server for m in plan.more_endpoints]
+    return " and ".join(mode.told(server) for server in (plan.serving, *servers))
 
 
 def told_measurement(measured: Measurement) -> str:

@@ -9,7 +9,7 @@ own in the table of servers.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from stratos.planning.forecast.server_table import (
 )
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.request import PlanningRequest
+from stratos.spec import Spec
 
 NO_MODE = -1
 
@@ -41,7 +42,7 @@ def hosting_table(request: PlanningRequest, regions: tuple[str, ...]) -> ServerT
     modes = modes_considered(request.spec, request.live_mode)
     if any(mode.on_instances for mode in modes):
         for_batches = any(mode.keeps_busy for mode in modes)
-        table = serving_table(request.servers, regions, for_batches=for_batches)
+        table = serving_table(request.servers, regions, request.quotas, for_batches=for_batches)
     if not all(mode.on_instances for mode in modes):
         more = stand_in_table(request.servers, regions)
         table = ServerTable(table.rows + more.rows, more.rejected | table.rejected)
@@ -74,6 +75,7 @@ class ModeOffers:
         runtimes: list[Runtime] = [row.instance.runtime for row in servers.rows]
         self._runtimes = np.array(runtimes)
         self._kinds = sorted(set(runtimes))
+        self._parts: dict[float, Spec] = {}
         self._made: dict[tuple[Transformer, Serving, Runtime], dict[HostingMode, Offer]] = {}
 
     def num_candidates(self, here: Mask) -> int:
@@ -93,18 +95,44 @@ class ModeOffers:
         """
         mode = np.full(len(seconds), NO_MODE, dtype=np.int64)
         best = np.full(len(seconds), np.inf)
-        finite = np.isfinite(seconds)
-        taken = np.where(finite, seconds, 0.0)
         for position, offer, rows in self._allowed(student, serving):
-            holds = finite & (seconds <= self._longest(offer))
-            if self.modes[position].on_instances:
-                holds &= offer.requests_per_second <= offer.max_utilisation * sustained
-            usd = offer.usd_per_month(
-                self._usd_per_hour, taken, np.where(sustained > 0, sustained, np.nan)
-            )
-            allowed = rows & holds & (usd < best)
+            usd = self.usd_on(position, offer, self._usd_per_hour, seconds, sustained)
+            allowed = rows & (usd < best)
             mode[allowed], best[allowed] = position, usd[allowed]
         return Billed(mode, best)
+
+    def usd_on(
+        self, mode: int, offer: Offer, usd_per_hour: Floats, seconds: Floats, sustained: Floats
+    ) -> Floats:
+        """A month's dollars of an offer on some servers; infinite where it is not allowed.
+
+        Args:
+            mode: Position of the offer's mode.
+            seconds: P95 of an answer; infinite where a server is impossible.
+            sustained: Requests per second of each server.
+        """
+        finite = np.isfinite(seconds)
+        holds = finite & (seconds <= self._longest(offer))
+        if self.modes[mode].on_instances:
+            holds &= offer.requests_per_second <= offer.max_utilisation * sustained
+        taken = np.where(finite, seconds, 0.0)
+        usd = offer.usd_per_month(usd_per_hour, taken, np.where(sustained > 0, sustained, np.nan))
+        return np.asarray(np.where(holds, usd, np.inf), dtype=np.float64)
+
+    def offer_under(
+        self,
+        student: Transformer,
+        serving: Serving,
+        runtime: Runtime,
+        mode: int,
+        requests_per_second: float,
+    ) -> Offer:
+        """A mode's offer for a share of the load."""
+        if requests_per_second not in self._parts:
+            load = self._spec.load.part(requests_per_second)
+            self._parts[requests_per_second] = self._spec.model_copy(update={"load": load})
+        hosted = self._hosted(student, serving, runtime)
+        return self.modes[mode].offer(replace(hosted, spec=self._parts[requests_per_second]))
 
     def obstacle(self, student: Transformer, serving: Serving, runtime: Runtime) -> str | None:
         """Why the one mode that is considered cannot host a student on one kind of processor."""
@@ -152,6 +180,12 @@ class ModeOffers:
             instead_of=others,
             cold_start_seconds=self.offers_on(student, serving, runtime)[mode].cold_start_seconds,
         )
+
+    def planned_in(self, regions: str, mode: int, usd_per_month: float) -> PlannedHosting:
+        """The same mode in several regions, with the reason in words."""
+        found = self.modes[mode]
+        told = f"{found.name} in each of {regions}: ${usd_per_month:,.2f} a month together"
+        return PlannedHosting(mode=found.name, reason=reason_for(self._spec, self._live, told, ()))
 
     def _told(
         self, student: Transformer, serving: Serving, row: int, seconds: Floats, sustained: Floats
@@ -202,14 +236,17 @@ class ModeOffers:
         """What each mode offers for a student on one kind of processor."""
         key = (student, serving, runtime)
         if key not in self._made:
-            hosted = Hosted(
-                self._spec,
-                runtime,
-                expected_artifact_bytes(
-                    student.parameters, serving.on_cpus if runtime == "cpu" else "float16"
-                ),
-                # A container that AWS chooses answers one request at a time.
-                memory_gib(student, serving.on_cpus, serving.slot_tokens, slots=1),
-            )
+            hosted = self._hosted(*key)
             self._made[key] = {mode: mode.offer(hosted) for mode in modes_compared(self._spec)}
         return self._made[key]
+
+    def _hosted(self, student: Transformer, serving: Serving, runtime: Runtime) -> Hosted:
+        return Hosted(
+            self._spec,
+            runtime,
+            expected_artifact_bytes(
+                student.parameters, serving.on_cpus if runtime == "cpu" else "float16"
+            ),
+            # A container that AWS chooses answers one request at a time.
+            memory_gib(student, serving.on_cpus, serving.slot_tokens, slots=1),
+        )

@@ -10,8 +10,9 @@ import numpy as np
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.planning.arrays import Floats, Integers, Mask
 from stratos.planning.candidates.pairing import Pairing
-from stratos.planning.candidates.serving_side import ServingSide
+from stratos.planning.candidates.serving_side import NO_FLEET, ServingSide
 from stratos.planning.candidates.side import Side, end_to_end
+from stratos.planning.candidates.training_side import TrainingSide
 from stratos.planning.forecast.server_table import ServerTable
 
 
@@ -21,6 +22,9 @@ class Pool:
 
     pairings: list[Pairing]
     training: ServerTable
+    every_training: ServerTable
+    """With those that were dropped because another region has the same for less."""
+    training_side: TrainingSide
     serving: ServerTable
     serving_side: ServingSide
     pairing: Integers
@@ -37,6 +41,8 @@ class Pool:
     """Of the planned training, what the deadlines leave time for."""
     training_devices: Integers
     """That train together, on each instance."""
+    training_seconds: Floats
+    """Of the training job."""
     capacity: Floats
     serving_devices: Integers
     """Of one replica."""
@@ -46,6 +52,8 @@ class Pool:
     """Requests that a replica answers at once."""
     mode: Integers
     """Hosting mode, by its position in `serving_side.mode_offers.modes`."""
+    fleet: Integers
+    """Over several regions, by its position in `serving_side.fleets`; else `NO_FLEET`."""
     num_candidates: int
     rejected: dict[str, str] = field(default_factory=dict)
 
@@ -57,15 +65,24 @@ class Pool:
         taught = _taught(self.pairings[self.pairing[row]])
         return (*taught, int(self.training_row[row]))
 
-    def serves_in_full(self, trained: tuple[object, ...], region: str) -> Mask:
-        """Candidates that serve the outcome of one training unquantised, in one region."""
+    def served_in(self, row: int) -> tuple[str, ...]:
+        """Regions of a candidate's endpoints, the one with the most requests first."""
+        number = int(self.fleet[row])
+        rows = [int(self.serving_row[row])]
+        if number != NO_FLEET:
+            rows = [part.row for part in self.serving_side.fleets[number].parts]
+        return tuple(self.serving.rows[position].region for position in rows)
+
+    def serves_in_full(self, trained: tuple[object, ...], regions: tuple[str, ...]) -> Mask:
+        """Candidates that serve the outcome of one training unquantised, in the same regions."""
         *taught, training_row = trained
         alike = [
             taught == _taught(pairing) and pairing.quantised_to is None for pairing in self.pairings
         ]
-        there = np.array([row.region == region for row in self.serving.rows], dtype=np.bool_)
-        same = np.array(alike, dtype=np.bool_)[self.pairing] & there[self.serving_row]
-        return np.asarray(same & (self.training_row == training_row), dtype=np.bool_)
+        same = np.array(alike, dtype=np.bool_)[self.pairing] & (self.training_row == training_row)
+        for row in np.flatnonzero(same):
+            same[row] = set(self.served_in(int(row))) == set(regions)
+        return np.asarray(same, dtype=np.bool_)
 
     @property
     def objectives(self) -> Floats:
@@ -96,10 +113,19 @@ class Spent:
     usd: float
 
 
+@dataclass(frozen=True)
+class Tables:
+    """The servers of both sides."""
+
+    every_training: ServerTable
+    training: ServerTable
+    serving: ServerTable
+
+
 def multiply_out(
     parts: Sequence[ComposedPairing],
-    training_table: ServerTable,
-    serving_table: ServerTable,
+    tables: Tables,
+    training_side: TrainingSide,
     serving_side: ServingSide,
     *,
     spent: Spent,
@@ -119,13 +145,15 @@ def multiply_out(
     serving = end_to_end([part.serving for part in parts]).at(right)
     error, training_hours, training_usd = training.values.T
     latency_ms, starting_hours, usd_per_month = serving.values.T
-    tokens_per_second, trained_share, training_devices = training.facts.T
-    capacity, serving_devices, serving_replicas, slots, mode = serving.facts.T
+    tokens_per_second, trained_share, training_devices, training_seconds = training.facts.T
+    capacity, serving_devices, serving_replicas, slots, mode, fleet = serving.facts.T
     usd_to_deploy = training_usd + spent.usd
     return Pool(
         pairings=[part.pairing for part in parts],
-        training=training_table,
-        serving=serving_table,
+        training=tables.training,
+        every_training=tables.every_training,
+        training_side=training_side,
+        serving=tables.serving,
         serving_side=serving_side,
         pairing=np.repeat(np.arange(len(parts)), [trained * served for trained, served in counts]),
         training_row=training.rows,
@@ -139,11 +167,13 @@ def multiply_out(
         tokens_per_second=tokens_per_second,
         trained_share=trained_share,
         training_devices=training_devices.astype(np.int64),
+        training_seconds=training_seconds,
         capacity=capacity,
         serving_devices=serving_devices.astype(np.int64),
         serving_replicas=serving_replicas.astype(np.int64),
         slots=slots.astype(np.int64),
         mode=mode.astype(np.int64),
+        fleet=fleet.astype(np.int64),
         num_candidates=num_candidates,
         rejected=rejected,
     )

@@ -19,7 +19,7 @@ from stratos.errors import NoFeasiblePlan
 from stratos.planning.candidates.cheapest_mode import hosting_table
 from stratos.planning.candidates.eligible import Eligibility, eligible
 from stratos.planning.candidates.pairing import Pairing
-from stratos.planning.candidates.pool import ComposedPairing, Pool, Spent, multiply_out
+from stratos.planning.candidates.pool import ComposedPairing, Pool, Spent, Tables, multiply_out
 from stratos.planning.candidates.serving_side import ServingSide
 from stratos.planning.candidates.side import Side
 from stratos.planning.candidates.training_side import TrainingSide
@@ -31,8 +31,9 @@ from stratos.planning.forecast.accuracy import (
     outcome_sd,
 )
 from stratos.planning.forecast.calibration import correction
+from stratos.planning.forecast.elsewhere import worth_comparing
 from stratos.planning.forecast.rates import Serving
-from stratos.planning.forecast.server_table import cheapest_by_rate, training_table
+from stratos.planning.forecast.server_table import training_table
 from stratos.planning.forecast.sizing import Requests
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.request import PlanningRequest
@@ -61,10 +62,10 @@ class PoolBuilder:
         self._student_probes = {p.model: p for p in probes if p.role == "student"}
         self.excluded_students = excluded_students
         self.probed = bool(probes)
-        regions = request.spec.constraints.regions or (request.region,)
-        self.all_training = training_table(request.servers, regions)
-        self.training = cheapest_by_rate(self.all_training)
-        self.serving = hosting_table(request, regions)
+        regions = request.allowed(request.training_regions)
+        self.all_training = training_table(request.servers, regions, request.quotas)
+        self.training = worth_comparing(self.all_training, request)
+        self.serving = hosting_table(request, request.allowed(request.serving_regions))
         self.rejected = self.training.rejected | self.serving.rejected
         self.training_side = TrainingSide(
             request, self.training, self._teacher_probes, self.rejected
@@ -91,8 +92,8 @@ class PoolBuilder:
         request = self.request
         return multiply_out(
             parts,
-            self.training,
-            self.serving,
+            Tables(self.all_training, self.training, self.serving),
+            self.training_side,
             self.serving_side,
             spent=Spent(request.spent_hours, request.spent_usd),
             horizon_hours=workload.horizon_hours(request.spec),
@@ -306,7 +307,8 @@ class PoolBuilder:
 
 
 def _no_servers(request: PlanningRequest, rejected: Mapping[str, str]) -> str:
-    regions = ", ".join(request.spec.constraints.regions or (request.region,))
+    allowed = request.allowed(request.training_regions), request.allowed(request.serving_regions)
+    regions = ", ".join(dict.fromkeys(sum(allowed, ())))
     reasons = "; ".join(sorted(set(rejected.values()))) or "the catalog is empty"
     return (
         f"no server in {regions} can be chosen ({reasons}). Allow another region in "

@@ -15,6 +15,7 @@ from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.side import Side
 from stratos.planning.deadlines import MIN_SECONDS, REINFORCEMENT_SHARE, TIME_SHARES
 from stratos.planning.forecast import workload
+from stratos.planning.forecast.elsewhere import Moved, elsewhere, moved
 from stratos.planning.forecast.memory import asked_once
 from stratos.planning.forecast.rates import Types, generation_seconds
 from stratos.planning.forecast.server_table import ServerTable
@@ -78,6 +79,7 @@ class TrainingSide:
         self._spot = servers.spot
         self._interruptions = self._types.column(lambda i: i.spot_interruptions_per_month)
         self._usd_per_hour = servers.usd_per_hour
+        self.elsewhere = elsewhere(request, servers)
         self._generation: dict[Hashable, tuple[Floats, Mask]] = {}
         self._training: dict[Hashable, StepRate] = {}
 
@@ -89,8 +91,9 @@ class TrainingSide:
     def every(self, pairing: Pairing) -> Side | None:
         """Expected error, hours and dollars on each server; None if no server is possible.
 
-        Facts: training tokens per second, the share of the training that deadlines allow, and the
-        devices that train together. All other jobs only ask models, on one device.
+        Facts: training tokens per second, the share of the training that deadlines allow, the
+        devices that train together, and seconds of the training job. All other jobs only ask
+        models, on one device.
         """
         work = pairing.work
         step = self._step_rate(pairing)
@@ -103,7 +106,9 @@ class TrainingSide:
             return None
         write, writers = teacher
         probing = self._probing_seconds(pairing, write, answer)
-        left = self._seconds_left(probing + (probing > 0) * self._preparing)
+        what = self.moved(pairing)
+        copying = self.elsewhere.copying_seconds(what)
+        left = self._seconds_left(probing + (probing > 0) * self._preparing + copying)
 
         def timing(job: str, needed: Floats) -> JobTiming:
             share = TIME_SHARES[job]  # type: ignore[index]
@@ -127,24 +132,28 @@ class TrainingSide:
         elapsed = other + np.where(self._spot, spot_seconds(distill, self._interruptions), distill)
         num_starts = 3 + (probing > 0)
         elapsed = elapsed + num_starts * self._preparing + self._waiting_seconds(pairing.teacher)
-        on_demand = np.zeros_like(self._spot)
+        elapsed = elapsed + copying + self.elsewhere.waiting_seconds
         extra = (2 * workload.SHORTLIST - 1) * probing  # the other probes, which run meanwhile
-        usd = billed_usd(distill, self._usd_per_hour, self._spot)
-        usd = usd + billed_usd(other + extra, self._usd_per_hour, on_demand)
+        usd = self._server_usd(distill, other + extra)
         usd = usd + self._token_usd(pairing, calls * synthesis.share + asked)
+        usd = usd + self.elsewhere.usd(what, distill)
 
         share = np.asarray(synthesis.share * training.share, dtype=np.float64)
         possible = step.possible & answers & writers & (share >= MIN_TRAINED_SHARE)
         rows = np.flatnonzero(possible)
         if not len(rows):
-            name = f"{pairing.student.name} from {pairing.teacher.name}"
-            name += f" ({pairing.method}, {pairing.precision})"
-            self._rejected.setdefault(
-                name, "no training server holds both and gets far enough within max_training_hours"
-            )
+            self._reject(pairing)
             return None
         values = np.column_stack([self._error(pairing, share), elapsed / 3600, usd])[rows]
-        return Side(rows, values, np.column_stack([rate, share, step.devices])[rows])
+        facts = np.column_stack([rate, share, step.devices, distill])
+        return Side(rows, values, facts[rows])
+
+    def _reject(self, pairing: Pairing) -> None:
+        name = f"{pairing.student.name} from {pairing.teacher.name}"
+        name += f" ({pairing.method}, {pairing.precision})"
+        self._rejected.setdefault(
+            name, "no training server holds both and gets far enough within max_training_hours"
+        )
 
     def served_as(self, pairing: Pairing, trained: Side) -> Side:
         """The same training, if the student is served in the precision of this pairing."""
@@ -153,6 +162,21 @@ class TrainingSide:
         values = trained.values.copy()
         values[:, 0] = self._error(pairing, trained.facts[:, 1])
         return Side(trained.rows, values, trained.facts)
+
+    def on(self, servers: ServerTable) -> TrainingSide:
+        """The same questions about other servers."""
+        return TrainingSide(self._request, servers, self._probes, {})
+
+    def moved(self, pairing: Pairing) -> Moved:
+        """What jobs in another region would exchange with home."""
+        return moved(
+            self._request,
+            pairing.teacher,
+            pairing.student,
+            pairing.method,
+            pairing.work,
+            pairing.synthesis.num_records,
+        )
 
     # --- seconds ------------------------------------------------------------------------------
 
@@ -247,6 +271,11 @@ class TrainingSide:
         return 0.0
 
     # --- dollars and accuracy -----------------------------------------------------------------
+
+    def _server_usd(self, distill: Floats, other: Floats) -> Floats:
+        """The bill of the training job, which may be spot, and of all other jobs."""
+        usd = billed_usd(distill, self._usd_per_hour, self._spot)
+        return usd + billed_usd(other, self._usd_per_hour, np.zeros_like(self._spot))
 
     def _token_usd(self, pairing: Pairing, calls: Floats) -> Floats:
         """What a paid teacher charges, including probes that are still to come."""

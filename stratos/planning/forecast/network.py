@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from stratos.catalog.regions import region_places
+from stratos.regions import region_places
 
 FIBRE_KM_PER_MS = 204.0
 """Light in glass: two thirds of its speed in vacuum."""
@@ -25,11 +25,6 @@ def round_trip_ms(origin: str, region: str) -> float:
         return UNKNOWN_MS
     kilometres = great_circle_km(places[origin], places[region])
     return WITHIN_REGION_MS + 2 * kilometres * DETOUR / FIBRE_KM_PER_MS
-
-
-def known_regions() -> tuple[str, ...]:
-    """The regions whose place is known."""
-    return tuple(sorted(region_places()))
 
 
 def great_circle_km(a: tuple[float, float], b: tuple[float, float]) -> float:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 
 import numpy as np
 
 from stratos.catalog.images import LOCAL_PREFIX, architecture_of, why_not_served
+from stratos.catalog.quotas import Quota
 from stratos.catalog.servers import STALE_DAYS, InstanceType, Price, PricedUse, ServerCatalog
 from stratos.contracts.plan import Purchase, Server
 from stratos.hosting.transform_job import transforms_on
@@ -89,7 +91,15 @@ class ServerTable:
         return np.array([row.stand_in for row in self.rows], dtype=np.bool_)
 
 
-def training_table(catalog: ServerCatalog, regions: Sequence[str]) -> ServerTable:
+Quotas = Mapping[str, Mapping[str, Quota]]
+"""Region and instance type → what an account may use there. A region that is not named has the
+quotas of the catalog."""
+_NO_QUOTAS: Quotas = MappingProxyType({})
+
+
+def training_table(
+    catalog: ServerCatalog, regions: Sequence[str], quotas: Quotas = _NO_QUOTAS
+) -> ServerTable:
     """Every training server: on demand, and managed spot where EC2 has a spot market for it.
 
     Each has one instance: training over a network has not been tried.
@@ -101,17 +111,33 @@ def training_table(catalog: ServerCatalog, regions: Sequence[str]) -> ServerTabl
         if instance.spot_interruptions_per_month is not None:
             purchases = ("on_demand", "spot")
         for region, price in priced:
+            allowed = _quota_in(quotas, region, instance)
             for purchase in purchases:
                 spot = purchase == "spot"
-                quota = instance.spot_training_quota if spot else instance.training_quota
+                quota = allowed.spot_training if spot else allowed.training
                 use = f"{'spot ' if spot else ''}training jobs"
+                use += f" in {region}" * (region in quotas)
                 for count in _within(quota, (1,), instance, use, table.rejected):
                     table.rows.append(ServerRow(instance, count, region, purchase, price))
     return table
 
 
+def _quota_in(quotas: Quotas, region: str, instance: InstanceType) -> Quota:
+    if region in quotas:
+        return quotas[region].get(instance.instance_type, Quota())
+    return Quota(
+        training=instance.training_quota,
+        spot_training=instance.spot_training_quota,
+        hosting=instance.hosting_quota,
+    )
+
+
 def serving_table(
-    catalog: ServerCatalog, regions: Sequence[str], *, for_batches: bool = False
+    catalog: ServerCatalog,
+    regions: Sequence[str],
+    quotas: Quotas = _NO_QUOTAS,
+    *,
+    for_batches: bool = False,
 ) -> ServerTable:
     """Every fleet: endpoints of 1 to 8 instances, on demand.
 
@@ -125,8 +151,10 @@ def serving_table(
         for region, price in _priced(instance, "hosting", regions, table.rejected):
             local = instance.instance_type.startswith(LOCAL_PREFIX)
             sizes: tuple[int, ...] = (1,) if local or for_batches else FLEET_SIZES
-            quota = None if for_batches else instance.hosting_quota  # which is of endpoints
-            sizes = _within(quota, sizes, instance, "endpoints", table.rejected)
+            hosting = _quota_in(quotas, region, instance).hosting
+            quota = None if for_batches else hosting  # which is of endpoints
+            use = "endpoints" + f" in {region}" * (region in quotas)
+            sizes = _within(quota, sizes, instance, use, table.rejected)
             table.rows += [ServerRow(instance, n, region, "on_demand", price) for n in sizes]
     return table
 
@@ -213,16 +241,3 @@ def _served(
 
 def _has_rate(instance: InstanceType) -> bool:
     return any(flop_per_second(instance, p) is not None for p in ("float32", "bfloat16"))
-
-
-def cheapest_by_rate(table: ServerTable) -> ServerTable:
-    """Keep the cheapest region of each training server: elsewhere the same server costs more.
-
-    Nothing else about a training server depends on its region, so only dominated rows are dropped.
-    """
-    best: dict[tuple[str, int, Purchase], ServerRow] = {}
-    for row in table.rows:
-        key = (row.instance.instance_type, row.count, row.purchase)
-        if key not in best or row.usd_per_hour < best[key].usd_per_hour:
-            best[key] = row
-    return ServerTable(list(best.values()), table.rejected)

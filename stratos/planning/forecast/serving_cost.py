@@ -188,21 +188,33 @@ def residence_seconds(
     """
     prefill = prefill_seconds(model, shape.prompt_tokens, rates)
     stalled = requests_per_second * prefill
+    found = prefill.copy()
+    open_ = np.arange(len(found))
+    fixed, seconds, arrivals = prefill, prefill, requests_per_second
     available = np.maximum(1.0 - stalled, 1e-9)
-    seconds = prefill
-    settled = np.zeros(seconds.shape, dtype=np.bool_)
+    settled = np.zeros(len(found), dtype=np.bool_)
     for _ in range(_ROUNDS):
-        others = requests_per_second * seconds
+        others = arrivals * seconds
         batch = np.minimum(1.0 + others + spread * np.sqrt(others), rates.slots)
         step = decode_step_seconds(model, batch, shape.context_tokens, rates)
-        updated = (prefill + shape.output_tokens * step) / available
+        updated = (fixed + shape.output_tokens * step) / available
         close = np.abs(updated - seconds) <= _TOLERANCE * seconds
         # A settled server keeps its figure: it must not depend on the other servers.
         seconds = np.where(settled, seconds, updated)
         settled = settled | close
-        if settled.all():
+        if 2 * settled.sum() < len(settled):
+            continue
+        # Few are open: only they go on.
+        found[open_] = seconds
+        left = np.flatnonzero(~settled)
+        if not len(left):
             break
-    return np.asarray(np.where(stalled >= 1.0, np.inf, seconds), dtype=np.float64)
+        open_, rates = open_[left], at_rows(rates, left)
+        fixed, seconds, arrivals = fixed[left], seconds[left], arrivals[left]
+        available, settled = available[left], settled[left]
+    else:
+        found[open_] = seconds
+    return np.asarray(np.where(stalled >= 1.0, np.inf, found), dtype=np.float64)
 
 
 def latency_seconds(

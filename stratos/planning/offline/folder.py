@@ -39,12 +39,14 @@ def request_of_folder(
     spec: Spec,
     servers: ServerCatalog,
     region: str = DEFAULT_REGION,
+    worker_regions: Sequence[str] = (),
     *,
     files: ModelFiles | None = None,
 ) -> PlanningRequest:
     """Describe a spec's folder to the planner, as the pipeline would.
 
     Args:
+        worker_regions: Where the stack could train and serve, beside its own region.
         files: Of the folder, if some were looked at before.
 
     Raises:
@@ -58,6 +60,7 @@ def request_of_folder(
         require_replies(spec, found)
         require_roles(spec, files, conversations_in(splits))
         probe = list(read_jsonl(splits / "probe.jsonl", Record))
+        num_bytes = sum(file.stat().st_size for file in splits.glob("*.jsonl"))
     teachers = tuple(card_of(teacher, files) for teacher in spec.teachers)
     students = tuple(student_card(student, files) for student in spec.students)
     if not teachers:
@@ -65,9 +68,12 @@ def request_of_folder(
         teachers = tuple(row.card() for row in default_teachers(today))
         teachers += tuple(row.card() for row in default_students())
     beside = (student.path for student in spec.students if student.path is not None)
+    regions = (region, *worker_regions) if worker_regions else ()
     return PlanningRequest(
         spec=spec,
         region=region,
+        training_regions=regions,
+        serving_regions=regions,
         teachers=count_templates(teachers, {m.name: m for m in spec.teachers}, files, probe),
         students=count_templates(
             students or tuple(row.card() for row in default_students()),
@@ -76,7 +82,7 @@ def request_of_folder(
             probe,
         ),
         servers=servers,
-        dataset=_facts(found, probe, counter_of(files, beside)),
+        dataset=_facts(found, probe, counter_of(files, beside), num_bytes),
     )
 
 
@@ -93,7 +99,9 @@ def inspect_folder(folder: Path, task: Task, splits: Path, refuse: Refuse = reje
     return inspect_dataset(_data_files(folder, task.dataset), task, splits, refuse=refuse)
 
 
-def _facts(found: Inspection, probe: Sequence[Record], count: CountTokens) -> DatasetFacts:
+def _facts(
+    found: Inspection, probe: Sequence[Record], count: CountTokens, num_bytes: int
+) -> DatasetFacts:
     prompts = ["\n".join(message.content for message in record.messages) for record in probe]
     return DatasetFacts(
         num_train=found.num_records["train"],
@@ -104,6 +112,7 @@ def _facts(found: Inspection, probe: Sequence[Record], count: CountTokens) -> Da
         prompt_tokens=mean_tokens(prompts, count),
         answer_tokens=mean_tokens((r.gold for r in probe if r.gold is not None), count),
         longest_prompt_tokens=longest_prompt(prompts, count, found.prompt_characters.max),
+        num_bytes=num_bytes,
     )
 
 

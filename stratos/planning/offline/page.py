@@ -42,7 +42,7 @@ def plan_page(spec: Spec, plans: PlanSet) -> str:
     summary = (
         f"{plans.num_candidates:,} candidates, {plans.front_size:,} on the front, chosen in "
         f"{plans.seconds:.2f} s. Binding: {', '.join(plans.binding) or 'nothing'}."
-    )
+    ) + "".join(f" Not {region}: {why}." for region, why in plans.regions.items())
     template = resources.files("stratos.planning.offline").joinpath("page.html").read_text("utf-8")
     # "</" would end the script element early.
     embedded = json.dumps(data).replace("</", "<\\/")
@@ -66,6 +66,12 @@ def _lines(plan: Plan) -> list[str]:
         f"trained on {training.count} × {training.instance_type}{training.layout}, "
         f"{training.purchase}, {training.region}",
         f"served on {told_endpoint(plan)}",
+        *([f"away: {plan.elsewhere.told}"] if plan.elsewhere else []),
+        *(
+            f"requests from {found.origin} served in {found.served_in}: "
+            f"p95 {found.p95_latency_ms:,.0f} ms, {found.round_trip_ms:,.0f} of them the network"
+            for found in plan.origins
+        ),
         f"hosting: {plan.hosting.reason}",
         *([f"engine: {plan.engine.told}"] if plan.engine else []),
         *plan.caveats,
@@ -73,4 +79,5 @@ def _lines(plan: Plan) -> list[str]:
 
 
 def _sentence(plan: Plan) -> str:
-    return escape("; ".join(_lines(plan)[: 5 + len(plan.misses)]))
+    shown = 5 + len(plan.misses) + len(plan.origins) + (plan.elsewhere is not None)
+    return escape("; ".join(_lines(plan)[:shown]))

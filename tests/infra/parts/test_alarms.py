@@ -22,3 +22,17 @@ def test_every_alarm_reaches_the_topic_and_a_refused_spec_raises_none(template):
     assert rejected["Dimensions"] == [{"Name": "service", "Value": service}]
     assert any("EventsLost" in name for name in alarms)
     assert any("CleanUpErrors" in name for name in alarms)
+
+
+def test_a_worker_region_tells_of_jobs_that_it_may_have_left_by_a_topic_of_its_own(
+    worker_template,
+):
+    alarms = of_type(worker_template, "AWS::CloudWatch::Alarm")
+    (topic,) = of_type(worker_template, "AWS::SNS::Topic")
+    assert all(alarm["AlarmActions"] == [{"Ref": topic}] for alarm in alarms.values())
+    told = {name.removeprefix("Alarms")[:-8] for name in alarms}
+    assert told == {"JobsLeft", "EventsLost", "GiveUpErrors", "SweepRegionErrors"}
+    (left,) = (alarm for name, alarm in alarms.items() if "JobsLeft" in name)
+    expression = next(m["Expression"] for m in left["Metrics"] if "Expression" in m)
+    assert expression == "FILL(failed, 0) + FILL(timed_out, 0)"
+    assert not of_type(worker_template, "AWS::CloudWatch::Dashboard")

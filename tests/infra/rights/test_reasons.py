@@ -6,8 +6,8 @@ from infra.review.page import granted
 from infra.rights.reasons import OF_ROLES, REASONS
 
 
-def test_every_grant_has_its_reason_and_every_reason_its_grant(template):
-    grants = set(granted(template))
+def test_every_grant_has_its_reason_and_every_reason_its_grant(home_of_regions, worker_template):
+    grants = {*granted(home_of_regions), *granted(worker_template)}
     used = {(role, action) for role, action in grants if (role, action) in OF_ROLES}
     assert used == OF_ROLES.keys()
     assert {action for role, action in grants - used} == REASONS.keys()

@@ -15,16 +15,18 @@ from policy_sentry.querying.actions import get_action_data
 
 from infra.local.iam.template import TemplateStatement, statements_of
 
-AUTHORISED_ON_THE_STATE_MACHINE = {"states:SendTaskFailure", "states:SendTaskSuccess"}
+AUTHORISED_ON_THE_STATE_MACHINE = {
+    *("states:SendTaskFailure", "states:SendTaskHeartbeat", "states:SendTaskSuccess"),
+}
 """The reference has no resource for them. https://github.com/aws/aws-cdk/pull/8486"""
-GLOBAL_KEYS = {"aws:securetransport", "aws:sourceaccount", "aws:sourcearn"}
+GLOBAL_KEYS = {"aws:resourceaccount", "aws:securetransport", "aws:sourceaccount", "aws:sourcearn"}
 """Of every call: reference_policies_condition-keys.html in IAM's user guide."""
 _VARIABLE = re.compile(r"(\$\{[^}]*\}|<[^>]*>)")
 
 
 @pytest.fixture(scope="module")
-def statements(template: dict[str, Any]) -> tuple[TemplateStatement, ...]:
-    return statements_of(template)
+def statements(any_template: dict[str, Any]) -> tuple[TemplateStatement, ...]:
+    return statements_of(any_template)
 
 
 @cache

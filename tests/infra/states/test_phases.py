@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from infra.states.definition_reader import State, caught_by, next_states
+from infra.states.definition_reader import State, caught_by, definition_of, next_states
 from stratos.pipeline.phases import PHASE_OF_JOB, PHASE_OF_STATE
 
 COUNTED_TO = {
@@ -51,17 +51,31 @@ def phases_of(definition: Mapping[str, Any]) -> dict[str, set[str | None]]:
     return phases
 
 
-def test_every_state_that_takes_time_begins_a_phase_or_is_known_to_follow_one(definition) -> None:
+def followers(definition: Mapping[str, Any]) -> dict[str | None, set[str]]:
+    """Phase → the states that begin none and follow it, whichever way the run came."""
     phases = phases_of(definition)
     following: dict[str | None, set[str]] = defaultdict(set)
     for name in taking_time(definition) - PHASE_OF_STATE.keys():
-        (phase,) = phases[name]  # the same one whichever way the run came
+        (phase,) = phases[name]
         following[phase].add(name)
-    assert following == COUNTED_TO
+    return following
 
 
-def test_no_phase_names_a_state_that_is_not_there_or_takes_no_time(definition) -> None:
-    assert PHASE_OF_STATE.keys() <= taking_time(definition)
+def test_every_state_that_takes_time_begins_a_phase_or_is_known_to_follow_one(definition) -> None:
+    assert followers(definition) == COUNTED_TO
+
+
+def test_a_job_of_another_region_is_counted_as_one_at_home(home_of_regions) -> None:
+    more = {"InspectDataset": COUNTED_TO["InspectDataset"] | {"InspectLargeElsewhere"}}
+    assert followers(definition_of(home_of_regions)) == COUNTED_TO | more
+
+
+def test_no_phase_names_a_state_that_is_not_there_or_takes_no_time(
+    definition, home_of_regions
+) -> None:
+    assert PHASE_OF_STATE.keys() <= taking_time(definition_of(home_of_regions))
+    away = {f"{job}Elsewhere" for job in ("Synthesize", "Distill", "Evaluate")}
+    assert PHASE_OF_STATE.keys() - away <= taking_time(definition)
 
 
 def test_the_jobs_of_a_run_are_counted_to_phases_that_there_are() -> None:

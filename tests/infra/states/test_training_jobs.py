@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from infra.states.definition_reader import caught_by, next_states
+from infra.states.definition_reader import caught_by, definition_of, next_states, states_of
 from stratos.contracts.job_start import CONTAINER_ARGUMENTS, CONTAINER_ENTRYPOINT
+from stratos.pipeline.worker_jobs import HEARTBEAT_SECONDS, HandOverInput
+from tests.infra.ways import reaches
 
 
 def test_a_job_described_at_length_does_not_take_the_place_of_the_data(states):
@@ -50,3 +52,64 @@ def test_every_job_starts_by_the_one_command(states, job):
     asked = states[job]["Parameters"]["AlgorithmSpecification"]
     assert asked["ContainerEntrypoint"] == list(CONTAINER_ENTRYPOINT)
     assert asked["ContainerArguments"] == list(CONTAINER_ARGUMENTS)
+
+
+JOBS = {
+    "InspectLarge": "$.inspection",
+    "Probe": "$.job",
+    "Synthesize": "$.match.synthesize",
+    "Distill": "$.match.distill",
+    "Evaluate": "$.match.evaluate",
+}
+
+
+@pytest.fixture(scope="module")
+def states_of_regions(home_of_regions):
+    return dict(states_of(definition_of(home_of_regions)))
+
+
+@pytest.mark.parametrize(("job", "path"), JOBS.items())
+def test_a_job_that_names_a_region_runs_there_and_any_other_at_home(states_of_regions, job, path):
+    states = states_of_regions
+    (rule,) = states[f"Is{job}Elsewhere"]["Choices"]
+    named, filled = rule["And"]
+    assert named == {"Variable": f"{path}.region", "IsPresent": True}
+    assert filled == {"Not": {"Variable": f"{path}.region", "StringEquals": ""}}
+    assert rule["Next"] == f"{job}Elsewhere"
+    assert states[f"Is{job}Elsewhere"]["Default"] == job
+    for state in states.values():
+        assert job not in next_states(state) or state["Type"] == "Choice"
+    assert next_states(states[f"Retry{job}"]) == [f"Is{job}Elsewhere"]  # it may go elsewhere
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_what_another_region_answers_is_taken_as_if_the_job_had_run_at_home(
+    states_of_regions, states, job
+):
+    here, away = states_of_regions[job], states_of_regions[f"{job}Elsewhere"]
+    for field in ("ResultSelector", "ResultPath", "Catch", "Next"):
+        assert away.get(field) == here.get(field), field
+    assert {k: v for k, v in here.items() if k != "Next"} == {
+        k: v for k, v in states[job].items() if k != "Next"
+    }
+
+
+@pytest.mark.parametrize(("job", "path"), JOBS.items())
+def test_a_job_is_handed_over_with_what_it_is_asked_at_home_and_must_be_heard_of(
+    states_of_regions, job, path
+):
+    here, away = states_of_regions[job], states_of_regions[f"{job}Elsewhere"]
+    assert away["Resource"].endswith(":states:::lambda:invoke.waitForTaskToken")
+    payload = away["Parameters"]["Payload"]
+    assert {field.removesuffix(".$") for field in payload} == set(HandOverInput.model_fields)
+    assert payload["job.$"] == path
+    assert payload["hyper_parameters.$"] == here["Parameters"]["HyperParameters.$"]
+    assert payload["task_token.$"] == "$$.Task.Token"
+    assert away["HeartbeatSeconds"] == HEARTBEAT_SECONDS < away["TimeoutSeconds"]
+    assert away["TimeoutSeconds"] > here["TimeoutSeconds"]
+
+
+def test_every_failure_elsewhere_leads_to_clean_up_and_a_report(states_of_regions):
+    for job in JOBS:
+        failed = caught_by(states_of_regions[f"{job}Elsewhere"])["States.ALL"]
+        assert reaches(states_of_regions, failed, {"CleanUp", "DropCandidate"})

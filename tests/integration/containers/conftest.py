@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 from pydantic import TypeAdapter
 
 from infra.packaging.assets import build_assets
-from lambdas.aws.clients import client
+from lambdas.aws.clients import made_client
 from lambdas.aws.settings import settings
 from lambdas.jobs.factory import JobFactory
 from stratos.contracts.bucket import split_uri
@@ -58,13 +58,13 @@ def s3() -> Iterator[Any]:
             "PACKAGES_URI": PACKAGES_URI,
         }.items():
             environ.setenv(name, value)
-        client.cache_clear()
+        made_client.cache_clear()
         settings.cache_clear()
         found = boto3.client("s3")
         found.create_bucket(Bucket=BUCKET)
         yield found
         found.close()
-    client.cache_clear()
+    made_client.cache_clear()
     settings.cache_clear()
     server.stop()
 

@@ -64,6 +64,20 @@ def write_assembly(
 ) -> Path:
     """Write manifest, template and directory assets (asset hash -> file -> text)."""
     directory.mkdir(parents=True, exist_ok=True)
+    tree = {"Tree": {"type": "cdk:tree", "properties": {"file": "tree.json"}}}
+    (directory / "manifest.json").write_text(json.dumps({"artifacts": tree}))
+    return add_stack(directory, stack, content, assets, environment)
+
+
+def add_stack(
+    directory: Path,
+    stack: str,
+    content: Mapping[str, Any],
+    assets: Mapping[str, Mapping[str, str]] | None = None,
+    environment: str = "aws://unknown-account/unknown-region",
+) -> Path:
+    """Write another stack into an assembly."""
+    region = environment.rpartition("/")[2].replace("unknown-region", "${AWS::Region}")
     files = {}
     for asset, sources in (assets or {}).items():
         root = directory / f"asset.{asset}"
@@ -73,26 +87,29 @@ def write_assembly(
             path.write_text(text)
         files[asset] = {
             "source": {"path": root.name, "packaging": "zip"},
-            "destinations": {"current": {"bucketName": ASSET_BUCKET, "objectKey": f"{asset}.zip"}},
-        }
-    manifest = {
-        "artifacts": {
-            f"{stack}.assets": {
-                "type": "cdk:asset-manifest",
-                "properties": {"file": f"{stack}.assets.json"},
+            "destinations": {
+                "current": {
+                    "bucketName": ASSET_BUCKET.replace("${AWS::Region}", region),
+                    "objectKey": f"{asset}.zip",
+                }
             },
-            stack: {
-                "type": "aws:cloudformation:stack",
-                "environment": environment,
-                "properties": {
-                    "templateFile": f"{stack}.template.json",
-                    "requiresBootstrapStackVersion": 6,
-                    "bootstrapStackVersionSsmParameter": "/cdk-bootstrap/hnb659fds/version",
-                },
-                "dependencies": [f"{stack}.assets"],
-            },
-            "Tree": {"type": "cdk:tree", "properties": {"file": "tree.json"}},
         }
+    manifest = json.loads((directory / "manifest.json").read_text())
+    manifest["artifacts"] |= {
+        f"{stack}.assets": {
+            "type": "cdk:asset-manifest",
+            "properties": {"file": f"{stack}.assets.json"},
+        },
+        stack: {
+            "type": "aws:cloudformation:stack",
+            "environment": environment,
+            "properties": {
+                "templateFile": f"{stack}.template.json",
+                "requiresBootstrapStackVersion": 6,
+                "bootstrapStackVersionSsmParameter": "/cdk-bootstrap/hnb659fds/version",
+            },
+            "dependencies": [f"{stack}.assets"],
+        },
     }
     (directory / "manifest.json").write_text(json.dumps(manifest))
     (directory / f"{stack}.template.json").write_text(json.dumps(content))

@@ -108,7 +108,7 @@ def create_config(
         ModelName=name,
         ExecutionRoleArn=ROLE,
         PrimaryContainer={
-            "Image": CODE_IMAGE,
+            "Image": CODE_IMAGE.replace("us-east-1", cloud.region),
             "ModelDataUrl": uri,
             "Environment": {
                 "WEIGHTS": "/opt/ml/model/weights",

@@ -13,7 +13,6 @@ from botocore.config import Config
 from moto_cloud import Cloud, served
 
 from infra.local.host.seam import Seam
-from infra.local.host.settings import REGION
 from infra.local.iam.enforcement import AccessControl
 from infra.local.iam.sessions import Session
 
@@ -63,13 +62,17 @@ def grant(cloud: Cloud, role: str, *statements: Mapping[str, Any]) -> None:
     )
 
 
-def client_as(cloud: Cloud, role_arn: str, service: str) -> Any:
-    """A client with the credentials of a role."""
-    credentials = Session.of_role(role_arn, "test").credentials()
+def client_as(cloud: Cloud, role_arn: str, service: str, calls_from: str = "") -> Any:
+    """A client of the cloud's region, with the credentials of a role.
+
+    Args:
+        calls_from: The region in which whoever has the role is; none where it is outside of all.
+    """
+    credentials = Session.of_role(role_arn, "test", calls_from).credentials()
     return boto3.Session().client(
         service,
         endpoint_url=cloud.settings.endpoint_url,
-        region_name=REGION,
+        region_name=cloud.region,
         aws_access_key_id=credentials.access_key,
         aws_secret_access_key=credentials.secret_key,
         aws_session_token=credentials.token,

@@ -20,7 +20,7 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
 from infra.local.host.seam import Seam
-from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
+from infra.local.host.settings import ACCOUNT_ID, LocalSettings
 from tests.patience import eventually
 
 ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/local"
@@ -29,12 +29,17 @@ ECHO = "def handler(event, context):\n    return event\n"
 
 
 class Cloud:
-    """boto3 on a running server, and the few calls every test makes."""
+    """boto3 on a region of a running server, and the few calls every test makes."""
 
-    def __init__(self, settings: LocalSettings) -> None:
+    def __init__(self, settings: LocalSettings, region: str = "") -> None:
         self.settings = settings
+        self.region = region or settings.home
         self._lock = threading.Lock()
         self._clients: dict[str, Any] = {}
+
+    def in_region(self, region: str) -> Cloud:
+        """Another region of the same server."""
+        return Cloud(self.settings, region)
 
     def __call__(self, service: str) -> Any:
         with self._lock:
@@ -42,7 +47,7 @@ class Cloud:
                 self._clients[service] = boto3.Session().client(
                     service,
                     endpoint_url=self.settings.endpoint_url,
-                    region_name=REGION,
+                    region_name=self.region,
                     aws_access_key_id="test",
                     aws_secret_access_key="test",
                     config=Config(

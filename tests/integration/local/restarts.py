@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from moto.moto_api._internal.models import moto_api_backend
 from moto_cloud import ROLE, Cloud
@@ -36,12 +37,12 @@ def make_role(cloud: Cloud) -> None:
 
 
 @contextmanager
-def serving(state_dir: Path) -> Iterator[Cloud]:
+def serving(state_dir: Path, **settings: Any) -> Iterator[Cloud]:
     """A whole cloud in this process, saved at the end, in a moto that knows nothing yet."""
     moto_api_backend.reset()
-    local = LocalCloud(LocalSettings(state_dir=state_dir))
-    settings = local.start()
+    local = LocalCloud(LocalSettings(state_dir=state_dir, **settings))
+    running = local.start()
     try:
-        yield Cloud(settings)
+        yield Cloud(running)
     finally:
         local.stop()

@@ -14,8 +14,10 @@ from botocore.config import Config
 from moto_cloud import served
 from training_programs import channel
 
+from infra.local.host.clients import Cloud as InfraCloud
+from infra.local.host.clients import make_bucket
 from infra.local.host.seam import Seam
-from infra.local.host.settings import REGION, LocalSettings
+from infra.local.host.settings import LocalSettings
 from infra.local.requests.refusals import RequestValidation
 from tests.patience import eventually
 
@@ -24,18 +26,24 @@ BUCKET = "stratos-test"
 
 
 class Cloud:
-    """Clients of one running server, and the bucket every test uses."""
+    """Clients of one region of a running server, and the bucket every test there uses."""
 
-    def __init__(self, settings: LocalSettings) -> None:
+    def __init__(self, settings: LocalSettings, region: str = "", bucket: str = BUCKET) -> None:
         self.settings = settings
+        self.region = region or settings.home
+        self.bucket = bucket
         self.s3 = self.client("s3")
         self.sagemaker = self.client("sagemaker")
-        self.s3.create_bucket(Bucket=BUCKET)
+        make_bucket(InfraCloud(settings.endpoint_url, region=self.region), bucket)
+
+    def in_region(self, region: str) -> Cloud:
+        """Another region of the same server, with a bucket of its own."""
+        return Cloud(self.settings, region, f"{BUCKET}-{region}")
 
     def client(self, service: str, **config: Any) -> Any:
         return boto3.client(
             service,
-            region_name=REGION,
+            region_name=self.region,
             endpoint_url=self.settings.endpoint_url,
             aws_access_key_id="test",
             aws_secret_access_key="test",
@@ -43,8 +51,8 @@ class Cloud:
         )
 
     def put(self, key: str, body: bytes | str) -> str:
-        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
-        return f"s3://{BUCKET}/{key}"
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        return f"s3://{self.bucket}/{key}"
 
     def put_tar(self, key: str, files: Mapping[str, str | bytes]) -> str:
         buffer = io.BytesIO()
@@ -70,7 +78,7 @@ class Cloud:
             }
 
     def keys(self, prefix: str) -> list[str]:
-        listed = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+        listed = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", [])
         return [item["Key"] for item in listed]
 
     def create_job(
@@ -78,7 +86,9 @@ class Cloud:
     ) -> dict[str, Any]:
         """Create a training job that runs `program`; `changes` replace request fields."""
         source = self.put_tar(f"code/{name}.tar.gz", {"train.py": program, **(files or {})})
-        return self.sagemaker.create_training_job(**job_request(name, source, **changes))
+        output = {"S3OutputPath": f"s3://{self.bucket}/output"}
+        request = job_request(name, source, **{"OutputDataConfig": output, **changes})
+        return self.sagemaker.create_training_job(**request)
 
     def describe(self, name: str) -> dict[str, Any]:
         described: dict[str, Any] = self.sagemaker.describe_training_job(TrainingJobName=name)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
-from assembly import template, write_assembly
+from assembly import add_stack, template, write_assembly
 from moto_cloud import running_cloud
 from typer.testing import CliRunner
 
@@ -13,8 +15,12 @@ from infra.local import cli
 from infra.local.cli import app
 from infra.local.cloudformation.deploy import DeployError
 from infra.local.cloudformation.stacks import CloudFormation
+from infra.local.host.network import RegionNetwork
+from infra.local.host.settings import LocalSettings
 from stratos.contracts.bucket import SERVERS_KEY
 from stratos.errors import StratosError
+
+THERE = "aws://unknown-account/eu-west-1"
 
 
 @pytest.mark.parametrize("given", ["SubnetIds", "=subnet-1"])
@@ -79,3 +85,85 @@ def test_up_says_which_stack_it_deployed_where_there_are_several(
             cloud("s3").put_object(Bucket=f"bucket-of-{stack.lower()}", Key=SERVERS_KEY)
         assert told("Stratos") == []
         assert told("StratosDev") == ["export STRATOS_STACK=StratosDev"]
+
+
+def test_regions_are_refused_before_anything_is_started(tmp_path: Path) -> None:
+    for given, problem in (
+        ("us-east-1,mars-1", "no region 'mars-1'"),
+        ("us-east-1,us-east-1", "twice"),
+    ):
+        state_dir = tmp_path / "cloud"
+        asked = CliRunner().invoke(app, ["up", "--state-dir", str(state_dir), "--regions", given])
+        assert asked.exit_code == 2
+        assert problem in " ".join(asked.output.replace("│", " ").split())
+        assert not state_dir.exists()
+
+
+def test_the_regions_asked_for_are_brought_up_with_their_stacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = template({"Topic": {"Type": "AWS::SNS::Topic"}}, Bucket="of-home")
+    path = write_assembly(tmp_path / "cdk.out", "Stratos", home)
+    add_stack(path, "Worker", template({"Topic": {"Type": "AWS::SNS::Topic"}}), environment=THERE)
+    regions = ("us-east-1", "eu-west-1")
+    with running_cloud(tmp_path / "cloud", CloudFormation(), regions=regions) as cloud:
+        monkeypatch.setattr(cli, "start", lambda settings: cloud.settings.endpoint_url)
+        cloud("s3").create_bucket(Bucket="of-home")
+        cloud("s3").put_object(Bucket="of-home", Key=SERVERS_KEY)
+        given = ["up", "--assembly", str(path), "--regions", ",".join(regions)]
+        asked = CliRunner().invoke(app, given)
+        assert asked.exit_code == 0, asked.output
+        for region, stack in zip(regions, ("Stratos", "Worker"), strict=True):
+            found = cloud.in_region(region)("cloudformation").describe_stacks()["Stacks"]
+            assert [one["StackName"] for one in found] == [stack]
+
+
+def test_several_regions_are_synthesized_into_the_state_s_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 1, "", "there is no such setting\n")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    given = ["up", "--state-dir", str(tmp_path), "--regions", "eu-west-1,us-east-1,us-west-2"]
+    result = CliRunner().invoke(app, given)
+    assert isinstance(result.exception, DeployError)
+    assert "there is no such setting" in str(result.exception)
+    (command,) = asked
+    assert command[1:] == [
+        *("-m", "infra.app", "--out", str(tmp_path / "cdk.out")),
+        *("-c", "stratos:home_region=eu-west-1"),
+        *("-c", "stratos:worker_regions=us-east-1,us-west-2"),
+    ]
+
+
+def test_a_region_is_cut_off_and_mended(tmp_path: Path) -> None:
+    settings = LocalSettings(state_dir=tmp_path, regions=("us-east-1", "eu-west-1"))
+    settings.regions_file.write_text(json.dumps(settings.regions))
+
+    def told(*arguments: str) -> str:
+        asked = CliRunner().invoke(app, [*arguments, "--state-dir", str(tmp_path)])
+        return " ".join(asked.output.split())
+
+    network = RegionNetwork(settings)
+    assert told("cut", "eu-west-1") == "cut off: eu-west-1"
+    assert (network.cut_off(), network.lost_at("eu-west-1")) == (["eu-west-1"], 0.0)
+    assert told("mend", "eu-west-1") == "cut off: nothing"
+    assert told("cut", "eu-west-1", "--lose-jobs") == "cut off: eu-west-1"
+    assert network.lost_at("eu-west-1") > 0.0
+    assert "has no region 'eu-north-1'" in told("cut", "eu-north-1")
+
+
+def test_nothing_is_brought_up_while_a_region_is_cut_off(tmp_path: Path) -> None:
+    content = template({"Topic": {"Type": "AWS::SNS::Topic"}})
+    path = write_assembly(tmp_path / "cdk.out", "Stratos", content)
+    settings = LocalSettings(state_dir=tmp_path / "cloud")
+    RegionNetwork(settings).cut("us-east-1")
+    options = ["--state-dir", str(settings.state_dir), "--assembly", str(path)]
+    asked = CliRunner().invoke(app, ["up", *options])
+    assert isinstance(asked.exception, DeployError)
+    assert "us-east-1, which is cut off; `stratos local mend us-east-1`" in str(asked.exception)
+    assert not settings.lock_file.exists()

@@ -178,14 +178,19 @@ def eventually(
 
 
 @contextmanager
-def running_cloud(state_dir: Path, **options: Any) -> Iterator[Cloud]:
-    """An embedded cloud with the template deployed, gone in the end with all its processes."""
-    assert ASSEMBLY.is_dir(), "no cdk.out; run `make synth`"
+def running_cloud(state_dir: Path, assembly: Path = ASSEMBLY, **options: Any) -> Iterator[Cloud]:
+    """An embedded cloud with the template deployed, gone in the end with all its processes.
+
+    Args:
+        assembly: The synthesized stacks, of one region or of several.
+        options: Further settings, such as `regions`.
+    """
+    assert assembly.is_dir(), "no cdk.out; run `make synth`"
     settings = LocalSettings(state_dir=state_dir, **options)
     before = dict(os.environ)
     try:
-        url, _ = bring_up(settings, ASSEMBLY, measure=servers_of_this_machine)
-        os.environ.update(client_environment(url))
+        url, _ = bring_up(settings, assembly, measure=servers_of_this_machine)
+        os.environ.update(client_environment(url, settings.home))
         yield Cloud(settings, url)
     finally:
         stop(settings)

@@ -161,7 +161,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     api = ComponentApi()
     api.install(monkeypatch)
     with mock_aws():
-        aws.client.cache_clear()
+        aws.made_client.cache_clear()
         stack_settings.settings.cache_clear()
         s3, sns, sqs = (boto3.client(name, region_name=REGION) for name in ("s3", "sns", "sqs"))
         s3.create_bucket(Bucket=BUCKET)
@@ -192,7 +192,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         account.put(SERVERS_KEY, factories.servers().model_dump_json())
         yield account
     api.restore()
-    aws.client.cache_clear()
+    aws.made_client.cache_clear()
     stack_settings.settings.cache_clear()
 
 

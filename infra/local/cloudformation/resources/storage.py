@@ -12,7 +12,7 @@ from infra.local.cloudformation.resources.handler import (
     picked,
     tags_of,
 )
-from infra.local.host.clients import Cloud
+from infra.local.host.clients import Cloud, make_bucket
 
 
 class S3Bucket(ResourceHandler):
@@ -23,7 +23,7 @@ class S3Bucket(ResourceHandler):
     keeps_data = True
 
     def create(self, cloud: Cloud, name: str, properties: Properties) -> Physical:
-        cloud.client("s3").create_bucket(Bucket=name)
+        make_bucket(cloud, name)
         self._configure(cloud, name, properties)
         return Physical(
             name,

@@ -54,7 +54,16 @@ def _bucket_key(request: ApiRequest, name: str) -> str | None:
 def _encrypts(request: ApiRequest, *actions: str) -> Iterator[Requirement]:
     named = request.headers.get("x-amz-server-side-encryption-aws-kms-key-id")
     key = named or _bucket_key(request, request.get("Bucket"))
-    yield from uses_key(request.account, request.region, key, "s3", *actions)
+    yield from _uses(request, request.get("Bucket"), key, *actions)
+
+
+def _uses(
+    request: ApiRequest, bucket: str, key: str | None, *actions: str
+) -> Iterator[Requirement]:
+    """The use of a key in the region of a bucket, which is not always that of the request."""
+    held = _bucket(request, bucket)
+    region = request.region if held is None else held.region_name
+    yield from uses_key(request.account, region, key, "s3", *actions)
 
 
 def _reads(bucket: str, key: str, version: str, request: ApiRequest) -> Iterator[Requirement]:
@@ -80,7 +89,7 @@ def _get(request: ApiRequest) -> Iterator[Requirement]:
     whole = request.operation == "GetObject"
     if whole or request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
         named = _bucket_key(request, bucket)
-        yield from uses_key(request.account, request.region, named, "s3", DECRYPT)
+        yield from _uses(request, bucket, named, DECRYPT)
 
 
 def _put(request: ApiRequest) -> Iterator[Requirement]:
@@ -101,7 +110,7 @@ def _copy(request: ApiRequest) -> Iterator[Requirement]:
     bucket, _, key = unquote(source.path).lstrip("/").partition("/")
     yield from _reads(bucket, key, source.query.removeprefix("versionId="), request)
     named = _bucket_key(request, bucket)
-    yield from uses_key(request.account, request.region, named, "s3", DECRYPT)
+    yield from _uses(request, bucket, named, DECRYPT)
     yield from _put(request)
 
 

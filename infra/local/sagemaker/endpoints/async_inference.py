@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from infra.local.host.clients import BackgroundClients
 from infra.local.iam.sessions import Session
+from infra.local.sagemaker.api import Placed
 from infra.local.sagemaker.model_server import ModelServer
 
 DEFAULT_TIMEOUT_SECONDS = 900.0
@@ -34,7 +35,7 @@ class QueuedRequest:
     `session` is that of the model's role, by whose rights both are read and written.
     """
 
-    endpoint_name: str
+    endpoint: Placed
     input_uri: str
     output_uri: str
     failure_uri: str | None
@@ -46,10 +47,10 @@ class QueuedRequest:
 class InferenceQueues:
     """A queue for each endpoint, worked off by as many threads as its configuration allows."""
 
-    def __init__(self, route: Callable[[str, str | None], ModelServer | None]) -> None:
+    def __init__(self, route: Callable[[Placed, str | None], ModelServer | None]) -> None:
         self._route = route
         self._lock = threading.Lock()
-        self._workers: dict[str, ThreadPoolExecutor] = {}
+        self._workers: dict[Placed, ThreadPoolExecutor] = {}
         self._closing = threading.Event()
         self._clients: BackgroundClients | None = None
 
@@ -70,10 +71,10 @@ class InferenceQueues:
         client = config.get("ClientConfig") or {}
         size = int(client.get("MaxConcurrentInvocationsPerInstance") or _DEFAULT_CONCURRENCY)
         with self._lock:
-            pool = self._workers.get(request.endpoint_name)
+            pool = self._workers.get(request.endpoint)
             if pool is None:
-                pool = ThreadPoolExecutor(size, f"queue-{request.endpoint_name}")
-                self._workers[request.endpoint_name] = pool
+                pool = ThreadPoolExecutor(size, f"queue-{request.endpoint.name}")
+                self._workers[request.endpoint] = pool
             pool.submit(self._work, request)
 
     def _work(self, request: QueuedRequest) -> None:
@@ -85,7 +86,7 @@ class InferenceQueues:
                 self._write(request, request.failure_uri, str(error).encode())
         except Exception:
             if not self._closing.is_set():
-                logger.exception("A request to %s was lost", request.endpoint_name)
+                logger.exception("A request to %s was lost", request.endpoint.name)
 
     def _answer(self, request: QueuedRequest) -> urllib3.BaseHTTPResponse:
         """What the model answers.
@@ -96,9 +97,9 @@ class InferenceQueues:
             HTTPError: the model did not answer in time.
         """
         body = self._read(request)
-        server = self._route(request.endpoint_name, None)
+        server = self._route(request.endpoint, None)
         if server is None:
-            raise LookupError(f"Endpoint {request.endpoint_name} is not in service.")
+            raise LookupError(f"Endpoint {request.endpoint.name} is not in service.")
         begun = time.monotonic()
         failed = True
         try:
@@ -123,4 +124,5 @@ class InferenceQueues:
 
     def _s3(self, request: QueuedRequest) -> Any:
         assert self._clients is not None
-        return self._clients.acting(request.session.credentials()).s3
+        clients = self._clients.in_region(request.endpoint.region)
+        return clients.acting(request.session.credentials()).s3

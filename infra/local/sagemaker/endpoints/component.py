@@ -10,10 +10,14 @@ from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException
 
-from infra.local.host.settings import ACCOUNT_ID, REGION
-from infra.local.sagemaker.api import utc_now
+from infra.local.host.settings import ACCOUNT_ID
+from infra.local.sagemaker.api import Placed, utc_now
 from infra.local.sagemaker.endpoints.traffic import Traffic
 from infra.local.sagemaker.model_server import ModelServer
+
+
+def _arn(kind: str, place: Placed) -> str:
+    return f"arn:aws:sagemaker:{place.region}:{ACCOUNT_ID}:{kind}/{place.name}"
 
 
 class Component:
@@ -24,15 +28,15 @@ class Component:
     def __init__(
         self,
         name: str,
-        endpoint_name: str,
+        endpoint: Placed,
         variant: Mapping[str, Any],
         specification: Mapping[str, Any],
         tags: list[dict[str, str]],
         make_traffic: Callable[[Callable[[str], None]], Traffic],
     ) -> None:
         self.name = name
-        self.arn = self.arn_of(name)
-        self.endpoint_name = endpoint_name
+        self.endpoint = endpoint
+        self.arn = self.arn_of(Placed(endpoint.region, name))
         self.specification = copy.deepcopy(dict(specification))
         self.tags = tags
         self.traffic = make_traffic(self.lose)
@@ -51,8 +55,8 @@ class Component:
         self._threads: list[threading.Thread] = []
 
     @classmethod
-    def arn_of(cls, name: str) -> str:
-        return f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}:{cls.KIND}/{name}"
+    def arn_of(cls, place: Placed) -> str:
+        return _arn(cls.KIND, place)
 
     @property
     def busy(self) -> bool:
@@ -142,8 +146,8 @@ class Component:
         return {
             "InferenceComponentName": self.name,
             "InferenceComponentArn": self.arn,
-            "EndpointName": self.endpoint_name,
-            "EndpointArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}:endpoint/{self.endpoint_name}",
+            "EndpointName": self.endpoint.name,
+            "EndpointArn": _arn("endpoint", self.endpoint),
             "VariantName": self._variant["VariantName"],
             "InferenceComponentStatus": self._status,
             "CreationTime": self._created,

@@ -15,7 +15,7 @@ from moto.applicationautoscaling.models import applicationautoscaling_backends
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.sagemaker.models import sagemaker_backends
 
-from infra.local.host.settings import ACCOUNT_ID, REGION
+from infra.local.host.settings import ACCOUNT_ID
 from infra.local.sagemaker.endpoints.component import Component
 
 DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
@@ -40,6 +40,7 @@ class ComponentScaling:
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="component-scaling", daemon=True)
         self._woken: dict[str, float] = {}
+        """By ARN."""
 
     def start(self) -> None:
         self._thread.start()
@@ -55,7 +56,8 @@ class ComponentScaling:
                     self._look_at(component)
 
     def _look_at(self, component: Component) -> None:
-        targets = applicationautoscaling_backends[ACCOUNT_ID][REGION].targets.get(DIMENSION, {})
+        region = component.endpoint.region
+        targets = applicationautoscaling_backends[ACCOUNT_ID][region].targets.get(DIMENSION, {})
         target = targets.get(f"{Component.KIND}/{component.name}")
         if target is None:
             return
@@ -64,17 +66,17 @@ class ComponentScaling:
             component.used_at = now
         wanted = None
         if component.current_copies:
-            if now - component.used_at >= _IDLE_SECONDS * self._scale and _tracks(target):
+            if now - component.used_at >= _IDLE_SECONDS * self._scale and _tracks(region, target):
                 wanted = target.min_capacity
         elif steps := self._steps(component, now):
             wanted = min(target.max_capacity, component.current_copies + steps)
         if wanted is not None and wanted != component.current_copies:
-            backend = sagemaker_backends[ACCOUNT_ID][REGION]
+            backend = sagemaker_backends[ACCOUNT_ID][region]
             self._set_copies(component, wanted, backend)
 
     def _steps(self, component: Component, now: float) -> int:
         """Copies that alarms in alarm add, by the step scaling policies that are their actions."""
-        alarms = cloudwatch_backends[ACCOUNT_ID][REGION].alarms
+        alarms = cloudwatch_backends[ACCOUNT_ID][component.endpoint.region].alarms
         policies = {p.policy_arn: p for p in _policies(component)}
         added = 0
         for alarm in list(alarms.values()):
@@ -93,21 +95,21 @@ class ComponentScaling:
         """What a policy adds, unless it did so a short while ago."""
         configuration = policy.step_scaling_policy_configuration
         cooldown = float(configuration.get("Cooldown") or 0) * self._scale
-        if now - self._woken.get(component.name, -cooldown) < cooldown:
+        if now - self._woken.get(component.arn, -cooldown) < cooldown:
             return 0
-        self._woken[component.name] = now
+        self._woken[component.arn] = now
         return sum(int(step["ScalingAdjustment"]) for step in configuration["StepAdjustments"])
 
 
 def _policies(component: Component) -> list[Any]:
-    policies = applicationautoscaling_backends[ACCOUNT_ID][REGION].policies
+    policies = applicationautoscaling_backends[ACCOUNT_ID][component.endpoint.region].policies
     named = f"{Component.KIND}/{component.name}"
     return [policy for policy in list(policies.values()) if policy.resource_id == named]
 
 
-def _tracks(target: Any) -> bool:
+def _tracks(region: str, target: Any) -> bool:
     """Whether a target tracking policy may scale the target in."""
-    policies = applicationautoscaling_backends[ACCOUNT_ID][REGION].policies
+    policies = applicationautoscaling_backends[ACCOUNT_ID][region].policies
     return any(
         policy.resource_id == target.resource_id and policy.policy_type == "TargetTrackingScaling"
         for policy in list(policies.values())

@@ -19,7 +19,7 @@ from moto.sagemaker.models import SageMakerModelBackend
 from infra.local.host.clients import BackgroundClients
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
-from infra.local.sagemaker.api import SageMakerOperations
+from infra.local.sagemaker.api import Placed, SageMakerOperations
 from infra.local.sagemaker.endpoint_configs import configuration, containers_of
 from infra.local.sagemaker.endpoints.component import Component
 from infra.local.sagemaker.endpoints.component_scaling import ComponentScaling
@@ -47,7 +47,7 @@ class InferenceComponents:
     def __init__(self) -> None:
         self._operations = SageMakerOperations()
         self._patches = Patches()
-        self._components: dict[str, Component] = {}
+        self._components: dict[Placed, Component] = {}
         self._lock = threading.Lock()
         self._settings = LocalSettings()
         self._clients: BackgroundClients | None = None
@@ -68,7 +68,8 @@ class InferenceComponents:
 
         def resource_from_arn(backend: Any, arn: str) -> Any:
             kind, _, name = arn.rpartition(":")[2].partition("/")
-            return self._components.get(name) if kind == Component.KIND else original(backend, arn)
+            place = Placed(backend.region_name, name)
+            return self._components.get(place) if kind == Component.KIND else original(backend, arn)
 
         check_models = SageMakerModelBackend.validate_production_variants
 
@@ -96,17 +97,17 @@ class InferenceComponents:
         self._patches.restore()
         self._operations.restore()
 
-    def of_endpoint(self, endpoint_name: str) -> list[str]:
+    def of_endpoint(self, endpoint: Placed) -> list[str]:
         """Names of the components on an endpoint."""
-        return [item.name for item in self._all() if item.endpoint_name == endpoint_name]
+        return [item.name for item in self._all() if item.endpoint == endpoint]
 
-    def enter(self, endpoint_name: str, name: str | None) -> ModelServer | str:
+    def enter(self, endpoint: Placed, name: str | None) -> ModelServer | str:
         """A server with one more request in flight, or why there is none, in SageMaker's words."""
         if name is None:
             return _NOT_NAMED
-        component = self._components.get(name)
-        if component is None or component.endpoint_name != endpoint_name:
-            return f"Inference Component {name} of endpoint {endpoint_name} not found."
+        component = self._components.get(Placed(endpoint.region, name))
+        if component is None or component.endpoint != endpoint:
+            return f"Inference Component {name} of endpoint {endpoint.name} not found."
         return component.enter() or _NO_CAPACITY
 
     def _all(self) -> list[Component]:
@@ -129,42 +130,45 @@ class InferenceComponents:
                 f'Endpoint "{endpoint.arn}" serves a model of its own and takes no component.'
             )
         assert self._clients is not None
+        place = Placed(backend.region_name, name)
+        clients = self._clients.in_region(place.region)
         with self._lock:
-            if name in self._components:
-                arn = self._components[name].arn
+            if place in self._components:
+                arn = self._components[place].arn
                 raise AWSValidationException(
                     f'Cannot create already existing inference component "{arn}".'
                 )
             component = Component(
                 name,
-                endpoint_name,
+                Placed(place.region, endpoint_name),
                 variant,
                 parameters["Specification"],
                 parameters.get("Tags") or [],
-                partial(Traffic, name, self._settings, self._clients, log_group=LOG_GROUP),
+                partial(Traffic, name, self._settings, clients, log_group=LOG_GROUP),
             )
-            self._components[name] = component
+            self._components[place] = component
         copies = int((parameters.get("RuntimeConfig") or {"CopyCount": 1})["CopyCount"])
         component.begin("Creating", copies)
         self._start(component, backend, copies, failed="Failed")
         return {"InferenceComponentArn": component.arn}
 
-    def _describe(self, parameters: dict[str, Any], _: Any) -> dict[str, Any]:
-        return self._find(parameters).described()
+    def _describe(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
+        return self._find(parameters, backend).described()
 
-    def _list(self, parameters: dict[str, Any], _: Any) -> dict[str, Any]:
+    def _list(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
         part, endpoint = parameters.get("NameContains"), parameters.get("EndpointNameEquals")
         chosen = [
             item.summary()
             for item in self._all()
-            if (part is None or part in item.name)
-            and (endpoint is None or item.endpoint_name == endpoint)
+            if item.endpoint.region == backend.region_name
+            and (part is None or part in item.name)
+            and (endpoint is None or item.endpoint.name == endpoint)
         ]
         return {"InferenceComponents": chosen}
 
     def _update(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
         """A rolling update: the new copies take over one after another, unless an alarm trips."""
-        component = self._find(parameters)
+        component = self._find(parameters, backend)
         if "RuntimeConfig" in parameters:
             raise AWSValidationException(
                 "Give the copies to UpdateInferenceComponentRuntimeConfig; the embedded cloud "
@@ -174,7 +178,7 @@ class InferenceComponents:
         config = parameters.get("DeploymentConfig")
         shift = rolling(config, component.current_copies, self._settings.rollout_scale)
         assert self._clients is not None
-        refuse_missing_alarms(self._clients.cloudwatch, shift)
+        refuse_missing_alarms(self._clients.in_region(backend.region_name).cloudwatch, shift)
         containers = self._containers(component, specification, backend)
         component.begin("Updating", component.current_copies)
         if not component.current_copies:
@@ -191,7 +195,7 @@ class InferenceComponents:
         return {"InferenceComponentArn": component.arn}
 
     def _update_copies(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
-        component = self._find(parameters)
+        component = self._find(parameters, backend)
         self._set_copies(component, parameters["DesiredRuntimeConfig"]["CopyCount"], backend)
         return {"InferenceComponentArn": component.arn}
 
@@ -227,23 +231,23 @@ class InferenceComponents:
         variants = [component.variant_of(specification)]
         component.traffic.roll_out(variants, containers, finished)
 
-    def _delete(self, parameters: dict[str, Any], _: Any) -> dict[str, Any]:
-        component = self._find(parameters)
+    def _delete(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
+        component = self._find(parameters, backend)
         component.begin("Deleting", 0)
 
         def gone() -> None:
             with self._lock:
-                self._components.pop(component.name, None)
+                self._components.pop(Placed(component.endpoint.region, component.name), None)
 
         component.stop(gone)
         return {}
 
-    def _find(self, parameters: dict[str, Any]) -> Component:
-        name = parameters["InferenceComponentName"]
-        component = self._components.get(name)
+    def _find(self, parameters: dict[str, Any], backend: Any) -> Component:
+        place = Placed(backend.region_name, parameters["InferenceComponentName"])
+        component = self._components.get(place)
         if component is None:
             raise AWSValidationException(
-                f'Could not find inference component "{Component.arn_of(name)}".'
+                f'Could not find inference component "{Component.arn_of(place)}".'
             )
         return component
 

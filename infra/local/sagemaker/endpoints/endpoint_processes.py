@@ -8,13 +8,20 @@ from functools import partial
 from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException, ValidationError
-from moto.sagemaker.models import FakeEndpoint, FakeEndpointConfig, SageMakerModelBackend
+from moto.sagemaker.models import (
+    FakeEndpoint,
+    FakeEndpointConfig,
+    SageMakerModelBackend,
+    sagemaker_backends,
+)
 
+from infra.local.host.capacity import Capacity
 from infra.local.host.clients import BackgroundClients
 from infra.local.host.patching import Patches
-from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
-from infra.local.iam.sessions import Session
-from infra.local.sagemaker.api import SageMakerOperations, utc_now
+from infra.local.host.settings import ACCOUNT_ID, LocalSettings
+from infra.local.iam.sessions import Session, region_of
+from infra.local.sagemaker.account_quotas import refuse_over_quota
+from infra.local.sagemaker.api import Placed, SageMakerOperations, utc_now
 from infra.local.sagemaker.endpoint_configs import (
     InstanceOffer,
     accept_instance_type,
@@ -28,11 +35,17 @@ from infra.local.sagemaker.endpoint_configs import (
 )
 from infra.local.sagemaker.endpoints.components import InferenceComponents
 from infra.local.sagemaker.endpoints.invocations import Invocations
+from infra.local.sagemaker.endpoints.kinds import (
+    in_service,
+    refuse_other_kind,
+    takes_components,
+)
 from infra.local.sagemaker.endpoints.provisioning import NO_CAPACITY, provision
 from infra.local.sagemaker.endpoints.traffic import Traffic
 from infra.local.sagemaker.execution_role import model_session
 from infra.local.sagemaker.model_registry import ModelRegistry
 from infra.local.sagemaker.model_server import ModelServer
+from infra.local.sagemaker.own_region import refuse_foreign_images
 from infra.local.sagemaker.state_events import announce
 from infra.local.sagemaker.traffic_shift import TrafficShift, refuse_missing_alarms
 
@@ -48,13 +61,12 @@ class EndpointProcesses:
         self._invocations = Invocations(
             self._route, self._queue_of, self._component, self._session_of
         )
-        self._traffic: dict[str, Traffic] = {}
+        self._traffic: dict[Placed, Traffic] = {}
         self._retiring: list[threading.Thread] = []
         self._provisioning: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._settings = LocalSettings()
         self._clients: BackgroundClients | None = None
-        self._backend: Any = None
 
     def install(self, settings: LocalSettings) -> None:
         self._settings = settings
@@ -63,6 +75,7 @@ class EndpointProcesses:
         self._components.install(settings, self._clients)
         self._invocations.install(self._clients)
         self._operations.mend("create_model", refuse_taken_model)
+        self._operations.mend("create_model", refuse_foreign_images)
         self._operations.after("create_model", keep_network)
         self._operations.answer("create_endpoint_config", create_endpoint_config)
         self._operations.answer("update_endpoint", self._update)
@@ -106,6 +119,7 @@ class EndpointProcesses:
     ) -> Any:
         config = configuration(backend, endpoint_config_name)
         offers = offers_of(backend, config.production_variants)
+        self._refuse_over_quota(offers, backend.region_name)
         assert self._clients is not None
         with self._lock:
             if endpoint_name in backend.endpoints:
@@ -120,26 +134,34 @@ class EndpointProcesses:
                 data_capture_config=config.data_capture_config,
                 tags=tags or [],
             )
-            endpoint.production_variants = _in_service(config.production_variants, {})
+            endpoint.production_variants = in_service(config.production_variants, {})
             endpoint.endpoint_status = "Creating"
             endpoint.async_inference_config = config.async_inference_config
             backend.endpoints[endpoint_name] = endpoint
-            self._backend = backend
             lost = partial(self._change, endpoint, "Failed")
-            traffic = Traffic(endpoint_name, self._settings, self._clients, lost)
-            self._traffic[endpoint_name] = traffic
+            clients = self._clients.in_region(backend.region_name)
+            traffic = Traffic(endpoint_name, self._settings, clients, lost)
+            place = Placed(backend.region_name, endpoint_name)
+            self._traffic[place] = traffic
         self._announce(endpoint)
 
         def finished(reason: str | None, types: Mapping[str, str | None]) -> None:
-            endpoint.production_variants = _in_service(config.production_variants, types)
+            endpoint.production_variants = in_service(config.production_variants, types)
             self._change(endpoint, "InService" if reason is None else "Failed", reason)
 
-        self._provision(endpoint_name, traffic, offers, finished)
+        self._provision(place, traffic, offers, finished)
         return endpoint
+
+    def _refuse_over_quota(
+        self, offers: Mapping[str, Sequence[InstanceOffer]], region: str
+    ) -> None:
+        capacity = Capacity(self._settings, region)
+        for several in offers.values():
+            refuse_over_quota(capacity, [one.instances for one in several], "hosting")
 
     def _provision(
         self,
-        name: str,
+        place: Placed,
         traffic: Traffic,
         offers: Mapping[str, Sequence[InstanceOffer]],
         finished: Callable[[str | None, Mapping[str, str | None]], None],
@@ -148,10 +170,12 @@ class EndpointProcesses:
         """In the background, find instances for a fleet and roll it out there."""
 
         def gone() -> bool:
-            return self._traffic.get(name) is not traffic
+            return self._traffic.get(place) is not traffic
+
+        scale = self._settings.rollout_scale
 
         def run() -> None:
-            found = provision(offers, self._settings, gone)
+            found = provision(offers, Capacity(self._settings, place.region), scale, gone)
             if gone():
                 return
             if found is None:
@@ -160,7 +184,7 @@ class EndpointProcesses:
             told = partial(_told, finished, found.types)
             traffic.roll_out(found.variants, found.containers, told, shift)
 
-        thread = threading.Thread(target=run, name=f"provisioning-{name}", daemon=True)
+        thread = threading.Thread(target=run, name=f"provisioning-{place.name}", daemon=True)
         with self._lock:
             self._provisioning = [one for one in self._provisioning if one.is_alive()]
             self._provisioning.append(thread)
@@ -169,9 +193,10 @@ class EndpointProcesses:
     def _update(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
         endpoint = _endpoint(backend, parameters["EndpointName"])
         config = configuration(backend, parameters["EndpointConfigName"])
-        _refuse_other_kind(endpoint, config)
+        refuse_other_kind(endpoint, config)
         offers = offers_of(backend, config.production_variants)
-        shift = self._shift_of(parameters.get("DeploymentConfig"), config)
+        self._refuse_over_quota(offers, backend.region_name)
+        shift = self._shift_of(parameters.get("DeploymentConfig"), config, backend.region_name)
         with self._lock:
             if endpoint.endpoint_status != "InService":
                 raise AWSValidationException(
@@ -180,38 +205,42 @@ class EndpointProcesses:
                 )
             endpoint.endpoint_status = "Updating"
             endpoint.last_modified_time = utc_now()
-            traffic = self._traffic[endpoint.endpoint_name]
+            place = Placed(backend.region_name, endpoint.endpoint_name)
+            traffic = self._traffic[place]
         self._announce(endpoint)
 
         def finished(reason: str | None, types: Mapping[str, str | None]) -> None:
             if reason is None:
-                endpoint.production_variants = _in_service(config.production_variants, types)
+                endpoint.production_variants = in_service(config.production_variants, types)
                 endpoint.endpoint_config_name = config.endpoint_config_name
                 if parameters.get("DeploymentConfig"):
                     endpoint.last_deployment_config = parameters["DeploymentConfig"]
             self._change(endpoint, "InService", reason)
 
-        self._provision(endpoint.endpoint_name, traffic, offers, finished, shift)
+        self._provision(place, traffic, offers, finished, shift)
         return {"EndpointArn": endpoint.arn}
 
-    def _shift_of(self, config: dict[str, Any] | None, endpoint_config: Any) -> TrafficShift:
+    def _shift_of(
+        self, config: dict[str, Any] | None, endpoint_config: Any, region: str
+    ) -> TrafficShift:
         """How the traffic is to move, once every alarm it names is there."""
         counts = [v.get("InitialInstanceCount", 1) for v in endpoint_config.production_variants]
         shift = TrafficShift.of(config, min(counts), self._settings.rollout_scale)
         assert self._clients is not None
-        refuse_missing_alarms(self._clients.cloudwatch, shift)
+        refuse_missing_alarms(self._clients.in_region(region).cloudwatch, shift)
         return shift
 
     def _delete(self, backend: Any, endpoint_name: str) -> None:
         endpoint = _endpoint(backend, endpoint_name)
-        if components := self._components.of_endpoint(endpoint_name):
+        place = Placed(backend.region_name, endpoint_name)
+        if components := self._components.of_endpoint(place):
             raise AWSValidationException(
                 f'Cannot delete endpoint "{endpoint.arn}": it hosts inference component '
                 f"{', '.join(components)}. Delete that first."
             )
         with self._lock:
             backend.endpoints.pop(endpoint_name, None)
-            traffic = self._traffic.pop(endpoint_name, None)
+            traffic = self._traffic.pop(place, None)
         endpoint.endpoint_status = "Deleting"
         self._announce(endpoint)
         if traffic is not None:
@@ -230,15 +259,15 @@ class EndpointProcesses:
     def _announce(self, endpoint: Any) -> None:
         assert self._clients is not None
         announce(
-            self._clients.events,
+            self._clients.in_region(region_of(endpoint.arn)).events,
             "SageMaker Endpoint State Change",
             endpoint.arn,
             {**endpoint.response_object, "EndpointStatus": endpoint.endpoint_status.upper()},
         )
 
-    def _route(self, name: str, target: str | None) -> ModelServer | None:
-        traffic = self._traffic.get(name)
-        endpoint = self._backend.endpoints.get(name) if self._backend is not None else None
+    def _route(self, place: Placed, target: str | None) -> ModelServer | None:
+        traffic = self._traffic.get(place)
+        endpoint = _backend(place).endpoints.get(place.name)
         if traffic is None or endpoint is None:
             return None
         weights = {
@@ -247,55 +276,36 @@ class EndpointProcesses:
         }
         return traffic.enter(weights, target)
 
-    def _component(self, name: str, component: str | None) -> ModelServer | str | None:
+    def _component(self, place: Placed, component: str | None) -> ModelServer | str | None:
         """A server of a component, or why there is none; None for endpoints of another kind."""
-        endpoint = self._backend.endpoints.get(name) if self._backend is not None else None
-        if endpoint is None or not _takes_components(endpoint):
+        endpoint = _backend(place).endpoints.get(place.name)
+        if endpoint is None or not takes_components(endpoint):
             return None
-        return self._components.enter(name, component)
+        return self._components.enter(place, component)
 
-    def _session_of(self, name: str) -> Session:
+    def _session_of(self, place: Placed) -> Session:
         """The session of the role of an endpoint's model."""
-        endpoint = self._backend.endpoints[name]
-        config = configuration(self._backend, endpoint.endpoint_config_name)
-        containers = containers_of(self._backend, config.production_variants)
+        backend = _backend(place)
+        endpoint = backend.endpoints[place.name]
+        config = configuration(backend, endpoint.endpoint_config_name)
+        containers = containers_of(backend, config.production_variants)
         return model_session(next(iter(containers.values())), endpoint.arn)
 
-    def _queue_of(self, name: str) -> Mapping[str, Any] | None:
-        endpoint = self._backend.endpoints.get(name) if self._backend is not None else None
+    def _queue_of(self, place: Placed) -> Mapping[str, Any] | None:
+        endpoint = _backend(place).endpoints.get(place.name)
         return getattr(endpoint, "async_inference_config", None) or None
+
+
+def _backend(place: Placed) -> Any:
+    return sagemaker_backends[ACCOUNT_ID][place.region]
 
 
 def _endpoint(backend: Any, name: str) -> Any:
     endpoint = backend.endpoints.get(name)
     if endpoint is None:
-        arn = FakeEndpoint.arn_formatter(name, ACCOUNT_ID, REGION)
+        arn = FakeEndpoint.arn_formatter(name, backend.account_id, backend.region_name)
         raise ValidationError(message=f'Could not find endpoint "{arn}".')
     return endpoint
-
-
-def _refuse_other_kind(endpoint: Any, config: Any) -> None:
-    """An endpoint with instances does not become serverless, nor does a queue come or go."""
-    was_serverless = any("CurrentServerlessConfig" in v for v in endpoint.production_variants)
-    becomes_serverless = any("ServerlessConfig" in v for v in config.production_variants)
-    if becomes_serverless and not was_serverless:
-        raise AWSValidationException(
-            f'Cannot update endpoint "{endpoint.arn}" with instances to a serverless one.'
-        )
-    if _takes_components(endpoint):
-        raise AWSValidationException(
-            f'The embedded cloud does not update endpoint "{endpoint.arn}", whose model is in an '
-            "inference component; update that."
-        )
-    if bool(endpoint.async_inference_config) != bool(config.async_inference_config):
-        raise AWSValidationException(
-            f'Cannot update endpoint "{endpoint.arn}": it cannot become asynchronous, or cease '
-            "to be."
-        )
-
-
-def _takes_components(endpoint: Any) -> bool:
-    return any("ManagedInstanceScaling" in variant for variant in endpoint.production_variants)
 
 
 def _told(
@@ -304,43 +314,6 @@ def _told(
     reason: str | None,
 ) -> None:
     finished(reason, types)
-
-
-def _in_service(
-    variants: Sequence[Mapping[str, Any]], types: Mapping[str, str | None]
-) -> list[dict[str, Any]]:
-    """Configured variants as DescribeEndpoint tells of them; moto loses a weight of zero.
-
-    Args:
-        types: Instance type of each variant that has its instances already.
-    """
-    described = []
-    for variant in variants:
-        weight = float(variant.get("InitialVariantWeight", 1.0))
-        summary = {
-            "VariantName": variant["VariantName"],
-            "CurrentWeight": weight,
-            "DesiredWeight": weight,
-        }
-        if "ManagedInstanceScaling" in variant:
-            summary["ManagedInstanceScaling"] = variant["ManagedInstanceScaling"]
-        if "InstancePools" in variant:
-            summary["InstancePools"] = [
-                {
-                    "InstanceType": pool["InstanceType"],
-                    "CurrentInstanceCount": variant.get("InitialInstanceCount", 1)
-                    if pool["InstanceType"] == types.get(variant["VariantName"])
-                    else 0,
-                }
-                for pool in variant["InstancePools"]
-            ]
-        for state in ("Current", "Desired"):
-            if "InitialInstanceCount" in variant:
-                summary[f"{state}InstanceCount"] = variant["InitialInstanceCount"]
-            if "ServerlessConfig" in variant:
-                summary[f"{state}ServerlessConfig"] = variant["ServerlessConfig"]
-        described.append(summary)
-    return described
 
 
 def _complete_weights(backend: Any, parameters: dict[str, Any]) -> None:

@@ -14,8 +14,9 @@ from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 
 from infra.local.host.clients import BackgroundClients
 from infra.local.host.patching import Patches
-from infra.local.host.settings import ACCOUNT_ID, REGION
+from infra.local.host.settings import ACCOUNT_ID
 from infra.local.iam.sessions import Session
+from infra.local.sagemaker.api import Placed
 from infra.local.sagemaker.endpoints.async_inference import (
     DEFAULT_TIMEOUT_SECONDS,
     InferenceQueues,
@@ -43,15 +44,15 @@ _ASYNC_TYPES = {
 }
 """Headers for the model, by the headers of an asynchronous call that hold them."""
 
-Router = Callable[[str, str | None], ModelServer | None]
-"""From an endpoint's name and a target variant to a server entered, or None."""
-QueueOf = Callable[[str], Mapping[str, Any] | None]
-"""From an endpoint's name to its AsyncInferenceConfig, or None where it has none."""
-ComponentRouter = Callable[[str, str | None], ModelServer | str | None]
+Router = Callable[[Placed, str | None], ModelServer | None]
+"""From an endpoint and a target variant to a server entered, or None."""
+QueueOf = Callable[[Placed], Mapping[str, Any] | None]
+"""From an endpoint to its AsyncInferenceConfig, or None where it has none."""
+ComponentRouter = Callable[[Placed, str | None], ModelServer | str | None]
 """From the names of an endpoint and a component to a server entered, or a refusal in words, or
 None where the endpoint is not one of components."""
-SessionOf = Callable[[str], Session]
-"""From an endpoint's name to the session of its model's role."""
+SessionOf = Callable[[Placed], Session]
+"""From an endpoint to the session of its model's role."""
 Reply = tuple[int, dict[str, str], Any]
 
 
@@ -148,17 +149,18 @@ class Invocations:
         if len(response.body) > MAX_PAYLOAD_BYTES:
             message = f"HTTP content length exceeded {MAX_PAYLOAD_BYTES} bytes."
             return _error(413, "PayloadTooLarge", {"Message": message})
-        name = _endpoint_name(response)
-        if self._queue_of(name) is not None:
+        place = _endpoint(response)
+        name = place.name
+        if self._queue_of(place) is not None:
             message = f"Endpoint {name} is asynchronous; use InvokeEndpointAsync."
             return _error(400, "ValidationError", {"Message": message})
-        in_component = self._component(name, response.headers.get(_COMPONENT))
+        in_component = self._component(place, response.headers.get(_COMPONENT))
         if isinstance(in_component, str):
             return _error(400, "ValidationError", {"Message": in_component})
         if in_component is not None:
             return in_component
         target = response.headers.get(_TARGET)
-        server = self._route(name, target)
+        server = self._route(place, target)
         if server is None:
             what = f"Variant {target} of endpoint {name}" if target else f"Endpoint {name}"
             message = f"{what} of account {ACCOUNT_ID} not found."
@@ -172,19 +174,21 @@ class Invocations:
 
     def _queue(self, response: Any) -> Reply:
         """Take a request whose answer is fetched later."""
-        name, headers = _endpoint_name(response), response.headers
-        config = self._queue_of(name)
+        place, headers = _endpoint(response), response.headers
+        config = self._queue_of(place)
         if config is None:
-            message = f"Endpoint {name} of account {ACCOUNT_ID} is not an asynchronous endpoint."
+            message = (
+                f"Endpoint {place.name} of account {ACCOUNT_ID} is not an asynchronous endpoint."
+            )
             return _error(400, "ValidationError", {"Message": message})
         output, answer_id = config["OutputConfig"], uuid.uuid4().hex
         failures = output.get("S3FailurePath")
         request = QueuedRequest(
-            endpoint_name=name,
+            endpoint=place,
             input_uri=headers[_INPUT],
             output_uri=f"{output['S3OutputPath'].rstrip('/')}/{answer_id}.out",
             failure_uri=f"{failures.rstrip('/')}/{answer_id}-error.out" if failures else None,
-            session=self._role_of(name),
+            session=self._role_of(place),
             headers={
                 ours: headers[theirs] for ours, theirs in _ASYNC_TYPES.items() if theirs in headers
             },
@@ -246,8 +250,8 @@ def _passed_on(response: Any) -> dict[str, str]:
     return {name: response.headers[name] for name in _PASSED_ON if name in response.headers}
 
 
-def _endpoint_name(response: Any) -> str:
-    return str(response.path.split("/")[2])
+def _endpoint(response: Any) -> Placed:
+    return Placed(response.region, str(response.path.split("/")[2]))
 
 
 def _reply_headers(server: ModelServer, answered: Mapping[str, str]) -> dict[str, str]:
@@ -273,7 +277,8 @@ def _model_error(response: Any, server: ModelServer, status: int, text: str) -> 
             "OriginalStatusCode": status,
             "OriginalMessage": text,
             "LogStreamArn": (
-                f"arn:aws:logs:{REGION}:{ACCOUNT_ID}:log-group:{log.group}:log-stream:{log.stream}"
+                f"arn:aws:logs:{response.region}:{ACCOUNT_ID}"
+                f":log-group:{log.group}:log-stream:{log.stream}"
             ),
         },
     )

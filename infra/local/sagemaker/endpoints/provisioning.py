@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.local.host.capacity import Capacity
-from infra.local.host.settings import LocalSettings
 from infra.local.sagemaker.endpoint_configs import InstanceOffer
 from stratos.waiting import every, wait_until, within
 
@@ -40,14 +39,14 @@ class Provisioned:
 
 def provision(
     offers: Mapping[str, Sequence[InstanceOffer]],
-    settings: LocalSettings,
+    capacity: Capacity,
+    scale: float,
     given_up: Callable[[], bool],
 ) -> Provisioned | None:
     """Take what is free, and wait for it as long as the variants say; None if it does not come.
 
-    A variant without a timeout does not wait.
+    A variant without a timeout does not wait; `scale` shortens the others' waits.
     """
-    capacity = Capacity(settings)
 
     def found() -> Provisioned | None:
         taken = [_first_free(several, capacity) for several in offers.values()]
@@ -65,7 +64,7 @@ def provision(
     return wait_until(
         found,
         lambda there: there is not None or given_up(),
-        deadline=within(seconds * settings.rollout_scale),
+        deadline=within(seconds * scale),
         pauses=every(_POLL_SECONDS),
     )
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from infra.local.host.clients import BackgroundClients
 from infra.local.host.log_stream import LogStream
-from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
+from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import TransferError
 from infra.local.iam.authority import AccessDeniedError
 from infra.local.iam.sessions import Session
@@ -79,6 +79,7 @@ class Traffic:
         """Nothing is in service yet.
 
         Args:
+            clients: In the region where it is.
             lost: Gets why the fleet in service is not any more: it died for good.
         """
         self.name = name
@@ -242,7 +243,7 @@ class Traffic:
 
     def _session(self, container: Mapping[str, Any]) -> Session:
         kind = "endpoint" if self._log_group.startswith(LOG_GROUP) else "inference-component"
-        arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}:{kind}/{self.name}"
+        arn = self._clients.cloud.arn("sagemaker", f"{kind}/{self.name}")
         return model_session(container, arn)
 
     def _bake(self, watch: AlarmWatch, fleet: ServingFleet, seconds: float) -> list[str]:
@@ -266,7 +267,8 @@ class Traffic:
         observations = Observations()
         for variant in variants:
             instance = f"{variant['VariantName']}/{uuid4().hex[:12]}"
-            directory: Path = self._settings.state_dir / "endpoints" / self.name / instance
+            home = self._settings.folder_of(self._clients.cloud.region)
+            directory: Path = home / "endpoints" / self.name / instance
             container = containers[variant["VariantName"]]
             session = self._session(container)
             log = LogStream(

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException, ResourceInUseException
 from moto.sagemaker.utils import arn_formatter
 from pydantic import ValidationError
 
+from infra.local.host.capacity import Capacity
 from infra.local.host.clients import BackgroundClients
 from infra.local.host.log_stream import delete_folders_with_streams
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
+from infra.local.sagemaker.account_quotas import refuse_over_quota
 from infra.local.sagemaker.api import SageMakerOperations
 from infra.local.sagemaker.execution_role import assume_execution_role
+from infra.local.sagemaker.own_region import training_violations
 from infra.local.sagemaker.training.record import TrainingJobRecord
 from infra.local.sagemaker.training.request import violations
 from infra.local.sagemaker.training.run import LOG_GROUP, JobRun, folder_of_jobs
@@ -48,7 +52,7 @@ class TrainingJobProcesses:
         self._operations.answer("describe_training_job", self._describe)
         self._operations.answer("stop_training_job", self._stop)
         self._operations.answer("list_training_jobs", self._list)
-        delete_folders_with_streams(self._patches, LOG_GROUP, folder_of_jobs(settings))
+        delete_folders_with_streams(self._patches, LOG_GROUP, partial(folder_of_jobs, settings))
 
     def close(self) -> None:
         self._patches.restore()
@@ -62,6 +66,8 @@ class TrainingJobProcesses:
 
     def _create(self, parameters: dict[str, Any], backend: Any) -> dict[str, Any]:
         refuse_violations(violations(parameters))
+        for foreign in training_violations(parameters, backend.region_name):
+            raise AWSValidationException(foreign)
         arn = arn_formatter(
             "training-job", parameters["TrainingJobName"], backend.account_id, backend.region_name
         )
@@ -73,6 +79,12 @@ class TrainingJobProcesses:
                 for problem in error.errors()
             ]
             raise AWSValidationException("; ".join(problems)) from error
+        request = job.request
+        refuse_over_quota(
+            Capacity(self._settings, backend.region_name),
+            request.resource_config.choices,
+            "spot" if request.enable_managed_spot_training else "training",
+        )
         assert self._clients is not None
         session = assume_execution_role(job.request.role_arn, arn)
         with self._lock:
@@ -82,7 +94,8 @@ class TrainingJobProcesses:
                     f"training job with this name already exists ({arn})"
                 )
             backend.training_jobs[job.training_job_name] = job
-            run = self._runs[arn] = JobRun(job, self._settings, self._clients, session)
+            forget = partial(backend.training_jobs.pop, job.training_job_name, None)
+            run = self._runs[arn] = JobRun(job, self._settings, self._clients, session, forget)
         run.start()
         return {"TrainingJobArn": arn}
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -14,13 +15,21 @@ from botocore.exceptions import ClientError
 from infra.local.host.capacity import Capacity, Use
 from infra.local.host.clients import BackgroundClients
 from infra.local.host.log_stream import LogStream
+from infra.local.host.network import RegionNetwork
 from infra.local.host.process import LoggedProcess, exit_code_as_shell
 from infra.local.host.settings import LocalSettings
-from infra.local.host.transfers import TransferError, download_prefix, upload_files, upload_tar
+from infra.local.host.transfers import (
+    TransferError,
+    cause_of,
+    download_prefix,
+    upload_files,
+    upload_tar,
+)
 from infra.local.iam.authority import AccessDeniedError
 from infra.local.iam.sessions import Session
 from infra.local.sagemaker.container import ContainerRoot
 from infra.local.sagemaker.execution_role import pull_image
+from infra.local.sagemaker.lost_region import Loss
 from infra.local.sagemaker.state_events import announce
 from infra.local.sagemaker.training.checkpoints import CheckpointSync
 from infra.local.sagemaker.training.first_process import FirstProcess, stop
@@ -40,9 +49,9 @@ _FAILURE_CHARACTERS = 900
 """Of `output/failure`: with the exit code, FailureReason holds 1,024."""
 
 
-def folder_of_jobs(settings: LocalSettings) -> Path:
-    """Where each job has a folder of its name."""
-    return settings.state_dir / "jobs"
+def folder_of_jobs(settings: LocalSettings, region: str) -> Path:
+    """Where each job of a region has a folder of its name."""
+    return settings.folder_of(region) / "jobs"
 
 
 class JobRun:
@@ -54,19 +63,24 @@ class JobRun:
         settings: LocalSettings,
         clients: BackgroundClients,
         session: Session,
+        forget: Callable[[], object],
     ) -> None:
-        """`session` is that of the job's role: what is copied and logged is so by its rights."""
+        """`session` is that of the job's role: what is copied and logged is so by its rights.
+
+        `forget` takes the job from the account's list, for when its region is lost.
+        """
         self.job = job
         self._settings = settings
-        self._clients = clients.acting(session.credentials())
+        self._clients = clients.in_region(session.region).acting(session.credentials())
         self._session = session
-        self._capacity = Capacity(settings)
-        directory = folder_of_jobs(settings) / job.training_job_name
+        self._capacity = Capacity(settings, session.region)
+        directory = folder_of_jobs(settings, session.region) / job.training_job_name
         self._root = ContainerRoot(directory / "opt-ml")
         self._log_path = directory / "output.log"
         self._process: LoggedProcess | None = None
         self._checkpoints: CheckpointSync | None = None
         self._abandoned = threading.Event()
+        self._loss = Loss(RegionNetwork(settings), session.region, forget)
         self._thread = threading.Thread(target=self._run, name=job.training_job_name, daemon=True)
 
     def start(self) -> None:
@@ -145,7 +159,12 @@ class JobRun:
 
     @property
     def _is_unwanted(self) -> bool:
+        self._look_for_loss()
         return self._abandoned.is_set() or self.job.stop_requested.is_set()
+
+    def _look_for_loss(self) -> None:
+        if self._loss.occurred():
+            self._abandoned.set()
 
     def _free(self, use: Use) -> tuple[str, int] | None:
         choices = self.job.request.resource_config.choices
@@ -187,8 +206,9 @@ class JobRun:
         try:
             found = download_prefix(self._clients.s3, uri, target)
         except (TransferError, ClientError) as error:
+            why = cause_of(self._clients.s3, error)
             raise TransferError(
-                f"Data download failed:Unable to download object {uri} ({_named(error)})"
+                f"Data download failed:Unable to download object {uri} ({why})"
             ) from error
         if found == 0:
             raise TransferError(
@@ -204,7 +224,8 @@ class JobRun:
             first.command(),
             directory=self._root.path,
             environment=first.environment(
-                self._settings.process_environment() | self._session.credentials().environment(),
+                self._settings.process_environment(self._session.region)
+                | self._session.credentials().environment(),
                 self._settings.python,
                 self.job.arn,
             ),
@@ -214,6 +235,7 @@ class JobRun:
             self._checkpoints.start()
         ran_out = False
         while process.wait(_POLL_SECONDS) is None:
+            self._look_for_loss()
             if self._abandoned.is_set():
                 process.kill_group()
             elif self.job.stop_requested.is_set():
@@ -276,6 +298,7 @@ class JobRun:
             upload_tar(self._clients.s3, self._root.output_data, uri)
 
     def _end_if_stopped(self) -> bool:
+        self._look_for_loss()
         if self._abandoned.is_set():
             self.job.fail("InternalServerError: the local cloud was shut down before the job ran.")
         elif self.job.stop_requested.is_set():
@@ -299,17 +322,6 @@ class JobRun:
             self.job.arn,
             self.job.response_object,
         )
-
-
-def _named(error: Exception) -> str:
-    """S3's code and words, of the error or of what it was made from."""
-    cause = error if isinstance(error, ClientError) else error.__cause__
-    if not isinstance(cause, ClientError):
-        return str(error)
-    told = cause.response["Error"]
-    # A HEAD has no body, and so no other code than the status.
-    code = {"403": "AccessDenied", "404": "NoSuchKey"}.get(told["Code"], told["Code"])
-    return f"{code}: {told['Message']}"
 
 
 class _MetricSink:

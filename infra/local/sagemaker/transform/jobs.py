@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException, ResourceInUseException
@@ -40,7 +41,7 @@ class TransformJobProcesses:
         self._operations.answer("create_transform_job", self._create)
         self._operations.answer("describe_transform_job", self._describe)
         self._operations.answer("stop_transform_job", self._stop)
-        delete_folders_with_streams(self._patches, LOG_GROUP, folder_of_jobs(settings))
+        delete_folders_with_streams(self._patches, LOG_GROUP, partial(folder_of_jobs, settings))
 
     def close(self) -> None:
         self._patches.restore()
@@ -70,8 +71,9 @@ class TransformJobProcesses:
                     f"this name already exists ({arn})"
                 )
             backend.transform_jobs[name] = job
-            run = self._runs[name] = TransformRun(
-                job, container, self._settings, self._clients, session
+            forget = partial(backend.transform_jobs.pop, name, None)
+            run = self._runs[arn] = TransformRun(
+                job, container, self._settings, self._clients, session, forget
             )
         run.start()
         return {"TransformJobArn": arn}
@@ -86,7 +88,7 @@ class TransformJobProcesses:
                 "The request was rejected because the transform job is in status "
                 f"{job.transform_job_status}."
             )
-        self._runs[job.transform_job_name].stop()
+        self._runs[job.arn].stop()
         return {}
 
 

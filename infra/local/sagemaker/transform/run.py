@@ -6,7 +6,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ from botocore.exceptions import ClientError
 
 from infra.local.host.clients import BackgroundClients
 from infra.local.host.log_stream import LogStream
+from infra.local.host.network import RegionNetwork
 from infra.local.host.settings import LocalSettings
 from infra.local.host.transfers import TransferError, list_keys, split_uri
 from infra.local.iam.authority import AccessDeniedError
 from infra.local.iam.sessions import Session
 from infra.local.sagemaker.alarm_watch import Observations
 from infra.local.sagemaker.job_status import JobStatus
+from infra.local.sagemaker.lost_region import Loss
 from infra.local.sagemaker.model_server import ModelServer, StartupError
 from infra.local.sagemaker.state_events import announce
 from infra.local.sagemaker.transform.record import TransformJobRecord
@@ -37,9 +39,9 @@ class RecordError(Exception):
     """A record the model did not answer; its whole object has no output then."""
 
 
-def folder_of_jobs(settings: LocalSettings) -> Path:
-    """Where each job has a folder of its name."""
-    return settings.state_dir / "transform-jobs"
+def folder_of_jobs(settings: LocalSettings, region: str) -> Path:
+    """Where each job of a region has a folder of its name."""
+    return settings.folder_of(region) / "transform-jobs"
 
 
 class TransformRun:
@@ -52,19 +54,24 @@ class TransformRun:
         settings: LocalSettings,
         clients: BackgroundClients,
         session: Session,
+        forget: Callable[[], object],
     ) -> None:
-        """`session` is that of the model's role: what is read and written is so by its rights."""
+        """`session` is that of the model's role: what is read and written is so by its rights.
+
+        `forget` takes the job from the account's list, for when its region is lost.
+        """
         self.job = job
         self._settings = settings
-        self._clients = clients.acting(session.credentials())
+        self._clients = clients.in_region(session.region).acting(session.credentials())
         self._session = session
-        self._directory = folder_of_jobs(settings) / job.transform_job_name
+        self._directory = folder_of_jobs(settings, session.region) / job.transform_job_name
         self._container = {
             **container,
             "Environment": {**(container.get("Environment") or {}), **job.environment},
         }
         self._server: ModelServer | None = None
         self._abandoned = threading.Event()
+        self._loss = Loss(RegionNetwork(settings), session.region, forget)
         self._thread = threading.Thread(target=self._run, name=job.transform_job_name, daemon=True)
 
     def start(self) -> None:
@@ -85,6 +92,8 @@ class TransformRun:
 
     @property
     def _ending(self) -> bool:
+        if self._loss.occurred():
+            self._abandoned.set()
         return self._abandoned.is_set() or self.job.stop_requested.is_set()
 
     def _run(self) -> None:

@@ -74,7 +74,7 @@ def test_a_schedule_takes_on_its_role_for_its_group(judged: Cloud) -> None:
     schedule = f"arn:aws:scheduler:us-east-1:{ACCOUNT}:schedule/stratos/nightly"
     caller = schedule_caller(schedule, {"RoleArn": role})
     assert Session.of_credentials(caller.access_key, caller.token) == Session.of_role(
-        role, "nightly"
+        role, "nightly", "us-east-1"
     )
     with pytest.raises(AccessDeniedError):
         schedule_caller(schedule.replace("/stratos/", "/others/"), {"RoleArn": role})

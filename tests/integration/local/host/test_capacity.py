@@ -42,3 +42,42 @@ def test_an_instance_type_that_the_catalog_lacks_is_refused(tmp_path):
         result.output.replace("│", " ").split()
     )
     assert not (tmp_path / "cloud").exists()
+
+
+def test_each_region_has_its_own_and_a_file_of_before_is_of_home(tmp_path):
+    settings = LocalSettings(state_dir=tmp_path, regions=("us-east-1", "eu-west-1"))
+    settings.capacity_file.write_text('{"training": ["ml.m5.large"], "spot": [], "hosting": []}')
+    home, worker = Capacity(settings), Capacity(settings, "eu-west-1")
+    assert not home.has("ml.m5.large", "training")
+    assert worker.has("ml.m5.large", "training")
+    worker.exhaust(["ml.m5.xlarge"], ["training"])
+    assert home.lacking()["training"] == ["ml.m5.large"]
+    assert worker.lacking()["training"] == ["ml.m5.xlarge"]
+    home.restore(["ml.m5.large"])
+    assert worker.lacking()["training"] == ["ml.m5.xlarge"]
+
+
+def test_a_quota_is_no_capacity(tmp_path):
+    capacity = Capacity(LocalSettings(state_dir=tmp_path))
+    capacity.forbid(["ml.m5.large"], ["training"])
+    assert capacity.has("ml.m5.large", "training")
+    assert not capacity.allows("ml.m5.large", "training")
+    assert capacity.allows("ml.m5.large", "spot")
+    capacity.permit(["ml.m5.large"])
+    assert capacity.forbidden() == {"training": [], "spot": [], "hosting": []}
+
+
+def test_the_command_changes_one_region_and_refuses_one_that_is_not_there(tmp_path):
+    (tmp_path / "regions.json").write_text('["us-east-1", "eu-west-1"]')
+
+    def result(*arguments):
+        given = ["capacity", *arguments, "--state-dir", str(tmp_path), "--json"]
+        return CliRunner().invoke(app, given)
+
+    told = result("ml.local.cpu1", "--use", "training", "--region", "eu-west-1", "--quota")
+    assert json.loads(told.stdout)["training"] == ["ml.local.cpu1"]
+    assert json.loads(result("--quota").stdout)["training"] == []
+    assert json.loads(result("--region", "eu-west-1").stdout)["training"] == []
+    refused = result("--region", "eu-north-1")
+    assert refused.exit_code == 2
+    assert "has no region 'eu-north-1'" in refused.output

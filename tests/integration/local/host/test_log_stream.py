@@ -38,7 +38,7 @@ def test_a_stream_takes_its_jobs_folder_along_and_nothing_beside_it(cloud, tmp_p
     home, patches = tmp_path / "state" / "jobs", Patches()
     for job in ("done", "other"):
         (home / job).mkdir(parents=True)
-    delete_folders_with_streams(patches, "/test/jobs", home)
+    delete_folders_with_streams(patches, "/test/jobs", lambda region: home)
     logs = cloud.client("logs")
     logs.create_log_group(logGroupName="/test/jobs")
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError
-from judged_cloud import allow, client_as, document, grant, make_key, make_role
+from judged_cloud import ACCOUNT, allow, client_as, document, grant, make_key, make_role
 from moto_cloud import Cloud
 
 
@@ -34,6 +34,32 @@ def test_objects_of_an_encrypted_bucket_need_its_key(cloud: Cloud, key: str) -> 
         s3.get_object(Bucket="locked", Key="a")
     grant(cloud, "locksmith", objects, allow("kms:Decrypt", key))
     assert s3.get_object(Bucket="locked", Key="a")["Body"].read() == b"a"
+
+
+def test_a_key_may_be_named_by_its_alias_and_a_bucket_by_its_account(cloud: Cloud) -> None:
+    key, other = make_key(cloud), make_key(cloud)
+    cloud("kms").create_alias(AliasName="alias/named", TargetKeyId=key)
+    for bucket, its_key in (("named", key), ("unnamed", other)):
+        cloud("s3").create_bucket(Bucket=bucket)
+        default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": its_key}
+        cloud("s3").put_bucket_encryption(
+            Bucket=bucket,
+            ServerSideEncryptionConfiguration={
+                "Rules": [{"ApplyServerSideEncryptionByDefault": default}]
+            },
+        )
+    here = {"StringEquals": {"aws:ResourceAccount": ACCOUNT}}
+    objects = allow("s3:PutObject", "arn:aws:s3:::*named/*", **here)
+    by_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/named"}}
+    keys = allow("kms:GenerateDataKey", f"arn:aws:kms:us-east-1:{ACCOUNT}:key/*", **by_alias)
+    s3 = client_as(cloud, make_role(cloud, "by-name", "lambda", objects, keys), "s3")
+    s3.put_object(Bucket="named", Key="a", Body=b"a")
+    with pytest.raises(ClientError, match="kms:GenerateDataKey"):
+        s3.put_object(Bucket="unnamed", Key="a", Body=b"a")
+    there = {"StringEquals": {"aws:ResourceAccount": "210987654321"}}
+    grant(cloud, "by-name", allow("s3:PutObject", "arn:aws:s3:::*named/*", **there), keys)
+    with pytest.raises(ClientError, match="s3:PutObject"):
+        s3.put_object(Bucket="named", Key="a", Body=b"a")
 
 
 def test_a_topic_and_a_queue_need_their_key_of_who_sends(cloud: Cloud, key: str) -> None:

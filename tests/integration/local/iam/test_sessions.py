@@ -51,3 +51,16 @@ def test_a_session_s_token_is_worth_nothing_without_its_own_key() -> None:
     for damaged in (token, token[:20], token[:-4] + "????"):
         with pytest.raises(InvalidCredentialsError):
             Session.of_credentials("local", damaged)
+
+
+def test_a_session_is_known_with_the_region_in_which_it_was_given() -> None:
+    sessions = [Session.of_role(ROLE, "job", region) for region in ("", "us-east-1", "eu-west-1")]
+    rule = "arn:aws:events:eu-west-1:1:rule/r"
+    sessions.append(Session.of_service("events.amazonaws.com", rule))
+    known = []
+    for session in sessions:
+        credentials = session.credentials()
+        found = Session.of_credentials(credentials.access_key, credentials.token)
+        assert found is not None
+        known.append(found.region)
+    assert known == ["", "us-east-1", "eu-west-1", "eu-west-1"]

@@ -147,12 +147,39 @@ def test_a_state_that_cannot_be_restored_is_kept_and_explained(tmp_path: Path) -
     saved.write_text(json.dumps({"format": 99}))
     threads = threading.active_count()
     with (
-        pytest.raises(RestoreError, match=r"format is 99, not 1\. Move that directory away"),
+        pytest.raises(RestoreError, match=r"format is 99, not 2\. Move that directory away"),
         serving(tmp_path),
     ):
         pass
     assert saved.exists()
     assert threading.active_count() == threads
+
+
+def test_each_region_gets_back_what_was_in_it(tmp_path: Path) -> None:
+    regions = ("us-east-1", "eu-west-1")
+    bucket, table = template({"Data": {"Type": "AWS::S3::Bucket"}}), "notes"
+    path = write_assembly(tmp_path / "cdk.out", "Worker", bucket, environment="aws:///eu-west-1")
+    with serving(tmp_path / "state", regions=regions) as cloud:
+        deploy(path, cloud.settings.endpoint_url, regions=regions)
+        worker = cloud.in_region("eu-west-1")
+        name = worker("s3").list_buckets()["Buckets"][-1]["Name"]
+        worker("s3").put_object(Bucket=name, Key="kept", Body=b"content")
+        worker("secretsmanager").create_secret(Name=table, SecretString="of the worker")
+    with serving(tmp_path / "state", regions=regions) as cloud:
+        worker = cloud.in_region("eu-west-1")
+        assert worker("s3").get_object(Bucket=name, Key="kept")["Body"].read() == b"content"
+        where = cloud("s3").get_bucket_location(Bucket=name)["LocationConstraint"]
+        assert where == "eu-west-1"
+        assert worker("cloudformation").describe_stacks()["Stacks"][0]["StackName"] == "Worker"
+        assert cloud("cloudformation").describe_stacks()["Stacks"] == []
+        secret = worker("secretsmanager").get_secret_value(SecretId=table)
+        assert secret["SecretString"] == "of the worker"
+        assert cloud("secretsmanager").list_secrets()["SecretList"] == []
+    with (
+        pytest.raises(RestoreError, match=r"something in eu-west-1; start it with --regions"),
+        serving(tmp_path / "state"),
+    ):
+        pass
 
 
 def test_a_port_is_kept_from_one_start_to_the_next(tmp_path: Path) -> None:

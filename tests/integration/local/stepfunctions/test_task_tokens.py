@@ -85,3 +85,101 @@ def test_a_token_that_nobody_answers_times_out(run: Any) -> None:
         "End": True,
     }
     assert run({"Ask": state, "Caught": PASS | {"Result": "caught"}}) == "caught"
+
+
+class Asking:
+    """An execution of a task that puts its token into a queue and waits."""
+
+    def __init__(self, cloud: Cloud, name: str, **fields: Any) -> None:
+        url, _ = cloud.create_queue(name)
+        ask = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Parameters": {"QueueUrl": url, "MessageBody": {"token.$": "$$.Task.Token"}},
+            "End": True,
+        }
+        machine = {"StartAt": "Ask", "States": {"Ask": ask | fields}}
+        self._cloud = cloud
+        self.machine = cloud.create_state_machine(name, machine)
+        self.states = cloud("stepfunctions")
+        self.arn = self.start("only", '{"patience": 1}')
+        self.token = cloud.receive(url)["Body"]["token"]
+
+    def start(self, name: str, document: str) -> str:
+        started = self.states.start_execution(
+            stateMachineArn=self.machine, name=name, input=document
+        )
+        return str(started["executionArn"])
+
+    def ended(self) -> dict[str, Any]:
+        return self._cloud.wait_for_execution(self.arn)
+
+
+def test_the_first_answer_counts_and_a_second_one_is_refused(cloud: Cloud) -> None:
+    task = Asking(cloud, "twice")
+    task.states.send_task_success(taskToken=task.token, output='"first"')
+    for again in (
+        lambda: task.states.send_task_success(taskToken=task.token, output='"second"'),
+        lambda: task.states.send_task_failure(taskToken=task.token, error="Late"),
+        lambda: task.states.send_task_heartbeat(taskToken=task.token),
+    ):
+        with pytest.raises(ClientError, match="TaskTimedOut"):
+            again()
+    assert task.ended()["output"] == '"first"'
+    with pytest.raises(ClientError, match="TaskTimedOut"):
+        task.states.send_task_success(taskToken=task.token, output='"after the end"')
+
+
+def test_a_token_is_known_in_the_region_of_its_machine_alone(cloud: Cloud) -> None:
+    task = Asking(cloud, "elsewhere")
+    elsewhere = cloud.in_region("eu-west-1")("stepfunctions")
+    for answer in (
+        lambda: elsewhere.send_task_success(taskToken=task.token, output="1"),
+        lambda: elsewhere.send_task_failure(taskToken=task.token),
+        lambda: elsewhere.send_task_heartbeat(taskToken=task.token),
+    ):
+        with pytest.raises(ClientError, match="InvalidToken"):
+            answer()
+    task.states.stop_execution(executionArn=task.arn)
+
+
+@pytest.mark.parametrize("field", [{"HeartbeatSeconds": 1}, {"HeartbeatSecondsPath": "$.patience"}])
+def test_a_task_whose_heartbeat_stops_fails_by_that_name(
+    cloud: Cloud, field: dict[str, Any]
+) -> None:
+    task = Asking(cloud, f"silent-{next(iter(field)).lower()}", **field)
+    assert task.ended()["error"] == "States.HeartbeatTimeout"
+    with pytest.raises(ClientError, match="TaskTimedOut"):
+        task.states.send_task_heartbeat(taskToken=task.token)
+
+
+def test_a_heartbeat_is_taken_by_a_task_that_needs_none(cloud: Cloud) -> None:
+    task = Asking(cloud, "patient")
+    task.states.send_task_heartbeat(taskToken=task.token)
+    task.states.send_task_success(taskToken=task.token, output="7")
+    assert task.ended()["output"] == "7"
+
+
+def test_an_answer_that_came_before_the_task_waits_for_heartbeats_counts(run: Any) -> None:
+    state = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "Parameters": {
+            "FunctionName": "work",
+            "Payload": {"token.$": "$$.Task.Token", "answer": "success"},
+        },
+        "HeartbeatSeconds": 600,
+        "End": True,
+    }
+    assert run({"Ask": state}) == {"n": 7}
+
+
+def test_the_same_start_twice_is_one_execution_and_another_is_refused(cloud: Cloud) -> None:
+    task = Asking(cloud, "once")
+    assert task.start("only", '{"patience": 1}') == task.arn
+    with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
+        task.start("only", '{"patience": 2}')
+    task.states.send_task_success(taskToken=task.token, output="1")
+    assert task.ended()["status"] == "SUCCEEDED"
+    with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
+        task.start("only", '{"patience": 1}')

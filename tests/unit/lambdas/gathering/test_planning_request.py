@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from lambdas.aws.catalog_files import CatalogFiles
+from lambdas.aws.settings import settings
 from lambdas.gathering.model_pool import model_pool
 from lambdas.gathering.planning_request import planning_request
+from stratos.contracts.regions import RegionRefusal
 from stratos.measuring.gates import Outlay
+from stratos.moment import now
 from stratos.pipeline.steps import Dataset
 from stratos.planning.forecast.workload import workload_of
 from tests import factories
@@ -40,3 +46,31 @@ def test_prompts_are_counted_through_each_models_own_template(
     assert student.template_tokens == teacher.template_tokens + (0 if has_system else 2)
     work = workload_of(asked, None, teacher=teacher, student=student)
     assert work.prompt_tokens == asked.dataset.prompt_tokens + student.template_tokens
+
+
+def test_the_planner_learns_where_jobs_may_run_and_what_regions_refused_lately(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKER_REGIONS", "eu-west-1")
+    settings.cache_clear()
+    pipeline = start(account)
+    pipeline.parse()
+    dataset = Dataset.model_validate(pipeline.inspect())
+    refusal = RegionRefusal(
+        at=now() - timedelta(hours=2),
+        run_id="r",
+        region="eu-west-1",
+        instance_type="ml.g5.xlarge",
+        purchase="spot",
+        outcome="capacity",
+    )
+    gone = refusal.model_copy(update={"outcome": "unreachable"})
+    CatalogFiles(pipeline.run).add_refusals([refusal, gone])
+    spec = factories.spec()
+    pool = model_pool(pipeline.run, spec)
+    asked = planning_request(pipeline.run, spec, dataset, pool, Outlay(usd=0.0, hours=0.0))
+    assert asked.training_regions == ("us-east-1", "eu-west-1")
+    assert asked.serving_regions == ("us-east-1",)
+    [lately] = asked.refusals
+    assert (lately.region, lately.purchase) == ("eu-west-1", "spot")
+    assert lately.hours_ago == pytest.approx(2, abs=0.1)

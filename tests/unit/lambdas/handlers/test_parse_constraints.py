@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from lambdas.aws.settings import settings
 from stratos.contracts.bucket import RunKeys
 from stratos.errors import SpecRejected
 from stratos.problems import Rejection
@@ -113,3 +114,12 @@ def test_a_region_that_is_not_the_stacks_is_refused(
 
 def test_a_spec_may_name_the_stacks_own_region(account: Account) -> None:
     assert start(account, constraints={"regions": ["us-east-1"]}).parse()["name"] == "tiles"
+
+
+def test_a_worker_region_is_one_that_a_spec_may_name(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKER_REGIONS", "eu-west-1")
+    settings.cache_clear()
+    allowed = {"regions": ["us-east-1", "eu-west-1"]}
+    assert start(account, constraints=allowed).parse()["name"] == "tiles"

@@ -7,14 +7,22 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
+from moto.sagemaker.models import sagemaker_backends
 
 from lambdas.aws import schedules
 from lambdas.aws.clients import client
+from lambdas.aws.settings import settings
 from lambdas.handlers import sweep
+from lambdas.serving import inventory
 from stratos.errors import SweepIncomplete
+from stratos.hosting.ownership import RUN_TAG, STACK_TAG, Resource
 from tests.unit.lambdas.conftest import BUCKET, SPEC_KEY, Account
 from tests.unit.lambdas.pipeline import call, start
+from tests.unit.lambdas.two_regions import worker_job
 
 
 def test_an_account_in_order_is_left_as_it_is(account: Account) -> None:
@@ -244,3 +252,42 @@ def test_an_endpoint_whose_time_is_over_goes_though_a_run_of_its_spec_trains(
     assert [item["kind"] for item in removed] == ["endpoint", "schedule"]
     assert account.resources()["endpoints"] == set()
     assert "endpoint_name" not in account.row(live.run.run_id)
+
+
+def test_jobs_in_every_region_that_answers_are_looked_at(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKER_REGIONS", "eu-west-1,eu-central-1")
+    settings.cache_clear()
+    run_id = start(account).until_promoted().run.run_id
+    worker = worker_job(run_id)
+    arn = boto3.client("sagemaker", region_name="eu-west-1").create_training_job(
+        TrainingJobName=worker.job.name,
+        AlgorithmSpecification={"TrainingImage": "image", "TrainingInputMode": "File"},
+        OutputDataConfig=worker.job.output_data_config,
+        ResourceConfig=worker.job.resource_config,
+        StoppingCondition=worker.job.stopping_condition,
+        RoleArn="arn:aws:iam::123456789012:role/training",
+        Tags=[{"Key": RUN_TAG, "Value": run_id}, {"Key": STACK_TAG, "Value": "Stratos"}],
+    )["TrainingJobArn"]
+    assert arn.split(":")[3] == "eu-west-1"
+    jobs = sagemaker_backends[ACCOUNT_ID]["eu-west-1"].training_jobs
+    jobs[worker.job.name].training_job_status = "InProgress"
+    stopped = []
+    monkeypatch.setattr(
+        "lambdas.aws.sagemaker.stop_job", lambda name, region: stopped.append((name, region))
+    )
+    jobs_in = inventory.jobs_in
+
+    def answering(region: str) -> list[Resource]:
+        if region == "eu-central-1":
+            raise EndpointConnectionError(endpoint_url=f"https://sagemaker.{region}")
+        return jobs_in(region)
+
+    monkeypatch.setattr(inventory, "jobs_in", answering)
+    found = call(sweep.handler)
+    assert [(one["name"], one["region"]) for one in found["removed"]] == [
+        (worker.job.name, "eu-west-1")
+    ]
+    assert stopped == [(worker.job.name, "eu-west-1")]
+    assert list(found["unreached"]) == ["eu-central-1"]

@@ -13,7 +13,8 @@ from lambdas.jobs.factory import JobFactory
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import DistillConfig, EvaluateConfig
 from stratos.contracts.match import MatchEvidence
-from stratos.contracts.plan import PlannedEngine, ServedPrecision
+from stratos.contracts.plan import PlannedEngine, ServedPrecision, TrainedElsewhere
+from stratos.planning.deadlines import TIME_SHARES
 from stratos.spec import Weights
 from stratos.units import GIB
 from tests import factories
@@ -63,6 +64,32 @@ def test_jobs_that_read_splits_have_room_for_them(
     )
     # Synthesis writes about as much as it reads.
     assert disks() == [small[0] + 60, small[1] + 31, small[2]]
+
+
+def test_deadlines_leave_room_for_copies_between_regions(account: Account) -> None:
+    limits = factories.spec().constraints.model_dump(exclude_none=True)
+    pipeline = start(account, constraints=limits | {"max_training_hours": 10.0})
+    run = pipeline.until_matched().run
+    spec, match = RunFiles(run).spec(), RunFiles(run).match()
+
+    def hours(evidence: MatchEvidence) -> float:
+        jobs = DistillationJobs(JobFactory(run, spec), evidence, model_pool(run, spec))
+        jobs.distill()
+        written = account.read(RunKeys(run.run_id).job_config("distill-a0") + "config.json")
+        return DistillConfig.model_validate_json(written).deadline_seconds / 3600
+
+    away = TrainedElsewhere(
+        region="eu-west-1",
+        input_bytes=1e9,
+        output_bytes=1e9,
+        copying_hours=2.0,
+        usd=1.0,
+        waiting_hours=0.0,
+    )
+    plan = match.plan.model_copy(update={"elsewhere": away})
+    matching = match.matching.model_copy(update={"plan": plan})
+    copied = match.model_copy(update={"matching": matching})
+    assert hours(match) - hours(copied) == pytest.approx(2.0 * TIME_SHARES["distill"])
 
 
 def test_a_plan_for_gpus_can_do_without_files_for_llama_cpp(account: Account) -> None:

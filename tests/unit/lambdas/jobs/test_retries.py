@@ -15,8 +15,10 @@ from lambdas.jobs.distillation import DistillationJobs
 from lambdas.jobs.factory import JobFactory, types_asked
 from lambdas.jobs.retries import EXPORT_SECONDS
 from lambdas.jobs.spending import job_costs
-from stratos.contracts.bucket import RunKeys
+from stratos.contracts.bucket import REFUSALS_KEY, RunKeys
 from stratos.contracts.messages import Message
+from stratos.contracts.regions import JobElsewhere, read_refusals
+from stratos.moment import now
 from stratos.pipeline.steps import TrainingJob
 from stratos.planning.disk import LEAST_GIB
 from tests import factories
@@ -333,3 +335,109 @@ def test_a_server_in_an_earlier_configuration_gets_no_field_that_it_lacks(accoun
     servers = config_of(pipeline, account, "distill-a0")["servers"]
     assert len(servers) == len(config["servers"]) + 1
     assert not any("replicas" in server for server in servers)
+
+
+AWAY = "eu-west-1"
+
+
+def hand_over_to(pipeline: Pipeline, account: Account, region: str = AWAY) -> dict[str, Any]:
+    """The training job of the match, as if it were planned in another region."""
+    job: dict[str, Any] = pipeline.state["match"]["distill"] | {"region": region}
+    known = JobElsewhere(
+        name=job["name"],
+        step="distill-a0",
+        region=region,
+        handed_over_at=now(),
+        seen_at=now(),
+        max_seconds=7200,
+    )
+    account.put(RunKeys(pipeline.run.run_id).job_elsewhere(job["name"]), known.model_dump_json())
+    return job
+
+
+def silent(pipeline: Pipeline, job: dict[str, Any]) -> Any:
+    failure = {"Error": "States.HeartbeatTimeout", "Cause": ""}
+    return call(diagnose_job.handler, run=pipeline.run, job=job, failure=failure)
+
+
+def refusals(account: Account) -> list[tuple[str, str, str]]:
+    rows = read_refusals(account.read(REFUSALS_KEY).decode())
+    return [(row.region, row.instance_type, row.outcome) for row in rows]
+
+
+def test_a_region_that_is_gone_is_left_for_the_next_of_the_front(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = hand_over_to(pipeline, account)
+    add_servers(pipeline, account, {"instance_type": "ml.g5.xlarge", "region": "us-east-1"})
+    diagnosis = silent(pipeline, job)
+    assert (diagnosis["outcome"], diagnosis["retry"]) == ("unreachable", True)
+    moved = TrainingJob.model_validate(diagnosis["job"])
+    assert moved.region == ""
+    assert moved.checkpoint_config == job["checkpoint_config"]
+    assert f"in {AWAY}: the job's region went silent" in diagnosis["reason"]
+    assert diagnosis["reason"].endswith("in us-east-1")
+    asked = types_asked(job["resource_config"])
+    assert refusals(account) == [(AWAY, name, "unreachable") for name in asked]
+
+
+def test_a_lost_job_counts_as_if_it_ran_to_its_limit_until_its_end_is_known(
+    account: Account,
+) -> None:
+    pipeline = start(account).until_matched()
+    job = hand_over_to(pipeline, account)
+    assert sum(cost.seconds for cost in job_costs(pipeline.run)) == 0
+    silent(pipeline, job)
+    [lost] = [cost for cost in job_costs(pipeline.run) if cost.region == AWAY]
+    assert lost.seconds == 7200
+    key = RunKeys(pipeline.run.run_id).job_elsewhere(job["name"])
+    known = JobElsewhere.model_validate_json(account.read(key))
+    ended = known.model_copy(update={"status": "Stopped", "billed_seconds": 60.0})
+    account.put(key, ended.model_dump_json())
+    [told] = [cost for cost in job_costs(pipeline.run) if cost.region == AWAY]
+    assert told.seconds == 60
+
+
+def test_what_a_lost_region_may_still_cost_keeps_the_next_within_the_budget(
+    account: Account,
+) -> None:
+    pipeline = start(account, constraints={"max_budget_usd": 0.5}).until_matched()
+    job = hand_over_to(pipeline, account)
+    add_servers(pipeline, account, {"instance_type": "ml.g5.xlarge", "region": "us-east-1"})
+    key = RunKeys(pipeline.run.run_id).job_elsewhere(job["name"])
+    known = JobElsewhere.model_validate_json(account.read(key))
+    account.put(key, known.model_copy(update={"max_seconds": 10**6}).model_dump_json())
+    diagnosis = silent(pipeline, job)
+    assert not diagnosis["retry"]
+    assert "max_budget_usd 0.5" in diagnosis["reason"]
+
+
+def test_a_region_without_capacity_is_asked_for_another_type_before_it_is_left(
+    account: Account,
+) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["distill"]
+    add_servers(
+        pipeline,
+        account,
+        {"instance_type": "ml.g5.xlarge", "region": AWAY},
+        {"instance_type": "ml.g5.xlarge", "region": "us-east-1"},
+    )
+    first = diagnose(pipeline, job, "CapacityError: Unable to provision")
+    assert types_asked(first["job"]["resource_config"]) == ("ml.g5.xlarge",)
+    assert first["job"]["region"] == ""
+    second = diagnose(pipeline, first["job"], "CapacityError: Unable to provision")
+    moved = TrainingJob.model_validate(second["job"])
+    assert moved.region == AWAY
+    assert AWAY in moved.image_uri
+    assert second["reason"].endswith(f"on ml.g5.xlarge in {AWAY}")
+    assert ("us-east-1", "ml.g5.xlarge", "capacity") in refusals(account)
+
+
+def add_servers(pipeline: Pipeline, account: Account, *servers: dict[str, Any]) -> None:
+    """Add plans to the front that train in the same way on other servers."""
+    key = RunKeys(pipeline.run.run_id).match
+    evidence = json.loads(account.read(key))
+    chosen = evidence["matching"]["plan"]
+    more = [chosen | {"training": chosen["training"] | server} for server in servers]
+    evidence["matching"]["plans"]["front"] += more
+    account.put(key, json.dumps(evidence))

@@ -23,8 +23,9 @@ def test_images_are_those_of_the_region_and_the_hardware() -> None:
     )
     assert image_uri("training", "eu-south-1", "ml.c7i.xlarge").startswith("692866216735.")
     assert ".amazonaws.com.cn/" in image_uri("llama_cpp", "cn-north-1", "ml.c7i.xlarge")
-    local = image_uri("llama_cpp", "eu-west-1", "ml.local.cpu2")
-    assert local == image_uri("llama_cpp", "us-east-1", "ml.c7i.xlarge")
+    for region, named in (("eu-west-1", "eu-west-1"), ("nowhere", "us-east-1")):
+        local = image_uri("llama_cpp", region, "ml.local.cpu2")
+        assert local == image_uri("llama_cpp", named, "ml.c7i.xlarge")
 
 
 def test_an_image_that_does_not_exist_is_refused_with_what_does() -> None:

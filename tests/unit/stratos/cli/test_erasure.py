@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import boto3
 import pytest
 
+from stratos.cli.stack import Stack
 from stratos.contracts.bucket import RunKeys, async_folder
 from stratos.errors import StratosError
 from tests.unit.stratos.cli.stack_contents import all_versions, put, put_run, run, streams
@@ -73,3 +76,25 @@ def test_a_batch_that_still_writes_is_waited_for_even_with_live(kept, monkeypatc
     with pytest.raises(StratosError, match=f"of run r-1 is {ending} and may still write"):
         run("delete", "r-1", "--objects", "--live")
     assert all_versions(kept) == before
+
+
+def test_what_worker_regions_hold_of_a_run_goes_with_it(kept, monkeypatch):
+    region, bucket = "eu-west-1", "stratos-worker-123456789012-eu-west-1"
+    s3, logs = (boto3.client(name, region_name=region) for name in ("s3", "logs"))
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
+    for key in ("runs/r-1/records/a.jsonl", "checkpoints/r-1/a", "runs/r-10/a", "specs/tiles/m"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"a")
+    group = "/aws/sagemaker/TrainingJobs"
+    logs.create_log_group(logGroupName=group)
+    for name in ("r-1-distill-a0-0/algo-1", "r-10-probe-0/algo-1"):
+        logs.create_log_stream(logGroupName=group, logStreamName=name)
+    wide = replace(kept, worker_regions=(region,))
+    monkeypatch.setattr(Stack, "find", classmethod(lambda cls: wide))
+    _, out = run("delete", "r-1", "--objects", "--json")
+    found = json.loads(out)
+    assert found["versions"]["eu-west-1:runs/r-1/"] == 1
+    assert f"{region}:{group} r-1-distill-a0-0/algo-1" in found["log_streams"]
+    left = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    assert [item["Key"] for item in left] == ["runs/r-10/a", "specs/tiles/m"]
+    streams_left = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    assert [stream["logStreamName"] for stream in streams_left] == ["r-10-probe-0/algo-1"]

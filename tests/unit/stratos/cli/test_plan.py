@@ -77,17 +77,32 @@ def test_what_if_changes_one_limit(folder: Path) -> None:
         run(folder, "--what-if", "budget=50")
 
 
-def test_origins_add_a_fleet_with_the_latency_of_each(folder: Path) -> None:
-    rows = catalog(cpu(), gpu(usd={"us-east-1": 1.0, "eu-west-1": 1.2}))
+def test_origins_and_worker_regions_show_what_each_origin_gets_and_why_regions_lost(
+    folder: Path,
+) -> None:
+    rows = catalog(gpu(usd={"us-east-1": 1.0, "eu-west-1": 1.2, "ap-northeast-1": 5.0}))
     (folder / "servers.json").write_text(rows.model_dump_json())
     traffic = ("--origins", "us-east-1=2,eu-west-1=1")
-    fleet = json.loads(run(folder, "--json", *traffic))["fleet"]
-    assert [row["origin"] for row in fleet["origins"]] == ["us-east-1", "eu-west-1"]
-    shown = run(folder, *traffic)
-    assert "fleet for these origins" in shown
-    assert "eu-west-1" in shown
-    with pytest.raises(SpecRejected, match="--origins: 'nowhere' is none of"):
+    workers = ("--worker-regions", "eu-west-1,ap-northeast-1")
+    plans = json.loads(run(folder, "--json", *traffic, *workers))
+    found = plans["chosen"]["origins"]
+    assert [row["origin"] for row in found] == ["us-east-1", "eu-west-1"]
+    assert max(row["p95_latency_ms"] for row in found) == pytest.approx(
+        plans["chosen"]["p95_latency_ms"]["value"]
+    )
+    shown = run(folder, *traffic, *workers)
+    assert "requests from" in shown
+    assert "note: not ap-northeast-1: training: ml.g9.xlarge at $5.000 an hour" in shown
+    with pytest.raises(SpecRejected, match="'nowhere' is none of"):
         run(folder, "--origins", "nowhere=1")
+    with pytest.raises(SpecRejected, match="'nowhere' is none of"):
+        run(folder, "--worker-regions", "nowhere")
+
+
+@pytest.mark.parametrize("text", ["", "us-east-1", "us-east-1=-1", "us-east-1=nan", "a=1,a=2"])
+def test_what_is_no_origin_is_refused_with_an_example(folder: Path, text: str) -> None:
+    with pytest.raises(SpecRejected, match="expected us-east-1=5,eu-west-1=3, say"):
+        run(folder, "--origins", text)
 
 
 def test_the_first_line_of_a_plan_says_what_it_is_forecast_to_miss(folder: Path) -> None:
@@ -108,4 +123,4 @@ def test_a_plan_over_regions_says_that_a_stack_would_refuse_the_spec(folder: Pat
         factories.spec_text(constraints={"regions": ["us-east-1", "eu-west-1"]})
     )
     assert "note: a stack in us-east-1 trains and deploys there alone" in run(folder)
-    assert "there alone" not in run(folder, "--origins", "us-east-1=5")
+    assert "there alone" not in run(folder, "--worker-regions", "eu-west-1")

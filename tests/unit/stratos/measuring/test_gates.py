@@ -40,6 +40,16 @@ def test_the_gate_holds_the_measured_p95_against_the_constraint() -> None:
     assert "max_p95_latency_ms is 800" in verdict.reason
 
 
+def test_a_latency_holds_for_the_farthest_origin_although_it_is_measured_at_home() -> None:
+    result = load_test().run()
+    assert result.p95_ms is not None
+    limit = Constraints(max_p95_latency_ms=result.p95_ms.value + 100)
+    assert judge_load(result, limit, 1.0, beyond_ms=99).passed
+    verdict = judge_load(result, limit, 1.0, beyond_ms=101)
+    assert verdict.missed == ("max_p95_latency_ms",)
+    assert "and 101 ms to the farthest origin" in verdict.reason
+
+
 def test_a_server_that_keeps_up_holds_the_declared_load() -> None:
     result = served(5, 0.15)
     assert result.requests_per_second.value == pytest.approx(result.arrivals_per_second, rel=0.02)

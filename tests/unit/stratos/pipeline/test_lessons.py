@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stratos.contracts.calibration import CalibrationRow
-from stratos.contracts.plan import PlannedHosting
+from stratos.contracts.plan import Plan, PlannedHosting
 from stratos.pipeline.evidence import RunEvidence
 from stratos.pipeline.lessons import calibration_rows
 from stratos.planning.choose import plan_before_probing
@@ -55,6 +55,20 @@ def test_each_endpoint_teaches_only_if_the_planned_server_answered_in_the_call(
     rows = calibration_rows(dataclasses.replace(evidence, measurements=both))
     taught = {row.instance_type for row in rows if row.quantity == "p95_latency_ms"}
     assert taught == ({"ml.a", "ml.b"} if learned else {"ml.b"})
+
+
+def test_what_is_measured_at_home_teaches_nothing_of_the_distance_to_an_origin() -> None:
+    evidence = run_evidence("r", plan_before_probing(request(gpu("ml.g5.xlarge"))), 1_000.0)
+    near = plan("near").model_copy(update={"calibration": {"p95_latency_ms": 2.0}})
+    far = near.model_copy(update={"beyond_home_ms": 100.0})
+
+    def predicted(*plans: Plan) -> list[float]:
+        found = tuple(measurement(each) for each in plans)
+        rows = calibration_rows(dataclasses.replace(evidence, measurements=found))
+        return [row.predicted for row in rows if row.quantity == "p95_latency_ms"]
+
+    at_home, elsewhere = predicted(near, far)
+    assert elsewhere == pytest.approx(at_home - 200.0)
 
 
 def test_training_teaches_of_the_server_that_sagemaker_selected() -> None:

@@ -253,7 +253,7 @@ def test_full_precision_breaks_no_limit_that_nothing_measures() -> None:
 
     def in_full(**limits: float) -> Plan | None:
         limited = asked.model_copy(update={"spec": spec(limits)})
-        return in_full_precision(limited, pool, pool.trained(row), region)
+        return in_full_precision(limited, pool, pool.trained(row), (region,))
 
     for name in ("max_p95_latency_ms", "max_usd_per_1000_requests"):
         assert in_full(**{name: 1e-6}) is not None

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from stratos.errors import SpecRejected
-from stratos.spec.folder import belongs_to_model, dataset_files, files_under, read_spec_in_folder
+from stratos.spec.folder import (
+    belongs_to_model,
+    dataset_files,
+    files_under,
+    read_spec_in_folder,
+    why_not_in,
+)
 from tests import factories
 from tests.unit.stratos.spec.spec_files import changed
 
@@ -89,6 +95,24 @@ def test_a_model_is_its_folder_or_its_file_with_a_template_beside() -> None:
         path: [name for name in found if belongs_to_model(name, path)] for path in ("m", "x.gguf")
     }
     assert of == {"m": ["m/config.json"], "x.gguf": ["x.gguf", "x.gguf.jinja"]}
+
+
+@pytest.mark.parametrize(
+    ("named", "refusal"),
+    [
+        (["us-east-1", "eu-west-1"], None),
+        (["us-east-1"], None),
+        (["eu-west-1"], "upload the folder to a stack in eu-west-1"),
+        (["us-east-1", "eu-west-2"], "cannot use eu-west-2; did you mean `eu-west-1`?"),
+        ([], None),
+    ],
+)
+def test_a_spec_may_name_the_regions_in_which_its_stack_works(
+    named: list[str], refusal: str | None
+) -> None:
+    told = why_not_in("us-east-1", named, ("eu-west-1", "ap-northeast-1"))
+    assert (told is None) == (refusal is None)
+    assert (refusal or "") in (told or "")
 
 
 def test_a_link_that_leaves_the_folder_is_said_to_count_as_none(tmp_path: Path) -> None:

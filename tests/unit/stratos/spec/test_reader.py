@@ -64,6 +64,13 @@ strategy: injektion
         ({"teachers": [{"kind": "weights", "path": "m", "hubb": "a/b"}]}, "did you mean `hub`"),
         ({"students": [{"path": "/etc"}]}, "outside the spec's folder"),
         ({"load": 5}, "needed: a mapping of fields"),
+        ({"load": {"origins": {"ap-northeast1": 2}}}, "did you mean `ap-northeast-1`"),
+        ({"load": {"origins": {"us-east-1": 0}}}, "needed: greater than 0"),
+        ({"load": {"origins": {}}}, "at least 1"),
+        (
+            {"load": {"requests_per_second": 5, "origins": {"us-east-1": 2, "eu-west-1": 1}}},
+            "origins add up to 3 requests per second, and requests_per_second is 5",
+        ),
         ({"constraints": {"licences": "mit"}}, "needed: a list"),
         ({"schedule": "weekly"}, "Invalid Schedule Expression weekly. Needed: rate(…) or cron(…)"),
         ({"schedule": "cron(0 9 * * MON *)"}, "Write cron(0 9 ? * MON *)"),
@@ -188,3 +195,13 @@ def test_an_arbitrary_value_anywhere_is_accepted_or_told(section: str, value: ob
     assert document.problems or document.spec is not None
     for problem in document.problems:
         assert problem.message
+
+
+def test_requests_per_second_are_the_sum_of_those_of_the_origins() -> None:
+    spec = read_spec(changed(load={"origins": {"us-east-1": 4, "eu-west-1": 2.5}}))
+    assert spec.load.requests_per_second == 6.5
+    assert Spec.model_validate_json(spec.model_dump_json()) == spec
+
+
+def test_a_load_without_origins_is_written_as_before() -> None:
+    assert "origins" not in read_spec(factories.spec_text()).load.model_dump()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from api_requests import api_request
 from botocore.exceptions import ClientError
-from judged_cloud import allow, client_as, grant, make_role
+from judged_cloud import allow, client_as, grant, make_key, make_role
 from moto_cloud import Cloud
 
 from infra.local.iam.actions import requirements
@@ -106,3 +108,34 @@ def test_a_large_upload_in_parts_passes(cloud: Cloud) -> None:
     parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
     s3.complete_multipart_upload(Bucket="data", Key="big", UploadId=upload, MultipartUpload=parts)
     assert cloud("s3").get_object(Bucket="data", Key="big")["Body"].read() == b"x"
+
+
+def test_a_copy_between_regions_needs_the_key_of_each(cloud: Cloud) -> None:
+    keys = {}
+    for region in ("us-east-1", "eu-west-1"):
+        place, name = cloud.in_region(region), f"encrypted-{region}"
+        keys[region] = make_key(place)
+        where = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        place("s3").create_bucket(Bucket=name, **({} if region == "us-east-1" else where))
+        default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": keys[region]}
+        place("s3").put_bucket_encryption(
+            Bucket=name,
+            ServerSideEncryptionConfiguration={
+                "Rules": [{"ApplyServerSideEncryptionByDefault": default}]
+            },
+        )
+    cloud("s3").put_object(Bucket="encrypted-us-east-1", Key="a", Body=b"a")
+    request = replace(
+        api_request("s3", "CopyObject", {"Bucket": "encrypted-eu-west-1", "Key": "a"}),
+        headers={"x-amz-copy-source": "encrypted-us-east-1/a"},
+        region="eu-west-1",
+    )
+    used = [
+        (one.action, one.resource, one.context["kms:ViaService"])
+        for one in requirements(request)
+        if one.action.startswith("kms:")
+    ]
+    assert used == [
+        ("kms:Decrypt", keys["us-east-1"], ("s3.us-east-1.amazonaws.com",)),
+        ("kms:GenerateDataKey", keys["eu-west-1"], ("s3.eu-west-1.amazonaws.com",)),
+    ]

@@ -15,6 +15,7 @@ from stratos.planning.limits import feasible, limits_of
 from stratos.planning.request import PlanningRequest
 from tests.unit.stratos.planning.brute_force import (
     Objectives,
+    covers,
     feasible_candidates,
     front,
     pairings_of,
@@ -31,7 +32,7 @@ from tests.unit.stratos.planning.planning_inputs import (
     spec,
     tiny,
 )
-from tests.unit.stratos.planning.random_requests import requests
+from tests.unit.stratos.planning.random_requests import requests, requests_over_regions
 
 
 def test_a_model_may_be_teacher_and_student_under_one_name() -> None:
@@ -129,6 +130,21 @@ def test_the_front_equals_brute_force_on_small_catalogs(asked: PlanningRequest) 
     assert len(found) == len(expected)
     for ours, theirs in zip(sorted(found), sorted(expected), strict=True):
         assert ours == pytest.approx(theirs, rel=1e-9)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(asked=requests_over_regions())
+def test_the_front_over_regions_equals_brute_force_on_small_catalogs(
+    asked: PlanningRequest,
+) -> None:
+    try:
+        pairings = pairings_of(asked)
+    except NoFeasiblePlan:
+        return
+    expected = feasible_candidates(asked, pairings)
+    found = planned_front(asked)
+    assert covers(found, expected)
+    assert covers(expected, found)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,235 @@
+"""What a worker region's functions and state machine may do, there and at home, next to why.
+
+Nothing at home lets them in by name: within one account the rights of a role suffice, and a policy
+that names a role is refused until the role is there. In turn their statements cannot name what
+CloudFormation names at home. The bucket is known by how its name begins, and by its account, since
+anybody may call a bucket so; the key by its alias.
+https://docs.aws.amazon.com/kms/latest/APIReference/API_PutKeyPolicy.html
+https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import Aws, DefaultStackSynthesizer
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.parts.functions import Functions
+from infra.parts.training import WorkerTrainingJobs
+from infra.parts.worker_storage import WorkerStorage
+from infra.permissions import (
+    EXECUTIONS,
+    PREFIX,
+    TRAINING_JOBS,
+    WORKER_EXECUTIONS,
+    arn,
+    create_in_sagemaker,
+    list_training_jobs,
+    pass_role,
+    read_archives,
+    read_objects,
+    sagemaker,
+    sagemaker_of_runs,
+    trace,
+    use_key,
+    write_objects,
+    write_records,
+)
+from infra.rights.shared_rights import Statements, deliver_logs
+from stratos.contracts.bucket import CHECKPOINT_PREFIX, COPIES_PREFIX, PROGRESS_FILE
+
+_INPUTS = ("specs/", "runs/", CHECKPOINT_PREFIX)
+_OUTCOMES = ("runs/", CHECKPOINT_PREFIX)
+_ELSEWHERE, _TRANSFERS = "runs/*/elsewhere/*", "runs/*/transfers/*"
+"""What home is told of a job beside its answer, as `stratos.contracts.bucket` has it."""
+
+
+@dataclass(frozen=True)
+class HomeStores:
+    """What is home's, by what is known of it before it is there."""
+
+    region: str
+    bucket: s3.IBucket
+    archives: s3.IBucket
+    """The CDK's bucket of home's region, with the code of jobs."""
+
+    @classmethod
+    def of(cls, scope: Construct, region: str) -> HomeStores:
+        """Those of a region."""
+        start = f"arn:{Aws.PARTITION}:s3:::"
+        qualifier = DefaultStackSynthesizer.DEFAULT_QUALIFIER
+        archives = f"cdk-{qualifier}-assets-{Aws.ACCOUNT_ID}-{region}"
+        return cls(
+            region=region,
+            # CloudFormation names a bucket after its stack and its place in it.
+            bucket=s3.Bucket.from_bucket_arn(scope, "Home", f"{start}{PREFIX}-storagebucket*"),
+            archives=s3.Bucket.from_bucket_arn(scope, "HomeArchives", f"{start}{archives}"),
+        )
+
+    def use_key(self, *actions: str) -> iam.PolicyStatement:
+        """Actions such as `Decrypt` with home's key."""
+        return iam.PolicyStatement(
+            actions=[f"kms:{action}" for action in actions],
+            resources=[arn("kms", "key/*", region=self.region)],
+            conditions={"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{PREFIX}"}},
+        )
+
+    def read(self, *prefixes: str) -> Statements:
+        return _of_this_account(
+            *read_objects(self.bucket, *prefixes), _read_tags(self.bucket, *prefixes)
+        )
+
+    def read_code(self) -> Statements:
+        tags = iam.PolicyStatement(
+            actions=["s3:GetObjectTagging"],
+            resources=[self.archives.arn_for_objects(f"{'?' * 64}.gz")],
+        )
+        return _of_this_account(*read_archives(self.archives), tags)
+
+    def write(self, *keys: str) -> Statements:
+        """Put objects, with the tag by which records expire."""
+        return _of_this_account(_copy_objects(self.bucket, *keys))
+
+    def answer(self, *answers: str) -> iam.PolicyStatement:
+        """Answers such as `Heartbeat` to tokens of home's state machine."""
+        return iam.PolicyStatement(
+            actions=[f"states:SendTask{answer}" for answer in answers],
+            resources=[arn("states", f"stateMachine:{PREFIX}", region=self.region)],
+        )
+
+
+def grant_worker_functions(
+    functions: Functions, *, home: HomeStores, storage: WorkerStorage
+) -> None:
+    """Give every function what its handler calls, and no more."""
+    rights: dict[str, Statements] = {
+        "fetch_inputs": _fetch_inputs(home, storage),
+        "watch_job": _watch_job(home, storage),
+        "bring_home": _bring_home(home, storage),
+        "give_up": _give_up(home),
+        "sweep_region": _sweep_region(home),
+    }
+    assert rights.keys() == functions.by_module.keys(), "each handler has its rights here"
+    for module, statements in rights.items():
+        functions.grant(module, *statements)
+
+
+def grant_worker_workflow(
+    role: iam.Role, *, functions: Functions, training_jobs: WorkerTrainingJobs
+) -> None:
+    """Let the state machine call what its states call."""
+    for statement in (
+        iam.PolicyStatement(
+            actions=["lambda:InvokeFunction"],
+            resources=[
+                item.function_arn
+                for module, item in functions.by_module.items()
+                if module != "sweep_region"  # which is no state
+            ],
+        ),
+        create_in_sagemaker("CreateTrainingJob", on=(TRAINING_JOBS,)),
+        # Step Functions looks at the tags of what it creates in SageMaker.
+        sagemaker("ListTags", on=(TRAINING_JOBS,)),
+        pass_role(training_jobs.role, "sagemaker.amazonaws.com"),
+        deliver_logs(),
+        trace(),
+    ):
+        role.add_to_policy(statement)
+
+
+def _fetch_inputs(home: HomeStores, storage: WorkerStorage) -> Statements:
+    bucket = storage.bucket
+    return (
+        *home.read(*_INPUTS),
+        *home.read_code(),
+        *home.write(_TRANSFERS),
+        home.use_key("Decrypt", "GenerateDataKey"),
+        *read_objects(bucket, ""),  # what is there already is not copied again
+        _read_tags(bucket, ""),  # but may lie under another key
+        _copy_objects(bucket, "*"),  # under the keys that they have at home
+        # A job reads all that lies under a prefix: what is there no more at home must not.
+        iam.PolicyStatement(
+            actions=["s3:DeleteObject"],
+            resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in ("specs/", "runs/")],
+        ),
+        use_key(storage.key),
+        home.answer("Heartbeat"),
+    )
+
+
+def _watch_job(home: HomeStores, storage: WorkerStorage) -> Statements:
+    progress = f"runs/*/jobs/*/{PROGRESS_FILE}"
+    return (
+        *_carry_home(home, storage),
+        *home.write(_ELSEWHERE, _TRANSFERS, progress, f"{CHECKPOINT_PREFIX}*"),
+        sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
+        home.answer("Heartbeat"),
+    )
+
+
+def _bring_home(home: HomeStores, storage: WorkerStorage) -> Statements:
+    return (
+        *_carry_home(home, storage),
+        *home.write("runs/*", f"{CHECKPOINT_PREFIX}*"),
+        sagemaker_of_runs("DescribeTrainingJob", on=(TRAINING_JOBS,)),
+        home.answer("Success", "Failure", "Heartbeat"),
+    )
+
+
+def _give_up(home: HomeStores) -> Statements:
+    return (
+        sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
+        home.answer("Failure"),
+    )
+
+
+def _sweep_region(home: HomeStores) -> Statements:
+    return (
+        list_training_jobs(),
+        sagemaker("ListTags", on=(TRAINING_JOBS,)),
+        sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
+        iam.PolicyStatement(
+            # Does anybody at home wait for the job, and does anybody here look after it?
+            actions=["states:DescribeExecution"],
+            resources=[
+                arn("states", EXECUTIONS, region=home.region),
+                arn("states", WORKER_EXECUTIONS),
+            ],
+        ),
+    )
+
+
+def _carry_home(home: HomeStores, storage: WorkerStorage) -> Statements:
+    """What it takes to copy what a job wrote, beside the right to write it."""
+    return (
+        *read_objects(storage.bucket, *_OUTCOMES, COPIES_PREFIX),
+        _read_tags(storage.bucket, *_OUTCOMES),
+        write_objects(storage.bucket, f"{COPIES_PREFIX}*"),  # what is home already is noted there
+        use_key(storage.key),
+        *home.read(*_OUTCOMES),
+        home.use_key("Decrypt", "GenerateDataKey"),  # a copy in parts needs both
+    )
+
+
+def _read_tags(bucket: s3.IBucket, *prefixes: str) -> iam.PolicyStatement:
+    """Read the tags of objects, without which S3 copies none that has some."""
+    return iam.PolicyStatement(
+        actions=["s3:GetObjectTagging", "s3:GetObjectVersionTagging"],
+        resources=[bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes],
+    )
+
+
+def _copy_objects(bucket: s3.IBucket, *keys: str) -> iam.PolicyStatement:
+    """Put copies with their tags, and go on with a copy in parts."""
+    statement = write_records(bucket, *keys)
+    statement.add_actions("s3:ListMultipartUploadParts")
+    return statement
+
+
+def _of_this_account(*statements: iam.PolicyStatement) -> Statements:
+    for statement in statements:
+        statement.add_conditions({"StringEquals": {"aws:ResourceAccount": Aws.ACCOUNT_ID}})
+    return statements

@@ -1,0 +1,217 @@
+"""The state machine of a worker region: one job of another region, from its inputs to its answer.
+
+    Begin → FetchInputs → CreateJob → WatchJob → BringHome → Answered
+                                       ↑  ↓
+                                    WaitForJob        any failure → GiveUp → GaveUp
+
+Whatever fails, GiveUp stops the job and tells home. An execution that is stopped or times out runs
+no state of its own: its status change calls the same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from infra.parts.functions import Functions
+from infra.parts.network import Network
+from infra.parts.training import WorkerTrainingJobs
+from infra.permissions import WORKER_MACHINE, arn, names_of, trusted
+from infra.states.lambda_calls import LambdaCalls
+from infra.states.training_jobs import LONGEST_ELSEWHERE, RETRY_THROTTLED, training_job_request
+
+_CREATE_SECONDS = 60
+_WORKER, _WATCHED = "$.worker", "$.watched"
+_FAILED = "$.failure"
+_COPIES, _COPY_ATTEMPTS = ("fetch_inputs", "bring_home"), 300
+"""Each copies for a quarter of an hour, or waits a minute for another job that copies the same."""
+_NEEDS_HOME, _HOME_ATTEMPTS = ("fetch_inputs", "bring_home", "give_up"), 44
+"""For eleven hours, of the twelve that an execution has beside its job."""
+_OF_WORKER = {field: f"{_WORKER}.{field}" for field in ("run", "job", "home")}
+"""A `stratos.pipeline.worker_jobs.WorkerJob`."""
+
+
+def worker_machine_arn() -> str:
+    """ARN by name: the functions need it, and the state machine needs the functions."""
+    return arn("states", WORKER_MACHINE)
+
+
+class WorkerWorkflow(Construct):
+    """The state machine, its role and its log group. The caller grants."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        functions: Functions,
+        training_jobs: WorkerTrainingJobs,
+        network: Network,
+        key: kms.IKey,
+        log_retention: logs.RetentionDays,
+    ) -> None:
+        super().__init__(scope, id)
+        self._lambdas = LambdaCalls(self, functions)
+        self._job_role = training_jobs.role
+        self._network = network.of_jobs
+        name = names_of(self).worker
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=trusted("states", worker_machine_arn()),
+            description="What a job of another region may call",
+        )
+        self.log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/vendedlogs/states/{name}",
+            encryption_key=key,
+            retention=log_retention,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.state_machine = sfn.StateMachine(
+            self,
+            "StateMachine",
+            state_machine_name=name,
+            role=self.role.without_policy_updates(),
+            definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
+            timeout=LONGEST_ELSEWHERE,
+            tracing_enabled=True,
+            logs=sfn.LogOptions(
+                destination=self.log_group, level=sfn.LogLevel.ALL, include_execution_data=False
+            ),
+        )
+        self.state_machine.node.add_dependency(self.role)
+
+    def _definition(self) -> sfn.IChainable:
+        give_up = self._give_up()
+        begin = sfn.Pass(
+            self,
+            "Begin",
+            comment="Nothing is known of the job yet",
+            parameters={
+                "worker.$": "$",
+                "watched": {
+                    "silent_since.$": "States.StringToJson('null')",
+                    "checkpoints_copied_at.$": "States.StringToJson('null')",
+                },
+            },
+        )
+        fetch = self._call("FetchInputs", "fetch_inputs", _OF_WORKER, _WORKER)
+        create = self._create_job()
+        watch = self._call(
+            "WatchJob",
+            "watch_job",
+            {
+                "worker": _WORKER,
+                "silent_since": f"{_WATCHED}.silent_since",
+                "checkpoints_copied_at": f"{_WATCHED}.checkpoints_copied_at",
+            },
+            _WATCHED,
+        )
+        bring = self._call("BringHome", "bring_home", _OF_WORKER, sfn.JsonPath.DISCARD)
+        fetch.add_catch(
+            sfn.Succeed(self, "NotAwaited", comment="Home waits for the job no more"),
+            errors=["NoLongerAwaited"],
+            result_path=_FAILED,
+        )
+        for state in (fetch, create, watch, bring):
+            state.add_catch(give_up, errors=["States.ALL"], result_path=_FAILED)
+        begin.next(fetch).next(create)
+        create.next(watch)
+        bring.next(sfn.Succeed(self, "Answered"))
+        watch.next(
+            sfn.Choice(self, "IsJobOver", comment="Has the job ended?")
+            .when(sfn.Condition.boolean_equals(f"{_WATCHED}.over", True), bring)
+            .otherwise(
+                sfn.Wait(
+                    self,
+                    "WaitForJob",
+                    comment="Until it is looked at again",
+                    time=sfn.WaitTime.seconds_path(f"{_WATCHED}.wait_seconds"),
+                ).next(watch)
+            )
+        )
+        return begin
+
+    def _create_job(self) -> sfn.CustomState:
+        """Without `.sync`: what waits for the job has to say meanwhile that it is there."""
+        return sfn.CustomState(
+            self,
+            "CreateJob",
+            state_json={
+                "Type": "Task",
+                "Comment": f"Training job of {_WORKER}.job",
+                "Resource": f"arn:{Aws.PARTITION}:states:::sagemaker:createTrainingJob",
+                "TimeoutSeconds": _CREATE_SECONDS,
+                "Parameters": training_job_request(
+                    self,
+                    f"{_WORKER}.job",
+                    f"{_WORKER}.run",
+                    role=self._job_role,
+                    network=self._network,
+                ),
+                "Retry": [RETRY_THROTTLED],
+                "ResultPath": sfn.JsonPath.DISCARD,
+            },
+        )
+
+    def _give_up(self) -> sfn.IChainable:
+        """Home knows how to go on; an execution that failed itself is one that left something."""
+        give_up = self._call(
+            "GiveUp", "give_up", {"worker": _WORKER, "failure": _FAILED}, sfn.JsonPath.DISCARD
+        )
+        give_up.add_catch(
+            sfn.Fail(
+                self,
+                "NotGivenUp",
+                comment="The job may go on, and home has not been told",
+                error_path=f"{_FAILED}.Error",
+                cause_path=f"{_FAILED}.Cause",
+            ),
+            errors=["States.ALL"],
+            result_path=_FAILED,
+        )
+        return give_up.next(
+            sfn.Succeed(self, "GaveUp", comment="The job is stopped, and home has been told")
+        )
+
+    def _call(
+        self, name: str, module: str, payload: Mapping[str, str], result_path: str
+    ) -> tasks.LambdaInvoke:
+        """A state whose handler may be called again after any error: each goes on where it was."""
+        state = self._lambdas.invoke(name, module, payload, result_path)
+        if module in _COPIES:
+            state.add_retry(
+                errors=["CopyUnfinished"],
+                interval=Duration.seconds(5),
+                max_attempts=_COPY_ATTEMPTS,
+                backoff_rate=1.5,
+                max_delay=Duration.seconds(60),
+            )
+        if module in _NEEDS_HOME:
+            state.add_retry(
+                errors=["HomeUnreachable"],
+                interval=Duration.seconds(10),
+                max_attempts=_HOME_ATTEMPTS,
+                backoff_rate=2,
+                max_delay=Duration.minutes(15),
+            )
+        if module == "fetch_inputs":
+            state.add_retry(errors=["NoLongerAwaited"], max_attempts=0)
+        state.add_retry(
+            errors=["States.ALL"],
+            interval=Duration.seconds(5),
+            max_attempts=6,
+            backoff_rate=2,
+            max_delay=Duration.minutes(2),
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+        return state

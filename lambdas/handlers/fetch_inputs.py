@@ -1,0 +1,28 @@
+"""FetchInputs: in a worker region, what a job reads is copied from home."""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.aws.clients import is_unreachable
+from lambdas.regions.inputs import fetch_inputs
+from lambdas.step import step
+from stratos.errors import HomeUnreachable
+from stratos.pipeline.worker_jobs import WorkerJob
+
+
+@step
+def handler(payload: WorkerJob) -> WorkerJob:
+    """Copy the inputs, and return the job as it is for this region.
+
+    Raises:
+        CopyUnfinished: call again with the same input.
+        NoLongerAwaited: home has stopped waiting for the job.
+        HomeUnreachable: home does not answer.
+    """
+    try:
+        return fetch_inputs(payload)
+    except (BotoCoreError, ClientError) as error:
+        if is_unreachable(error):
+            raise HomeUnreachable(f"{payload.home.region} does not answer: {error}") from error
+        raise

@@ -1,0 +1,50 @@
+"""HandOver: a job of another region is given to that region's state machine."""
+
+from __future__ import annotations
+
+from lambdas.aws.bucket import Bucket
+from lambdas.aws.elsewhere_files import ElsewhereFiles
+from lambdas.aws.settings import settings
+from lambdas.regions.machines import WorkerMachine
+from lambdas.step import step
+from stratos.contracts.regions import JobElsewhere
+from stratos.errors import RegionUnreachable
+from stratos.moment import now
+from stratos.pipeline.worker_jobs import HandedOver, HandOverInput, Home, WorkerJob
+
+
+@step
+def handler(payload: HandOverInput) -> HandedOver:
+    """Start the job's execution there, which answers to the task token.
+
+    Raises:
+        RegionUnreachable: the region does not answer or does not take the job.
+    """
+    run, job = payload.run, payload.job
+    worker = WorkerJob(
+        run=run,
+        job=job.model_copy(update={"hyper_parameters": payload.hyper_parameters}),
+        home=Home(
+            region=settings().aws_region,
+            bucket=run.bucket,
+            kms_key_arn=settings().kms_key_arn,
+            task_token=payload.task_token,
+        ),
+    )
+    moment = now()
+    known = JobElsewhere(
+        name=job.name,
+        step=job.step,
+        region=job.region,
+        handed_over_at=moment,
+        seen_at=moment,
+        max_seconds=job.stopping_condition["MaxRuntimeInSeconds"],
+    )
+    files = ElsewhereFiles(Bucket(run.bucket), run.run_id)
+    files.put_job(known)
+    try:
+        return HandedOver(execution_arn=WorkerMachine(job.region).start(worker))
+    except RegionUnreachable:
+        # Should it have been started after all, it finds that nobody waits before it has a job.
+        files.put_job(known.model_copy(update={"status": "Failed", "billed_seconds": 0.0}))
+        raise

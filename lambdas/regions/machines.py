@@ -1,0 +1,84 @@
+"""A worker region's state machine, as home sees it: started, stopped, looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.aws.clients import client, error_code, is_unreachable
+from lambdas.aws.settings import settings
+from stratos.errors import RegionUnreachable
+from stratos.pipeline.worker_jobs import WorkerJob
+
+_REFUSED = ("StateMachineDoesNotExist", "AccessDeniedException", "ExecutionLimitExceeded")
+
+
+@dataclass(frozen=True)
+class WorkerMachine:
+    """The machine of one region."""
+
+    region: str
+
+    @property
+    def arn(self) -> str:
+        here = settings().state_machine_arn.split(":")
+        return ":".join([*here[:3], self.region, here[4], here[5], settings().names.worker])
+
+    def execution_arn(self, job_name: str) -> str:
+        machine = self.arn.split(":")
+        return ":".join([*machine[:5], "execution", machine[6], job_name])
+
+    def start(self, worker: WorkerJob) -> str:
+        """Start the execution that is named as the job, and return its ARN.
+
+        The same message may come twice: it is one execution. One of another message under this
+        name holds a token for which nobody waits; it is stopped.
+
+        Raises:
+            RegionUnreachable: the region does not answer or does not take the job.
+        """
+        name, text = worker.job.name, worker.model_dump_json()
+        try:
+            started = self._states.start_execution(stateMachineArn=self.arn, name=name, input=text)
+        except (BotoCoreError, ClientError) as error:
+            if error_code(error) == "ExecutionAlreadyExists":
+                return self._same(worker, text)
+            if is_unreachable(error) or error_code(error) in _REFUSED:
+                raise RegionUnreachable(f"{self.region} did not take {name}: {error}") from error
+            raise
+        return str(started["executionArn"])
+
+    def stop(self, job_name: str, why: str) -> bool:
+        """Stop an execution. Returns whether there was one that went on."""
+        arn = self.execution_arn(job_name)
+        if not self.is_running(job_name):
+            return False
+        self._states.stop_execution(executionArn=arn, error="NoLongerAwaited", cause=why[:32_000])
+        return True
+
+    def is_running(self, job_name: str) -> bool:
+        try:
+            arn = self.execution_arn(job_name)
+            found = self._states.describe_execution(executionArn=arn)
+        except ClientError as error:
+            if error_code(error) == "ExecutionDoesNotExist":
+                return False
+            raise
+        return bool(found["status"] == "RUNNING")
+
+    def _same(self, worker: WorkerJob, text: str) -> str:
+        arn = self.execution_arn(worker.job.name)
+        found = self._states.describe_execution(executionArn=arn)
+        if found.get("input") == text:
+            return arn
+        self.stop(worker.job.name, "the job was handed over anew")
+        raise RegionUnreachable(
+            f"{self.region} has an execution {worker.job.name} of an earlier call, which was "
+            "stopped; the job needs another name"
+        )
+
+    @property
+    def _states(self) -> Any:
+        return client("stepfunctions", self.region)

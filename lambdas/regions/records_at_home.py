@@ -1,0 +1,48 @@
+"""What a worker writes down at home beside its answer: how the job stands, and what was moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lambdas.aws.elsewhere_files import ElsewhereFiles
+from lambdas.regions.places import Place
+from stratos.contracts.regions import JobElsewhere, Transfer
+from stratos.moment import now
+from stratos.pipeline.worker_jobs import WorkerJob
+
+
+def keep_transfers(worker: WorkerJob, transfers: Sequence[Transfer]) -> None:
+    """Add what was moved for a job to what the run has moved."""
+    if transfers:
+        _files(worker).add_transfers(worker.job.name, transfers)
+
+
+def keep_job(worker: WorkerJob, described: Mapping[str, Any]) -> None:
+    """Write down how a job stands, for its bill and for whoever follows the run."""
+    files = _files(worker)
+    known = files.find_job(worker.job.name)
+    if known is not None:
+        files.put_job(as_described(known, described))
+
+
+def _files(worker: WorkerJob) -> ElsewhereFiles:
+    return ElsewhereFiles(Place.of_home(worker.home).files, worker.run.run_id)
+
+
+def as_described(known: JobElsewhere, described: Mapping[str, Any]) -> JobElsewhere:
+    """A job as its region describes it now."""
+    config = described.get("ResourceConfig") or {}
+    billed = described.get("BillableTimeInSeconds")
+    return known.model_copy(
+        update={
+            "seen_at": now(),
+            "instance_type": config.get("SelectedInstanceType") or config.get("InstanceType"),
+            "count": config.get("SelectedInstanceCount") or config.get("InstanceCount") or 1,
+            "spot": bool(described.get("EnableManagedSpotTraining")),
+            "status": described["TrainingJobStatus"],
+            "started_at": described.get("TrainingStartTime"),
+            "ended_at": described.get("TrainingEndTime"),
+            "billed_seconds": None if billed is None else float(billed),
+        }
+    )

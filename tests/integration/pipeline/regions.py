@@ -1,0 +1,156 @@
+"""An embedded cloud with a home and a worker region, whose patience fits a test."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from infra.local.host.capacity import Capacity
+from infra.local.host.network import RegionNetwork
+from stratos.catalog.servers import ServerCatalog
+from stratos.contracts.bucket import REFUSALS_KEY, SERVERS_KEY, RunKeys
+from stratos.contracts.regions import JobElsewhere, Transfer
+from tests.integration.pipeline.cloud import Cloud, running_cloud
+
+HOME, AWAY = "us-east-1", "eu-west-1"
+HEARTBEAT_SECONDS = 45
+"""After so long, home gives a silent region up; on AWS it takes half an hour."""
+_PACE = {"WATCH_SECONDS": "2", "CHECKPOINT_COPY_SECONDS": "0"}
+
+
+@dataclass
+class Regions:
+    """The cloud, and what can be done to its regions."""
+
+    cloud: Cloud
+
+    @property
+    def network(self) -> RegionNetwork:
+        return RegionNetwork(self.cloud.settings)
+
+    @property
+    def away_bucket(self) -> str:
+        return self.cloud.stack.in_region(AWAY).bucket
+
+    def away(self, service: str) -> Any:
+        return boto3.client(service, region_name=AWAY)
+
+    def train(self, region: str) -> None:
+        """Let training be cheapest in a region, possible in the other, and refused in neither."""
+        self.cloud.stack.s3.delete_object(Bucket=self.cloud.stack.bucket, Key=REFUSALS_KEY)
+        catalog = ServerCatalog.model_validate(self.cloud.read_json(SERVERS_KEY))
+        rows = []
+        for row in catalog.instance_types:
+            prices = [price for price in row.prices if price.component != "training"]
+            [priced] = [price for price in row.prices if price.component == "training"][:1]
+            for place in (HOME, AWAY):
+                dearer = 1.0 if place == region else 50.0
+                usd = priced.usd_per_hour * dearer
+                prices.append(
+                    priced.model_copy(update={"region": place, "usd_per_hour": round(usd, 6)})
+                )
+            rows.append(row.model_copy(update={"prices": tuple(prices)}))
+        changed = catalog.model_copy(update={"instance_types": tuple(rows)})
+        self.cloud.stack.s3.put_object(
+            Bucket=self.cloud.stack.bucket,
+            Key=SERVERS_KEY,
+            Body=changed.model_dump_json().encode(),
+        )
+
+    def jobs(self, run_id: str) -> list[dict[str, Any]]:
+        """Training jobs of a run in the worker region, the oldest first."""
+        sagemaker = self.away("sagemaker")
+        listed = sagemaker.list_training_jobs(NameContains=run_id, MaxResults=100)
+        names = [job["TrainingJobName"] for job in listed["TrainingJobSummaries"]]
+        found = [sagemaker.describe_training_job(TrainingJobName=name) for name in names]
+        return sorted(found, key=lambda job: job["CreationTime"])
+
+    def billable(self) -> list[str]:
+        """Running jobs of the worker region."""
+        sagemaker = self.away("sagemaker")
+        return [
+            job["TrainingJobName"]
+            for status in ("InProgress", "Stopping")
+            for job in sagemaker.list_training_jobs(StatusEquals=status)["TrainingJobSummaries"]
+        ]
+
+    def elsewhere(self, run_id: str) -> list[JobElsewhere]:
+        keys = self.cloud.keys(RunKeys(run_id).elsewhere)
+        return [JobElsewhere.model_validate(self.cloud.read_json(key)) for key in keys]
+
+    def moved(self, run_id: str) -> list[Transfer]:
+        s3, bucket = self.cloud.stack.s3, self.cloud.stack.bucket
+        texts = [
+            s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+            for key in self.cloud.keys(RunKeys(run_id).transfers)
+        ]
+        return [Transfer.model_validate_json(line) for text in texts for line in text.splitlines()]
+
+    def executions(self, status: str) -> dict[str, Any]:
+        """Name → input of the worker's executions."""
+        states = self.away("stepfunctions")
+        [machine] = states.list_state_machines()["stateMachines"]
+        listed = states.list_executions(
+            stateMachineArn=machine["stateMachineArn"], statusFilter=status
+        )
+        return {
+            item["name"]: json.loads(
+                states.describe_execution(executionArn=item["executionArn"])["input"]
+            )
+            for item in listed["executions"]
+        }
+
+    def invoke(self, function: str, region: str, **payload: Any) -> dict[str, Any]:
+        called = boto3.client("lambda", region_name=region).invoke(
+            FunctionName=function, Payload=json.dumps(payload)
+        )
+        answer: dict[str, Any] = json.loads(called["Payload"].read())
+        assert "FunctionError" not in called, answer
+        return answer
+
+
+def impatient(assembly: Path) -> None:
+    """Shorten what templates make functions and states wait."""
+    for path in assembly.glob("*.template.json"):
+        text = path.read_text()
+        text = re.sub(r'(HeartbeatSeconds\\\\*":)1800', rf"\g<1>{HEARTBEAT_SECONDS}", text)
+        template = json.loads(text)
+        for resource in template["Resources"].values():
+            if resource["Type"] == "AWS::Lambda::Function":
+                resource["Properties"]["Environment"]["Variables"] |= _PACE
+        path.write_text(json.dumps(template))
+
+
+@contextmanager
+def running_regions(folder: Path) -> Iterator[Regions]:
+    assembly = folder / "cdk.out"
+    command = [sys.executable, "-m", "infra.app", "--out", str(assembly)]
+    command += ["-c", f"stratos:home_region={HOME}", "-c", f"stratos:worker_regions={AWAY}"]
+    subprocess.run(command, check=True, capture_output=True)
+    impatient(assembly)
+    with running_cloud(folder / "state", assembly, regions=(HOME, AWAY)) as cloud:
+        yield Regions(cloud)
+
+
+@pytest.fixture(scope="module")
+def regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
+    with running_regions(tmp_path_factory.mktemp("regions")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def mended(regions: Regions) -> Iterator[None]:
+    """Whatever a test did to the regions is undone."""
+    yield
+    regions.network.mend(AWAY)
+    Capacity(regions.cloud.settings, AWAY).restore(["ml.local.cpu1", "ml.local.cpu2"])
