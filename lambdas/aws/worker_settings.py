@@ -7,7 +7,6 @@ from functools import cache
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from stratos.hosting.names import StackNames
 from stratos.pipeline.worker_jobs import CHECKPOINT_COPY_SECONDS, SHORTEST_WAIT_SECONDS
 
 
@@ -26,10 +25,6 @@ class WorkerSettings(BaseSettings):
     checkpoint_copy_seconds: float = CHECKPOINT_COPY_SECONDS
     watch_seconds: int = SHORTEST_WAIT_SECONDS
     """Between two looks at a job. The stack sets neither; tests do."""
-
-    @property
-    def names(self) -> StackNames:
-        return StackNames(self.stack_name)
 
 
 @cache

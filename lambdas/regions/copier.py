@@ -18,7 +18,6 @@ from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
 
-from lambdas.aws.bucket import Bucket
 from lambdas.aws.clients import error_code
 from lambdas.regions.contents import Content, find_content
 from lambdas.regions.ledger import CopyEntry, CopyLedger
@@ -241,7 +240,3 @@ class Copier:
     @property
     def _s3(self) -> Any:
         return self.target.files.client
-
-
-def keys_under(bucket: Bucket, prefix: str) -> list[str]:
-    return [item.key for item in bucket.list(prefix)]

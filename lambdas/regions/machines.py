@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,14 +67,6 @@ class WorkerMachine:
                 return False
             raise
         return bool(found["status"] == "RUNNING")
-
-    def running_of(self, run_id: str) -> Iterator[str]:
-        """Jobs of a run whose executions go on."""
-        pages = self._states.get_paginator("list_executions")
-        for page in pages.paginate(stateMachineArn=self.arn, statusFilter="RUNNING"):
-            for execution in page["executions"]:
-                if execution["name"].startswith(f"{run_id}-"):
-                    yield str(execution["name"])
 
     def _same(self, worker: WorkerJob, text: str) -> str:
         arn = self.execution_arn(worker.job.name)
