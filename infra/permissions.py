@@ -280,37 +280,6 @@ def pass_role(role: iam.IRole, service: str) -> iam.PolicyStatement:
     )
 
 
-def use_network_interfaces() -> list[iam.PolicyStatement]:
-    """What SageMaker needs of a role to put its containers into subnets of this account.
-
-    https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html#sagemaker-roles-createtrainingjob-perms
-    """
-    return [
-        iam.PolicyStatement(
-            actions=["ec2:CreateNetworkInterface"],
-            resources=[
-                arn("ec2", f"{kind}/*")
-                for kind in ("network-interface", "subnet", "security-group")
-            ],
-        ),
-        iam.PolicyStatement(
-            actions=["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"],
-            resources=[arn("ec2", "network-interface/*")],
-        ),
-        iam.PolicyStatement(
-            actions=[
-                "ec2:DeleteNetworkInterfacePermission",
-                "ec2:DescribeDhcpOptions",
-                "ec2:DescribeNetworkInterfaces",
-                "ec2:DescribeSecurityGroups",
-                "ec2:DescribeSubnets",
-                "ec2:DescribeVpcs",
-            ],
-            resources=["*"],
-        ),
-    ]
-
-
 def write_logs(group: logs.ILogGroup) -> iam.PolicyStatement:
     return iam.PolicyStatement(
         actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[group.log_group_arn]

@@ -26,7 +26,7 @@ from aws_cdk import (
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.permissions import use_network_interfaces
+from infra.permissions import arn
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,7 @@ class Network(Construct):
 
     def let_join(self, *roles: iam.IRole) -> None:
         """Let the roles of containers have what SageMaker needs to put them into the subnets."""
-        rights = iam.Policy(
-            self, "Rights", roles=list(roles), statements=[*use_network_interfaces()]
-        )
+        rights = iam.Policy(self, "Rights", roles=list(roles), statements=[*_use_interfaces()])
         policy = rights.node.default_child
         assert isinstance(policy, iam.CfnPolicy)
         policy.cfn_options.condition = self._given
@@ -152,3 +150,34 @@ def _both_or_neither(
         Fn.condition_and(one, other),
         Fn.condition_not(Fn.condition_or(one, other)),
     )
+
+
+def _use_interfaces() -> list[iam.PolicyStatement]:
+    """What SageMaker needs of a role to put its containers into subnets of this account.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html#sagemaker-roles-createtrainingjob-perms
+    """
+    return [
+        iam.PolicyStatement(
+            actions=["ec2:CreateNetworkInterface"],
+            resources=[
+                arn("ec2", f"{kind}/*")
+                for kind in ("network-interface", "subnet", "security-group")
+            ],
+        ),
+        iam.PolicyStatement(
+            actions=["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"],
+            resources=[arn("ec2", "network-interface/*")],
+        ),
+        iam.PolicyStatement(
+            actions=[
+                "ec2:DeleteNetworkInterfacePermission",
+                "ec2:DescribeDhcpOptions",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+            ],
+            resources=["*"],
+        ),
+    ]

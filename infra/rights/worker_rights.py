@@ -190,7 +190,7 @@ def _sweep_region(home: HomeStores) -> Statements:
     return (
         list_training_jobs(),
         sagemaker("ListTags", on=(TRAINING_JOBS,)),
-        sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
+        sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),
         iam.PolicyStatement(
             # Does anybody at home wait for the job, and does anybody here look after it?
             actions=["states:DescribeExecution"],

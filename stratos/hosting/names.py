@@ -72,10 +72,6 @@ class StackNames:
         """By name: a stack cannot refer to what another region's stack makes."""
         return f"{self.worker}-{account}-{region}"
 
-    def worker_role(self, region: str) -> str:
-        """What names of a worker region's roles begin with: IAM has one list for all regions."""
-        return f"{self.worker}-{region}"
-
     @property
     def reruns(self) -> str:
         """What the names of schedules begin with that run a spec again."""
