@@ -259,7 +259,9 @@ class Places:
 
     def _no_server(self, region: str, table: ServerTable) -> str:
         if any(row.region == region for row in table.rows):
-            return "no server there holds the model and the limits"
+            kind = "CPUs" if self._pairing.served_on == "cpu" else "GPUs"
+            served = f" on {kind}" if table is self.pool.serving else ""
+            return f"no server there holds the model and the limits{served}"
         quotas = self.request.quotas.get(region)
         if quotas is not None and not any(
             quota.training or quota.spot_training for quota in quotas.values()

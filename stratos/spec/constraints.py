@@ -13,7 +13,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 LONGEST_COMPLETION_TOKENS = 8192
 """The most that a model is asked to write in one answer."""
 CompletionTokens = Annotated[int, Field(ge=1, le=LONGEST_COMPLETION_TOKENS)]
-MAX_ORIGINS = 8
+MAX_ORIGINS = 6
 """Fleets are planned for every set of origins that an endpoint could serve."""
 _ROUNDING = 1e-6
 LONGEST_MEASURE_SECONDS = 600

@@ -17,6 +17,7 @@ from stratos.contracts.jobs import ProbeResult
 from stratos.contracts.plan import Precision
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.candidates.cheapest_mode import hosting_table
+from stratos.planning.candidates.cheapest_region import worth_comparing
 from stratos.planning.candidates.eligible import Eligibility, eligible
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.pool import ComposedPairing, Pool, Spent, Tables, multiply_out
@@ -31,7 +32,6 @@ from stratos.planning.forecast.accuracy import (
     outcome_sd,
 )
 from stratos.planning.forecast.calibration import correction
-from stratos.planning.forecast.elsewhere import worth_comparing
 from stratos.planning.forecast.rates import Serving
 from stratos.planning.forecast.server_table import training_table
 from stratos.planning.forecast.sizing import Requests

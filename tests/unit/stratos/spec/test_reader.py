@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratos.regions import known_regions
 from stratos.spec import Spec
 from stratos.spec.reader import read_document, read_spec
 from tests import factories
@@ -67,6 +68,7 @@ strategy: injektion
         ({"load": {"origins": {"ap-northeast1": 2}}}, "did you mean `ap-northeast-1`"),
         ({"load": {"origins": {"us-east-1": 0}}}, "needed: greater than 0"),
         ({"load": {"origins": {}}}, "at least 1"),
+        ({"load": {"origins": dict.fromkeys(known_regions()[:7], 1)}}, "at most 6"),
         (
             {"load": {"requests_per_second": 5, "origins": {"us-east-1": 2, "eu-west-1": 1}}},
             "origins add up to 3 requests per second, and requests_per_second is 5",

@@ -13,7 +13,6 @@ from stratos.planning.forecast.elsewhere import (
     elsewhere,
     moved,
     refusal_chance,
-    worth_comparing,
 )
 from stratos.planning.forecast.server_table import training_table
 from stratos.planning.forecast.workload import workload_of
@@ -84,18 +83,3 @@ def test_a_refusal_foretells_another_less_the_older_it_is() -> None:
     assert refusal_chance([half], row) == pytest.approx(0.5)
     assert refusal_chance([half, half], row) == pytest.approx(0.75)
     assert refusal_chance([refused(0, "eu-west-1"), refused(0, purchase="spot")], row) == 0
-
-
-def test_a_dearer_server_is_kept_only_where_it_is_reached_sooner() -> None:
-    found = asked()
-    table = training_table(found.servers, HOME)
-    kept = {row.region for row in worth_comparing(table, found).rows}
-    # sa-east-1 is cheaper by the hour, eu-west-1 by the byte; home is reached at once.
-    assert kept == set(HOME)
-    dear = asked().model_copy(
-        update={"servers": request(gpu(usd=USD | {"eu-west-1": 1.0, "sa-east-1": 1.1})).servers}
-    )
-    table = training_table(dear.servers, HOME)
-    assert [row.region for row in worth_comparing(table, dear).rows] == ["us-east-1", "eu-west-1"]
-    unknown = dear.model_copy(update={"training_regions": ()})
-    assert [row.region for row in worth_comparing(table, unknown).rows] == ["us-east-1"]
