@@ -11,8 +11,10 @@ runs/<run id>/checker/            checker.py, as it was when the run began
 runs/<run id>/dataset/            train.jsonl probe.jsonl heldout.jsonl inspection.json
 runs/<run id>/plans.json          the Pareto front, before spending
 runs/<run id>/match.json          the choice after probing, with its evidence
-runs/<run id>/jobs/<step>/        config/config.json in, progress.json meanwhile, result.json out
+runs/<run id>/jobs/<step>/        config/config.json in, progress.json meanwhile, result.json out;
+                                  shards-<round>.json: the jobs that share the step, if any do
 runs/<run id>/records/a<attempt>/ records.jsonl: verified; rejected.jsonl: some that were not
+runs/<run id>/shards/<step>/      the same of one of several jobs, until they are one
 runs/<run id>/models/             <job>/output/model.tar.gz
 runs/<run id>/lineage.json        what the model in deployment.json was made from
 runs/<run id>/approval.json       who approved it, and how long that took
@@ -128,6 +130,10 @@ class RunKeys:
         """Key prefix of the records that one student learns from, with its slash."""
         return f"{self.records}a{attempt}/"
 
+    def records_of_shard(self, step: str) -> str:
+        """Key prefix of the records that one of several jobs made, with its slash."""
+        return f"{self.prefix}shards/{step}/"
+
     @property
     def models(self) -> str:
         return self.prefix + "models/"
@@ -182,6 +188,10 @@ class RunKeys:
 
     def job_progress(self, step: str) -> str:
         return self.job(step) + PROGRESS_FILE
+
+    def shards(self, step: str, round_: int) -> str:
+        """The jobs that share a step, in one round: a JSON array of training jobs."""
+        return f"{self.job(step)}shards-{round_}.json"
 
     @property
     def all_checkpoints(self) -> str:

@@ -135,6 +135,11 @@ class Plan(FrozenModel):
     num_training_tokens: float
     num_records: float | None = None
     """Verified records that training is forecast to have; None in older plans."""
+    synthesis_servers: int = 1
+    """That synthesis is split over."""
+    evaluation_servers: int = 1
+    split_reason: str = ""
+    """Why these steps have so many servers, where one of them has more than one."""
     calibration: dict[str, float] = Field(default_factory=dict)
     """Correction of each predicted quantity by finished runs, already applied."""
     caveats: tuple[str, ...] = ()
