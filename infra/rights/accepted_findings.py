@@ -285,9 +285,18 @@ FINDINGS = (
     ),
     _wildcard(
         f"arn:<AWS::Partition>:states:{_HERE}:execution:{{prefix}}:*",
-        _roles("clean_up", "measure_batch", "measure_endpoint", "report", "sweep"),
+        (
+            *_roles("clean_up", "measure_batch", "measure_endpoint", "report", "sweep"),
+            _MACHINE,
+        ),
         "The wildcard stands for the executions of the one state machine.",
     ),
+    _wildcard(
+        f"arn:<AWS::Partition>:states:{_HERE}:execution:{{prefix}}/*:*",
+        (_MACHINE,),
+        "The wildcards stand for the Distributed Maps of the one state machine, and their items.",
+    ),
+    _wildcard(f"{_BUCKET}/runs/*/jobs/*/shards-*.json", (_MACHINE,), _ANY_KEY),
 )
 
 

@@ -144,6 +144,7 @@ REASONS: Mapping[str, str] = {
     "states:GetExecutionHistory": "A run's history says where its time went",
     "states:SendTaskFailure": _ANSWERS,
     "states:SendTaskSuccess": _ANSWERS,
+    "states:StopExecution": "A run that is stopped ends the executions of jobs that share a step",
     "states:StartExecution": "A spec, or a rerun of it, starts a run",
     "xray:PutTelemetryRecords": _TRACES,
     "xray:PutTraceSegments": _TRACES,
@@ -156,6 +157,13 @@ OF_ROLES: Mapping[tuple[str, str], str] = {
     ),
     ("FunctionsSweepRole", "sagemaker:ListTags"): (
         "It knows its own things by their tags, so it reads those of others, too"
+    ),
+    ("WorkflowRole", "s3:GetObject"): "A Distributed Map reads the jobs that share a step",
+    ("WorkflowRole", "states:StartExecution"): (
+        "Each job that shares a step has an execution of the same machine"
+    ),
+    ("WorkflowRole", "states:DescribeExecution"): (
+        "Step Functions looks at the executions of such jobs"
     ),
     ("FunctionsCleanUpRole", "sagemaker:CreateEndpoint"): (
         "A failed endpoint is made anew, of the model that it had"
