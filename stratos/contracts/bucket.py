@@ -42,6 +42,7 @@ SERVERS_KEY = "catalog/servers.json"
 TEACHERS_KEY = "catalog/teachers.json"
 REJECTION_FILE = "rejection.json"
 PROGRESS_FILE = "progress.json"
+RESULT_FILE = "result.json"
 RECORDS_FILE = "records.jsonl"
 REJECTED_FILE = "rejected.jsonl"
 CALIBRATION_KEY = "catalog/calibration.jsonl"
@@ -184,7 +185,7 @@ class RunKeys:
         return self.job(step) + "config/"
 
     def job_result(self, step: str) -> str:
-        return self.job(step) + "result.json"
+        return self.job(step) + RESULT_FILE
 
     def job_progress(self, step: str) -> str:
         return self.job(step) + PROGRESS_FILE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from stratos.contracts.shards import Shard
@@ -56,6 +57,12 @@ def most_servers(quota: int | None) -> int:
         quota: Of the account, for training jobs on demand; None if it is not known.
     """
     return max(1, min(MOST_SERVERS, SERVERS_OF_UNKNOWN_QUOTA if quota is None else quota))
+
+
+def step_of_shard(name: str) -> str | None:
+    """The step that a shard's own step is part of; None where it is no shard's."""
+    found = re.fullmatch(r"(.+-a\d+)-s\d+", name)
+    return None if found is None else found[1]
 
 
 def shard_step(step: str, index: int) -> str:

@@ -44,6 +44,13 @@ class Constraints(FrozenModel):
     regions: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """Regions where training and serving may run; by default the stack's own. A stack refuses a
     spec that names others: it works in one region. `stratos plan --origins` plans over several."""
+    servers_per_step: Annotated[
+        Literal["auto"] | Annotated[int, Field(ge=1, le=16)],
+        Field(exclude_if=lambda servers: servers == "auto"),
+    ] = "auto"
+    """Servers that share synthesis, and that share evaluation. `auto`: one; more only where one
+    would outlast the step's share of the time, up to the account's quota. Records and scores are
+    the same with any number, as far as a teacher answers the same request alike."""
     licences: tuple[str, ...] | None = None
     """SPDX identifiers of the licences that teacher and student may have."""
 

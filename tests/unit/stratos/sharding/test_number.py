@@ -13,6 +13,7 @@ from stratos.sharding.number import (
     Split,
     most_servers,
     shard_step,
+    step_of_shard,
 )
 
 
@@ -51,3 +52,9 @@ def test_a_quota_bounds_the_servers_and_an_unknown_one_is_taken_for_small() -> N
 def test_the_longest_name_of_a_job_is_one_that_sagemaker_takes() -> None:
     longest = f"{'r' * 41}-{shard_step('synthesize-a9', MOST_SHARDS - 1)}-9"
     assert len(longest) <= 63
+
+
+def test_a_shard_is_known_by_its_step() -> None:
+    assert step_of_shard(shard_step("evaluate-a1", 12)) == "evaluate-a1"
+    assert step_of_shard("evaluate-a1") is None
+    assert step_of_shard("probe-s0") is None
