@@ -12,7 +12,7 @@ from stratos.planning.choose import plan_before_probing
 from stratos.sharding.number import SERVERS_OF_UNKNOWN_QUOTA
 from tests.unit.stratos.planning.planning_inputs import cpu, gpu, request, spec
 
-MANY = {"num_train": 800_000, "num_heldout": 20_000, "num_gold": 820_000}
+MANY = {"num_train": 500_000, "num_heldout": 20_000, "num_gold": 520_000}
 
 
 def chosen(quota: int | None, **constraints: object) -> Plan:
