@@ -107,13 +107,14 @@ class Round:
         number, files = self.sharded.round + 1, ShardFiles(self.run, self.sharded.step)
         split = Split(len(changes), min(at_once, len(changes)))
         told = {one.step: one.attempt for one in self.outcomes if one is not None}
+        attempts = {**self.sharded.attempts, **told}
         following = []
         for step, values in changes.items():
             job = jobs[step]
             start = job_start(_instance_type(job)).seconds
             each = max(MIN_SECONDS, split.seconds_each(seconds, start))
             RunFiles(self.run).change_job_config(step, {**values, "deadline_seconds": each})
-            attempt = max(job.attempt, told.get(step, 0)) + 1
+            attempt = max(job.attempt, attempts.get(step, 0)) + 1
             name = job_name(self.run.run_id, step, attempt)
             following.append(job.model_copy(update={"attempt": attempt, "name": name}))
         return self.sharded.model_copy(
@@ -123,6 +124,7 @@ class Round:
                 "at_once": split.at_once,
                 "round": number,
                 "seconds_left": seconds,
+                "attempts": attempts,
             }
         )
 
@@ -130,11 +132,12 @@ class Round:
         return seconds >= MIN_SECONDS and self.sharded.round + 1 < MOST_ROUNDS
 
     def _seconds_left(self, jobs: Mapping[str, TrainingJob]) -> float:
-        """Of the step, after the longest job of this round, once for each turn at the servers."""
+        """Of the step, after the longest job of this round in each turn, and one more start."""
         files = RunFiles(self.run)
-        longest = max((files.worked_seconds(step) for step in jobs), default=0.0)
+        longest = max(files.worked_seconds(step) for step in jobs)
         turns = -(-self.sharded.num_jobs // self.sharded.at_once)
-        return self.sharded.seconds_left - turns * longest
+        start = max(job_start(_instance_type(job)).seconds for job in jobs.values())
+        return self.sharded.seconds_left - turns * longest - start
 
     # --- the end --------------------------------------------------------------------------------
 

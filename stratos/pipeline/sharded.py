@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from stratos.contracts.run import RunRef
 from stratos.frozen import FrozenModel
 
@@ -24,6 +26,8 @@ class ShardedJob(FrozenModel):
     """For all jobs of this round to end; of what the step may take."""
     budget_usd: float | None = None
     """For the teacher's tokens, of all shards together."""
+    attempts: dict[str, int] = Field(default_factory=dict)
+    """By step, the last attempt of each shard in the rounds before: a name is never used again."""
 
 
 class ShardOutcome(FrozenModel):

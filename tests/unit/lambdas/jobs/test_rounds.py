@@ -12,6 +12,7 @@ from lambdas.jobs.rounds import MOST_ROUNDS
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import SynthesizeResult
 from stratos.errors import ShardsFailed, TooFewVerifiedRecords
+from stratos.planning.forecast.start_up import job_start
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.jobs.sharded_runs import (
     NO_QUOTA,
@@ -57,7 +58,9 @@ def test_a_shard_that_only_lacked_a_server_is_tried_alone_once_others_are_done(
     assert (job.step, job.attempt) == (f"{STEP}-s1", 3)
     assert job.name == f"{pipeline.run.run_id}-{STEP}-s1-3"
     config = RunFiles(pipeline.run).job_config(job.step)
-    assert config.deadline_seconds == pytest.approx(before - 20.0)
+    assert config.deadline_seconds == pytest.approx(
+        before - 20.0 - job_start("ml.local.cpu1").seconds
+    )
     leave(account, pipeline, 1, result(kept=8))
     assert gather(pipeline, [outcomes()[1]], following)["num_jobs"] == 0
 
@@ -131,6 +134,20 @@ def test_what_some_shards_leave_of_the_money_goes_to_those_that_had_too_little(
     assert (config.budget_usd, config.spent_usd) == (pytest.approx(1.6 * share), share)
     leave(account, pipeline, 1, result(kept=8, usd=2.5 * share))
     assert gather(pipeline, [outcomes()[1]], following)["num_jobs"] == 0
+
+
+def test_no_name_of_a_job_is_used_in_two_rounds(account: Account) -> None:
+    pipeline = matched(account, max_budget_usd=30)
+    share = pipeline.state["match"]["synthesis_shards"]["budget_usd"] / 3
+    leave(account, pipeline, 0, result(kept=4, unpaid=6, usd=share))
+    leave(account, pipeline, 2, result(kept=8))
+    # The first was killed once, and the second found no server at all.
+    waiting = gather(pipeline, outcomes(s0={"attempt": 1}, s1={**NO_QUOTA, "attempt": 3}))
+    assert [job.attempt for job in manifest(account, waiting)] == [4]
+    leave(account, pipeline, 1, result(kept=8))
+    again = gather(pipeline, [{"step": f"{STEP}-s1", "attempt": 4}], waiting)
+    [job] = manifest(account, again)
+    assert (job.step, job.attempt, again["round"]) == (f"{STEP}-s0", 2, 2)
 
 
 @pytest.mark.parametrize("seed", range(8))
