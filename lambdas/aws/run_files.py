@@ -54,11 +54,10 @@ class _Priced(BaseModel):
     servers: tuple[Server, ...] = ()
 
 
-class _Told(BaseModel):
-    """Of a job's progress or result, what its bill and its successors need."""
+class _Paid(BaseModel):
+    """Of a job's progress or result, what its bill needs."""
 
     usd: float
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -211,11 +210,9 @@ class RunFiles:
 
     def paid_usd(self, step: str) -> list[float]:
         """What result and progress of a step say that its teacher was paid, as far as there are."""
-        return [told.usd for told in self._told(step)]
-
-    def worked_seconds(self, step: str) -> float:
-        """How long the last attempt of a step worked, as far as it has said."""
-        return max((told.seconds for told in self._told(step)), default=0.0)
+        keys = (self._keys.job_result(step), self._keys.job_progress(step))
+        found = (self._bucket.find_model(key, _Paid) for key in keys)
+        return [paid.usd for paid in found if paid is not None]
 
     def job_config_uri(self, step: str) -> str:
         """Of the folder that holds config.json."""
@@ -309,11 +306,6 @@ class RunFiles:
     @property
     def _bucket(self) -> Bucket:
         return Bucket(self.run.bucket)
-
-    def _told(self, step: str) -> list[_Told]:
-        keys = (self._keys.job_result(step), self._keys.job_progress(step))
-        found = (self._bucket.find_model(key, _Told) for key in keys)
-        return [told for told in found if told is not None]
 
     def _rows_if_any(self, key: str, model: type[Rows], limit: int | None = None) -> list[Rows]:
         try:

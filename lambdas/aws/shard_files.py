@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.clients import client
@@ -18,6 +18,12 @@ from stratos.pipeline.steps import TrainingJob
 from stratos.sharding.number import shard_step
 
 _JOBS: TypeAdapter[list[TrainingJob]] = TypeAdapter(list[TrainingJob])
+
+
+class _Worked(BaseModel):
+    """Of a job's progress or result, what the next round needs."""
+
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,12 @@ class ShardFiles:
 
     def find_evaluated(self, index: int) -> EvaluateResult | None:
         return self._bucket.find_model(self._result(index), EvaluateResult)
+
+    def worked_seconds(self, step: str) -> float:
+        """How long the last attempt of one shard worked, as far as it has said."""
+        keys = (self._keys.job_result(step), self._keys.job_progress(step))
+        found = (self._bucket.find_model(key, _Worked) for key in keys)
+        return max((told.seconds for told in found if told is not None), default=0.0)
 
     def put_result(self, result: SynthesizeResult | EvaluateResult) -> None:
         """The result of all shards, where one job's would be."""

@@ -133,7 +133,7 @@ class Round:
 
     def _seconds_left(self, jobs: Mapping[str, TrainingJob]) -> float:
         """Of the step, after the longest job of this round in each turn, and one more start."""
-        files = RunFiles(self.run)
+        files = ShardFiles(self.run, self.sharded.step)
         longest = max(files.worked_seconds(step) for step in jobs)
         turns = -(-self.sharded.num_jobs // self.sharded.at_once)
         start = max(job_start(_instance_type(job)).seconds for job in jobs.values())
