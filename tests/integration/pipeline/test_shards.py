@@ -112,10 +112,13 @@ def test_three_servers_make_what_one_makes_also_if_a_job_is_killed(cloud: Cloud,
 
 def test_a_run_stopped_among_its_shards_leaves_nothing_billable(cloud: Cloud, tmp_path: Path):
     run_id = cloud.submit(write_task(tmp_path, "amid", constraints=SHARED))
-    eventually(lambda: len(cloud.processes("training.start")) == 3, pause=0.05)
+
+    def running() -> list[str]:
+        return [name for name in cloud.billable()["jobs"] if "-synthesize-a0-s" in name]
+
+    eventually(running, pause=0.05, doing=lambda: cloud.doing(run_id))
     row = cloud.row(run_id)
     assert row is not None
-    assert cloud.state(run_id) == "SynthesizeShards"
     cloud.stack.states.stop_execution(executionArn=row.execution_arn)
     assert cloud.finish(run_id).status == "stopped"
     eventually(lambda: cloud.billable() == NOTHING)
@@ -126,4 +129,4 @@ def test_a_run_stopped_among_its_shards_leaves_nothing_billable(cloud: Cloud, tm
     assert described["status"] == "ABORTED"
     jobs = [job for job in cloud.jobs(run_id) if "-synthesize-" in job["TrainingJobName"]]
     assert {job["TrainingJobStatus"] for job in jobs} <= {"Stopped", "Completed"}
-    assert len(jobs) == 3
+    assert "Stopped" in {job["TrainingJobStatus"] for job in jobs}
