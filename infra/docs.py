@@ -128,6 +128,8 @@ def _good_way(definition: Mapping[str, Any]) -> list[str]:
     way = [definition["StartAt"]]
     turns = {
         "IsUnchanged": "PlanCandidates",
+        "SplitSynthesize": "Synthesize",
+        "SplitEvaluate": "Evaluate",
         "NeedsApproval": "IsBatch",
         "IsBatch": "TakeTurn",
         "IsAsynchronous": "CreateModel",

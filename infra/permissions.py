@@ -55,10 +55,13 @@ COMPONENTS = f"inference-component/{PREFIX}-*"
 PACKAGE_GROUP = f"model-package-group/{PREFIX}"
 PACKAGES = f"model-package/{PREFIX}/*"
 """By the group's name: `Ref` of a group is its ARN, which in another ARN would match nothing."""
+STATE_MACHINE = f"stateMachine:{PREFIX}"
 EXECUTIONS = f"execution:{PREFIX}:*"
 WORKER_MACHINE = f"stateMachine:{PREFIX}-worker"
 WORKER_EXECUTIONS = f"execution:{PREFIX}-worker:*"
 """Of the state machine that runs one job in a worker region."""
+CHILD_EXECUTIONS = f"execution:{PREFIX}/*:*"
+"""Of a Distributed Map: each item is an execution of its own."""
 ALARMS = f"alarm:{PREFIX}-*"
 TRACKING_ALARMS = (
     f"alarm:TargetTracking-endpoint/{PREFIX}-*",

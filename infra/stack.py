@@ -169,6 +169,8 @@ class Stratos(Stack):
             training_jobs=self._training_jobs,
             endpoints=self._endpoints,
             batches=self._batches,
+            bucket=self._storage.bucket,
+            key=self._storage.key,
         )
 
     def _tell(self, state_machine: sfn.IStateMachine, approvers: Approvers) -> None:

@@ -10,6 +10,7 @@
     ├── OutOfMemory             a training job needed more memory than its server has
     ├── TeacherFailed           a teacher gave no usable answer
     ├── BudgetExhausted         the next step would exceed `max_budget_usd`
+    ├── ShardsFailed            some of the jobs that share a step could not be brought to an end
     ├── TooFewVerifiedRecords   synthesis kept less than training needs
     ├── IncompatibleVocabulary  teacher and student do not share a tokenizer
     ├── DivergedTraining        the loss is no longer a number
@@ -96,6 +97,10 @@ class TeacherFailed(StratosError):
 
 class BudgetExhausted(StratosError):
     """Going on would spend more than the spec allows."""
+
+
+class ShardsFailed(StratosError):
+    """Some of the jobs that share a step failed; what the others made is kept."""
 
 
 class TooFewVerifiedRecords(StratosError):

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from serving.llama_cpp.build import BUILD
 from stratos.contracts.artifact import GGUF_IN_FULL, gguf_name
-from stratos.contracts.jobs import EvaluateConfig, EvaluateResult, PrecisionScore
+from stratos.contracts.jobs import EvaluateConfig, EvaluateResult
 from stratos.contracts.messages import Message
 from stratos.contracts.plan import ServedPrecision
 from stratos.contracts.records import Record
+from stratos.contracts.shards import GradedAnswers, HeldOutPart
+from stratos.sharding.evaluation import NUM_RIGHT, NUM_WRONG, evaluation_result, written
 from stratos.spec import Logs
-from stratos.statistics.wilson import proportion_of
-from training.asking.comparisons import (
-    MAX_KNOWN,
-    compare_with,
-    score_baselines,
-    show_examples,
-    spread,
-)
+from training.asking.comparisons import MAX_KNOWN, score_baselines, show_examples, spread
 from training.asking.logged_replies import score_logged
 from training.asking.prompts import alignment_messages
-from training.asking.questions import Scored, ask, read_drawn, read_judged, sample
+from training.asking.questions import WHOLE, Scored, ask, read_drawn, read_judged
 from training.container.host import use_cpus
 from training.job.job import Job, run_job
 from training.judging.judge import load_judge
@@ -36,8 +31,6 @@ from training.teachers.load import load_teacher, open_weights
 from training.teachers.served import ServedGguf
 from training.teachers.teacher import ModelUsage, Teacher
 from training.teachers.weights import WeightsTeacher
-
-_NUM_RIGHT, _NUM_WRONG = 5, 3
 
 
 @dataclass(frozen=True)
@@ -61,14 +54,18 @@ class _Examination:
         self.job, self.config = job, job.config
         self.judge = load_judge(job)
         self.dataset = job.paths.channel("dataset")
-        self.records = read_judged(self.dataset, "heldout", self.judge)
+        shard = self.config.shard or WHOLE
+        self.judged = read_judged(self.dataset, "heldout", self.judge, shard)
+        self.records = self.judged.records
 
-    def score_teacher(self) -> tuple[Scored, ModelUsage]:
+    def score_teacher(self) -> tuple[GradedAnswers, ModelUsage]:
         """Ask it as probe and synthesis do, which may be fewer questions; a log is only judged."""
         if isinstance(self.config.teacher, Logs):
-            return score_logged(self.records, self.judge), ModelUsage()
+            logged = score_logged(self.records, self.judge)
+            # Nobody was asked: a log need not hold so many replies.
+            return logged.graded("the logs", asked=0), ModelUsage()
         model = load_teacher(self.config.teacher, self.config, self.job.paths, "teacher")
-        asked = sample(self.records, self.config.teacher_max_records, seed=0)
+        asked = self.judged.drawn(self.config.teacher_max_records, seed=0)
         synthesis = self.config.synthesis
 
         def messages_of(record: Record) -> tuple[Message, ...]:
@@ -77,7 +74,8 @@ class _Examination:
             return alignment_messages(record, synthesis, self.judge)
 
         scored = self.score(model, "teacher", asked, messages_of)
-        return spread(scored, asked, self.records), model.usage
+        graded = spread(scored, asked, self.records).graded(model.name, len(asked))
+        return graded, model.usage
 
     def score(
         self,
@@ -97,6 +95,7 @@ class _Examination:
             stop=lambda: self.job.clock.must_end() is not None,
             on_done=lambda done: self.job.progress.report(label, done, len(asked), "questions"),
             messages_of=messages_of,
+            in_part=self.config.shard is not None,
         )
 
     def score_student(self) -> _StudentScores:
@@ -179,48 +178,33 @@ def evaluate(job: Job[EvaluateConfig]) -> EvaluateResult:
         examination.dataset, "train", MAX_KNOWN, 0, wanted=lambda one: one.gold is not None
     )
     baselines = score_baselines(known, records, judge)
-    others: dict[str, Sequence[bool | None]] = {
-        "untuned_student": untuned.outcomes,
-        "teacher": teacher.outcomes,
-        **baselines,
+    models = {
+        "student": student.served.graded("student"),
+        "untuned_student": untuned.graded(untuned_model.name),
+        "teacher": teacher,
     }
     if live is not None:
-        others["live"] = live.outcomes
-    full = _in_full(student, others)
+        models["live"] = live.graded("live model")
     if student.full is not None:
-        others = others | {"full_precision": student.full[1].outcomes}
+        models["full_precision"] = student.full[1].graded("student in full")
     usage = teacher_usage.plus(judge.usage)
-    return EvaluateResult(
+    part = HeldOutPart(
+        models=models,
+        baselines={name: written(outcomes) for name, outcomes in baselines.items()},
+        unpaid=usage.unpaid,
+    )
+    result = evaluation_result(
+        part,
+        show_examples(records, student.served, NUM_RIGHT, NUM_WRONG),
         seconds=job.clock.seconds,
         usd=usage.usd,
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
-        student=student.served.accuracy,
-        teacher=teacher.accuracy,
-        untuned_student=untuned.accuracy,
-        live=live.accuracy if live is not None else None,
-        baselines={name: proportion_of(outcomes) for name, outcomes in baselines.items()},
-        comparisons=compare_with(others, student.served),
-        mean_completion_tokens=student.served.mean_completion_tokens,
-        examples=show_examples(records, student.served, _NUM_RIGHT, _NUM_WRONG),
         engine=student.engine,
         precision=student.precision,
-        full_precision=full,
+        full_precision=None if student.full is None else student.full[0],
     )
-
-
-def _in_full(
-    student: _StudentScores, others: Mapping[str, Sequence[bool | None]]
-) -> PrecisionScore | None:
-    if student.full is None:
-        return None
-    precision, scored = student.full
-    return PrecisionScore(
-        precision=precision,
-        accuracy=scored.accuracy,
-        comparisons=compare_with(others, scored),
-        mean_completion_tokens=scored.mean_completion_tokens,
-    )
+    return result if config.shard is None else result.model_copy(update={"part": part})
 
 
 def main() -> int:

@@ -31,7 +31,7 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
     config = job.config
     use_cpus(job.paths)
     judge = load_judge(job)
-    records = read_judged(job.paths.channel("dataset"), "probe", judge)
+    records = read_judged(job.paths.channel("dataset"), "probe", judge).records
     if isinstance(config.model, Logs):
         return _probe_logs(job, config.model, judge, records)
     if isinstance(config.model, Weights):

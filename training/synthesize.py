@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from stratos.contracts.bucket import RECORDS_FILE, REJECTED_FILE
 from stratos.contracts.jobs import SynthesizeConfig, SynthesizeResult
 from stratos.contracts.records import Record, write_jsonl
-from stratos.errors import BudgetExhausted, TooFewVerifiedRecords
+from stratos.contracts.shards import SynthesisCounts
+from stratos.errors import BudgetExhausted
 from stratos.frozen import FrozenModel
-from stratos.scoring.reasons import too_few
+from stratos.sharding.synthesis import require_yield, synthesis_result
 from stratos.spec import Bedrock, Logs, OpenAICompatible, Weights
-from stratos.statistics.wilson import proportion
 from training.asking.logged_replies import take_logged
-from training.asking.questions import read_drawn
+from training.asking.questions import WHOLE, read_drawn
 from training.asking.rejection_sampling import RejectionSampler, VerifiedRecords
 from training.container.host import use_cpus
 from training.job.job import Job, run_job
@@ -41,6 +41,7 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
         config.synthesis.max_records,
         config.seed,
         wanted=lambda record: bool(record.gold) or not gold_only,
+        shard=config.shard or WHOLE,
     )
     logged = VerifiedRecords()
     if config.learns_logs:
@@ -53,33 +54,34 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
         left = [record for record in questions if record.id not in answered]
         if config.strategy == "injection":
             left = [record for record in left if record.gold]
-        usage, outcome = _ask(job, config.teacher, left, judge, have_some=bool(answered))
-    kept_of_logs = len(logged.records)
-    asked = max(logged.asked.total(), kept_of_logs + max(outcome.asked.values(), default=0))
+        may_have_none = bool(answered) or config.shard is not None
+        usage, outcome = _ask(job, config.teacher, left, judge, may_have_none=may_have_none)
     both = _joined(questions, logged, outcome)
     # People look at them above all where too few were kept.
     _upload(job, REJECTED_FILE, both.rejected.attempts())
-    _require_yield(both, asked, config)
-
-    kept = _upload(job, RECORDS_FILE, both.records)
+    counts = SynthesisCounts(
+        asked=dict(both.asked),
+        kept=dict(both.kept),
+        kept_of_logs=len(logged.records),
+        rejects=dict(both.rejects),
+        written_tokens=both.completion_tokens,
+        calls=usage.calls,
+        timed_tokens=usage.timed_tokens,
+        asking_seconds=usage.seconds,
+        unpaid=usage.unpaid + judge.usage.unpaid,
+    )
+    _log.info("kept %d of %d questions: %s", len(both.records), len(questions), counts)
+    if config.shard is None:  # of shards, all together must yield enough
+        require_yield(counts, config.synthesis, config.judging.answer_marker)
+    _upload(job, RECORDS_FILE, both.records)
     paid = usage.plus(judge.usage)
-    return SynthesizeResult(
+    return synthesis_result(
+        counts,
+        strategy=config.strategy,
         seconds=job.clock.seconds,
         usd=paid.usd,
         prompt_tokens=paid.prompt_tokens,
         completion_tokens=paid.completion_tokens,
-        strategy=config.strategy,
-        asked=asked,
-        kept=kept,
-        kept_of_logs=kept_of_logs,
-        calls=usage.calls,
-        yield_by_strategy={
-            strategy: proportion(both.kept[strategy], num_asked)
-            for strategy, num_asked in both.asked.items()
-        },
-        rejects=dict(both.rejects.most_common()),
-        tokens_per_second=usage.tokens_per_second,
-        mean_completion_tokens=both.completion_tokens / max(1, kept),
     )
 
 
@@ -89,12 +91,13 @@ def _ask(
     questions: list[Record],
     judge: Judge,
     *,
-    have_some: bool,
+    may_have_none: bool,
 ) -> tuple[ModelUsage, VerifiedRecords]:
     """Ask a live teacher.
 
     Args:
-        have_some: Logs have given records, so that a teacher without money for one call is no end.
+        may_have_none: Logs or other shards give records, so that a teacher without money for one
+            call is no end.
     """
     config = job.config
     if not questions:
@@ -118,9 +121,9 @@ def _ask(
     try:
         return teacher.usage, synthesizer.run(questions, config.strategy)
     except BudgetExhausted as error:
-        if not have_some:
+        if not may_have_none:
             raise
-        _log.warning("only logged replies are learned: %s", error)
+        _log.warning("the teacher is not asked: %s", error)
         return teacher.usage, VerifiedRecords()
 
 
@@ -140,21 +143,11 @@ def _joined(
     )
 
 
-def _upload(job: Job[SynthesizeConfig], name: str, rows: Sequence[FrozenModel]) -> int:
+def _upload(job: Job[SynthesizeConfig], name: str, rows: Sequence[FrozenModel]) -> None:
     path = job.paths.output_dir / "data" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    num_rows = write_jsonl(path, rows)
+    write_jsonl(path, rows)
     job.storage.upload_records(path, f"{job.config.records_uri.rstrip('/')}/{name}")
-    return num_rows
-
-
-def _require_yield(outcome: VerifiedRecords, asked: int, config: SynthesizeConfig) -> None:
-    kept, needed = len(outcome.records), config.synthesis.needed_records(asked)
-    _log.info("kept %d of %d questions; rejected: %s", kept, asked, dict(outcome.rejects))
-    if kept < needed:
-        raise TooFewVerifiedRecords(
-            too_few(kept, asked, needed, outcome.rejects, config.judging.answer_marker)
-        )
 
 
 def main() -> int:

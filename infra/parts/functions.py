@@ -54,6 +54,8 @@ HANDLERS = (
     Handler("plan_candidates", memory_mib=1769, timeout_seconds=300, package="planning"),
     Handler("match_models", memory_mib=1769, timeout_seconds=300, package="planning"),
     Handler("diagnose_job", timeout_seconds=120),
+    # Reads and writes all records once, a few MiB at a time: more memory is more bandwidth.
+    Handler("gather_shards", memory_mib=1769, timeout_seconds=900),
     Handler("check_quality", timeout_seconds=120),
     Handler("request_approval"),
     Handler("record_approval"),

@@ -286,9 +286,18 @@ FINDINGS = (
     ),
     wildcard(
         f"arn:<AWS::Partition>:states:{_HERE}:execution:{{prefix}}:*",
-        _roles("clean_up", "measure_batch", "measure_endpoint", "report", "sweep"),
+        (
+            *_roles("clean_up", "measure_batch", "measure_endpoint", "report", "sweep"),
+            _MACHINE,
+        ),
         "The wildcard stands for the executions of the one state machine.",
     ),
+    wildcard(
+        f"arn:<AWS::Partition>:states:{_HERE}:execution:{{prefix}}/*:*",
+        (_MACHINE,),
+        "The wildcards stand for the Distributed Maps of the one state machine, and their items.",
+    ),
+    wildcard(f"{_BUCKET}/runs/*/jobs/*/shards-*.json", (_MACHINE,), _ANY_KEY),
 )
 
 

@@ -142,6 +142,13 @@ def _diagnose_job(granted: Granted) -> Statements:
     )
 
 
+def _gather_shards(granted: Granted) -> Statements:
+    return (
+        *read_objects(granted.bucket, "runs/"),
+        write_records(granted.bucket, "runs/*"),
+    )
+
+
 def _check_quality(granted: Granted) -> Statements:
     return (
         *read_objects(granted.bucket, "runs/"),
@@ -315,6 +322,7 @@ _RIGHTS: Mapping[str, Callable[[Granted], Statements]] = {
     "plan_candidates": _plan_candidates,
     "match_models": _match_models,
     "diagnose_job": _diagnose_job,
+    "gather_shards": _gather_shards,
     "check_quality": _check_quality,
     "request_approval": _request_approval,
     "record_approval": _record_approval,

@@ -173,6 +173,13 @@ OF_ROLES: Mapping[tuple[str, str], str] = {
     ("FunctionsBringHomeRole", "states:SendTaskFailure"): _TELLS_HOME,
     ("FunctionsBringHomeRole", "states:SendTaskSuccess"): _TELLS_HOME,
     ("FunctionsGiveUpRole", "states:SendTaskFailure"): _TELLS_HOME,
+    ("WorkflowRole", "s3:GetObject"): "A Distributed Map reads the jobs that share a step",
+    ("WorkflowRole", "states:StartExecution"): (
+        "Each job that shares a step has an execution of the same machine"
+    ),
+    ("WorkflowRole", "states:DescribeExecution"): (
+        "Step Functions looks at the executions of such jobs"
+    ),
     ("FunctionsCleanUpRole", "sagemaker:CreateEndpoint"): (
         "A failed endpoint is made anew, of the model that it had"
     ),

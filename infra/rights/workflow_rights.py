@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
 
 from infra.parts.functions import Functions
 from infra.parts.hosting import Batches, Endpoints
 from infra.parts.training import TrainingJobs
 from infra.permissions import (
+    CHILD_EXECUTIONS,
     COMPONENTS,
     ENDPOINT_CONFIGS,
     ENDPOINTS,
+    EXECUTIONS,
     MODELS,
     PACKAGE_GROUP,
     PACKAGES,
+    STATE_MACHINE,
     TRAINING_JOBS,
     TRANSFORM_JOBS,
     arn,
@@ -27,6 +32,7 @@ from infra.permissions import (
     use_tracking_alarms,
 )
 from infra.rights.shared_rights import deliver_logs
+from stratos.contracts.bucket import RUNS_PREFIX
 
 
 def grant_workflow(
@@ -36,11 +42,14 @@ def grant_workflow(
     training_jobs: TrainingJobs,
     endpoints: Endpoints,
     batches: Batches,
+    bucket: s3.IBucket,
+    key: kms.IKey,
 ) -> None:
     """Let the state machine call what its states call."""
     for statement in (
         _invoke(functions),
         *_run_jobs(),
+        *_run_shards(bucket, key),
         *_host_models(),
         *_watch_updates(),
         _register_models(),
@@ -72,6 +81,28 @@ def _run_jobs() -> tuple[iam.PolicyStatement, ...]:
         sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
         create_in_sagemaker("CreateTransformJob", on=(TRANSFORM_JOBS,)),
         sagemaker_of_runs("DescribeTransformJob", "StopTransformJob", on=(TRANSFORM_JOBS,)),
+    )
+
+
+def _run_shards(bucket: s3.IBucket, key: kms.IKey) -> tuple[iam.PolicyStatement, ...]:
+    """A Distributed Map reads its items, and runs each as an execution of the same machine.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+    """
+    return (
+        iam.PolicyStatement(
+            actions=["states:StartExecution"], resources=[arn("states", STATE_MACHINE)]
+        ),
+        iam.PolicyStatement(
+            actions=["states:DescribeExecution", "states:StopExecution"],
+            # A child is named after its Map, too: execution:<machine>/<label>:<id>.
+            resources=[arn("states", EXECUTIONS), arn("states", CHILD_EXECUTIONS)],
+        ),
+        iam.PolicyStatement(
+            actions=["s3:GetObject"],
+            resources=[bucket.arn_for_objects(f"{RUNS_PREFIX}*/jobs/*/shards-*.json")],
+        ),
+        iam.PolicyStatement(actions=["kms:Decrypt"], resources=[key.key_arn]),
     )
 
 

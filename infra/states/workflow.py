@@ -22,6 +22,7 @@ from infra.states.inspection import InspectionStates
 from infra.states.lambda_calls import LambdaCalls
 from infra.states.load_gate import LoadGateStates
 from infra.states.probing import ProbeStates
+from infra.states.sharding import ShardStates
 from infra.states.training_jobs import TrainingJobStates
 from stratos.spec import LONGEST_APPROVAL_HOURS
 
@@ -90,6 +91,8 @@ class Workflow(Construct):
                 destination=self.log_group, level=sfn.LogLevel.ALL, include_execution_data=False
             ),
         )
+        # What a Distributed Map needs: `infra.rights` grants it, as everything else.
+        self.state_machine.node.try_remove_child("DistributedMapPolicy")
         self.state_machine.node.add_dependency(self.role)
 
     def _definition(self) -> sfn.IChainable:
@@ -174,12 +177,18 @@ class Workflow(Construct):
     def _distillation(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
         """From a match to a model that passed its gate: synthesize, distill, evaluate."""
         check = self._check_quality(failed)
-        evaluate = self._job("Evaluate", "$.match.evaluate").chain(
+        artifact = "$.distilled.hyper_parameters"
+        evaluate = self._shared("Evaluate", "$.match.evaluation_shards").chain(
+            alone=self._job("Evaluate", "$.match.evaluate").chain(
+                succeeded=check,
+                failed=failed,
+                result={"ResultPath": sfn.JsonPath.DISCARD},
+                hyper_parameters=_merged("$.match.evaluate.hyper_parameters", artifact),
+            ),
             succeeded=check,
             failed=failed,
-            result={"ResultPath": sfn.JsonPath.DISCARD},
-            hyper_parameters="States.JsonMerge("
-            "$.match.evaluate.hyper_parameters, $.distilled.hyper_parameters, false)",
+            item={"distilled": "$.distilled"},
+            hyper_parameters=_merged("$.job.hyper_parameters", artifact),
         )
         distill = self._job("Distill", "$.match.distill").chain(
             succeeded=evaluate,
@@ -193,8 +202,12 @@ class Workflow(Construct):
             },
         )
         check.next(self._quality_verdict(again=again, failed=failed))
-        return self._job("Synthesize", "$.match.synthesize").chain(
-            succeeded=distill, failed=failed, result={"ResultPath": sfn.JsonPath.DISCARD}
+        return self._shared("Synthesize", "$.match.synthesis_shards").chain(
+            alone=self._job("Synthesize", "$.match.synthesize").chain(
+                succeeded=distill, failed=failed, result={"ResultPath": sfn.JsonPath.DISCARD}
+            ),
+            succeeded=distill,
+            failed=failed,
         )
 
     def _check_quality(self, failed: sfn.IChainable) -> tasks.LambdaInvoke:
@@ -289,6 +302,15 @@ class Workflow(Construct):
             elsewhere="hand_over" in self._lambdas.functions.handlers,
         )
 
+    def _shared(self, name: str, path: str) -> ShardStates:
+        return ShardStates(
+            scope=self,
+            name=name,
+            path=path,
+            job=self._job(f"{name}Shard", "$.job"),
+            lambdas=self._lambdas,
+        )
+
     def _report(self, name: str, status: str) -> sfn.TaskStateBase:
         return self._lambdas.invoke(
             name, "report", {"run": "$.run", "status": status, "state": "$"}, "$.reported"
@@ -314,6 +336,10 @@ class Workflow(Construct):
         report.add_catch(ended, errors=["States.ALL"], result_path="$.report_failure")
         report.next(ended)
         return report
+
+
+def _merged(one: str, other: str) -> str:
+    return f"States.JsonMerge({one}, {other}, false)"
 
 
 def _fail(scope: Construct, name: str, comment: str | None = None) -> sfn.Fail:

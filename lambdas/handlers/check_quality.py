@@ -12,7 +12,9 @@ from lambdas.step import step
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.model_package import Lineage
 from stratos.measuring.student_gate import judge_student
-from stratos.pipeline.steps import Quality, QualityInput
+from stratos.pipeline.sharded import ShardedJob
+from stratos.pipeline.steps import Quality, QualityInput, TrainingJob
+from stratos.sharding.number import shard_step
 
 
 @step
@@ -54,8 +56,15 @@ def _lineage(payload: QualityInput) -> Lineage:
         teacher=models.teacher,
         student=models.student,
         jobs={
-            "synthesize": match.synthesize.name,
+            "synthesize": _named(match.synthesize, match.synthesis_shards),
             "distill": match.distill.name,
-            "evaluate": match.evaluate.name,
+            "evaluate": _named(match.evaluate, match.evaluation_shards),
         },
     )
+
+
+def _named(job: TrainingJob, shared: ShardedJob | None) -> str:
+    """The job of a step, or the first of those that shared it."""
+    if shared is None:
+        return job.name
+    return job.name.replace(job.step, shard_step(job.step, 0))

@@ -6,6 +6,7 @@ from lambdas.aws import runs_table
 from lambdas.aws.run_files import RunFiles
 from lambdas.gathering.model_pool import model_pool
 from lambdas.gathering.planning_request import planning_request
+from lambdas.jobs import sharding
 from lambdas.jobs.distillation import DistillationJobs
 from lambdas.jobs.factory import JobFactory
 from lambdas.jobs.spending import outlay_of
@@ -41,6 +42,8 @@ def handler(payload: MatchInput) -> Match:
         spent_hours=request.spent_hours,
     )
     jobs = DistillationJobs(JobFactory(run, spec), evidence, pool)
+    synthesize, synthesis_shards = sharding.synthesis(jobs, payload.dataset)
+    evaluate, evaluation_shards = sharding.evaluation(jobs, payload.dataset, *_live_model(run))
     return Match(
         match_uri=files.put_match(evidence),
         attempt=payload.attempt,
@@ -48,10 +51,12 @@ def handler(payload: MatchInput) -> Match:
         reason=matching.reason,
         teacher=matching.plan.teacher,
         student=matching.plan.student,
-        synthesize=jobs.synthesize(),
+        synthesize=synthesize,
         distill=jobs.distill(),
-        evaluate=jobs.evaluate(*_live_model(run)),
+        evaluate=evaluate,
         serving=matching.plan.serving,
+        synthesis_shards=synthesis_shards,
+        evaluation_shards=evaluation_shards,
     )
 
 

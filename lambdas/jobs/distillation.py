@@ -9,6 +9,7 @@ from typing import Any
 from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.job_names import step_name
 from lambdas.aws.settings import settings
+from lambdas.aws.shard_files import ShardFiles
 from lambdas.gathering.model_pool import ModelPool
 from lambdas.jobs.cpu_servers import cheapest_cpus
 from lambdas.jobs.factory import JobFactory
@@ -30,15 +31,25 @@ from stratos.contracts.match import (
     trained_alike,
 )
 from stratos.contracts.plan import Plan, PlannedEngine, ServedPrecision, Server
+from stratos.contracts.shards import Shard
 from stratos.contracts.time_limit import TimeLimit
 from stratos.pipeline.steps import TrainingJob
 from stratos.planning.deadlines import deadline_seconds, token_budget_usd
 from stratos.planning.forecast.start_up import job_start
 from stratos.planning.preferences import on_demand, preferences
+from stratos.sharding.number import Split, shard_step
 from stratos.spec import QUANTISED, CpuPrecision, Logs, Teacher, Weights
 
 _WRITTEN = 2
 """Times the records that synthesis reads: what it keeps is about as long."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """One shard of a step, and the split that it belongs to."""
+
+    shard: Shard
+    split: Split
 
 
 @dataclass(frozen=True)
@@ -66,16 +77,22 @@ class DistillationJobs:
     def records_uri(self) -> str:
         return self.factory.files.records_uri(self.evidence.attempt)
 
-    def synthesize(self) -> TrainingJob:
+    def synthesize(self, share: Share | None = None) -> TrainingJob:
+        """The synthesis.
+
+        Args:
+            share: Of several jobs, one.
+        """
         spec = self.factory.spec
         config = SynthesizeConfig(
-            **self._shared("synthesize"),
+            **self._shared("synthesize", share),
             teacher=self.teacher,
             strategy=self.evidence.matching.strategy,
             synthesis=spec.synthesis,
-            records_uri=self.records_uri,
+            records_uri=self._records_of(share),
             seed=spec.training.seed,
             learns_logs=spec.learns_logs,
+            shard=share and share.shard,
         )
         channels = {
             "dataset": self.factory.files.dataset_uri("train"),
@@ -83,7 +100,11 @@ class DistillationJobs:
         }
         read = self.factory.files.dataset_bytes("train")
         return self._make(
-            "synthesize", config, self._for_synthesis(), channels, data_bytes=_WRITTEN * read
+            self.step("synthesize", share),
+            config,
+            self._for_synthesis(),
+            channels,
+            data_bytes=_WRITTEN * read,
         )
 
     def distill(self) -> TrainingJob:
@@ -111,20 +132,24 @@ class DistillationJobs:
             **self.factory.model_channel("student", self.student),
             **(self.factory.model_channel("teacher", self.teacher) if white_box else {}),
         }
-        return self._make("distill", config, self._for_training(), channels)
+        return self._make(self.step("distill"), config, self._for_training(), channels)
 
     def evaluate(
-        self, live_artifact: str | None, live_precision: ServedPrecision | None = None
+        self,
+        live_artifact: str | None,
+        live_precision: ServedPrecision | None = None,
+        share: Share | None = None,
     ) -> TrainingJob:
         """The evaluation.
 
         Args:
             live_artifact: The model in service for this spec, which the student is compared with.
             live_precision: That it is served in, where that is known.
+            share: Of several jobs, one.
         """
         paid = not isinstance(self.teacher, Weights | Logs)
         config = EvaluateConfig(
-            **self._shared("evaluate"),
+            **self._shared("evaluate", share),
             teacher=self.teacher,
             student=self.student,
             max_new_tokens=self.factory.spec.task.max_reply_tokens,
@@ -132,6 +157,7 @@ class DistillationJobs:
             teacher_max_records=PAID_TEACHER_RECORDS if paid else None,
             engine=self.plan.engine,
             live_precision=live_precision,
+            shard=share and share.shard,
         )
         channels = {
             "dataset": self.factory.files.dataset_uri(),
@@ -141,7 +167,12 @@ class DistillationJobs:
         extra = {"live_artifact": live_artifact} if live_artifact else {}
         records = self.factory.files.dataset_bytes()
         return self._make(
-            "evaluate", config, self._uninterrupted(), channels, extra, data_bytes=records
+            self.step("evaluate", share),
+            config,
+            self._uninterrupted(),
+            channels,
+            extra,
+            data_bytes=records,
         )
 
     def _pinned(self, model: Weights, role: ModelRole) -> Weights:
@@ -197,30 +228,36 @@ class DistillationJobs:
         """Of the run, with what copies between regions will take."""
         return self.evidence.spent_hours + self.plan.copying_hours
 
-    def _step(self, job: JobStep) -> str:
-        return step_name(job, self.evidence.attempt)
+    def step(self, job: JobStep, share: Share | None = None) -> str:
+        """The step of a job, or of one of those that share it."""
+        step = step_name(job, self.evidence.attempt)
+        return step if share is None else shard_step(step, share.shard.index)
 
-    def _shared(self, job: JobStep) -> dict[str, Any]:
+    def _records_of(self, share: Share | None) -> str:
+        if share is None:
+            return self.records_uri
+        return ShardFiles(self.factory.run, self.step("synthesize")).records_uri(share.shard.index)
+
+    def _shared(self, job: JobStep, share: Share | None = None) -> dict[str, Any]:
         factory, evidence = self.factory, self.evidence
         files, constraints = factory.files, factory.spec.constraints
+        step, split = self.step(job, share), Split(1, 1) if share is None else share.split
+        seconds = deadline_seconds(job, constraints, self._spent_hours, self._start_seconds)
         return {
             "run_id": factory.run.run_id,
-            "result_uri": files.result_uri(self._step(job)),
-            "progress_uri": files.progress_uri(self._step(job)),
-            "deadline_seconds": deadline_seconds(
-                job,
-                constraints,
-                self._spent_hours,
-                self._start_seconds,
+            "result_uri": files.result_uri(step),
+            "progress_uri": files.progress_uri(step),
+            "deadline_seconds": split.seconds_each(seconds, self._start_seconds),
+            "budget_usd": token_budget_usd(
+                job, constraints, evidence.spent_usd, num_jobs=split.num_shards
             ),
-            "budget_usd": token_budget_usd(job, constraints, evidence.spent_usd),
             "usd_per_hour": self.plan.training.usd_per_hour,
             "judging": judging(factory.spec),
         }
 
     def _make(
         self,
-        job: JobStep,
+        step: str,
         config: SynthesizeConfig | DistillConfig | EvaluateConfig,
         servers: tuple[Server, ...],
         channels: dict[str, str],
@@ -229,13 +266,13 @@ class DistillationJobs:
     ) -> TrainingJob:
         cards, plan = self.pool.cards, self.plan
         return self.factory.make(
-            self._step(job),
+            step,
             config,
             servers,
             channels,
             hyper_parameters,
             reads=[cards[f"teacher/{plan.teacher}"], cards[f"student/{plan.student}"]],
-            trains=None if job == "synthesize" else cards[f"student/{plan.student}"],
-            method=plan.method if job == "distill" else "lora",
+            trains=None if config.kind == "synthesize" else cards[f"student/{plan.student}"],
+            method=plan.method if config.kind == "distill" else "lora",
             data_bytes=data_bytes,
         )

@@ -10,12 +10,14 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from stratos.cli.stack import Stack
-from stratos.contracts.bucket import PROGRESS_FILE, RunKeys
+from stratos.contracts.bucket import PROGRESS_FILE, RESULT_FILE, RunKeys
 from stratos.contracts.jobs import Progress
 from stratos.contracts.run import RunRow
 from stratos.errors import RunNotFound
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.pipeline.summary import RunSummary
+from stratos.sharding.number import step_of_shard
+from stratos.sharding.progress import shared_progress
 
 
 def find_run(stack: Stack, run_id: str) -> RunRow:
@@ -116,14 +118,28 @@ def read_object(stack: Stack, key: str) -> str | None:
 
 
 def latest_progress(stack: Stack, run_id: str) -> Progress | None:
-    """The latest progress note of the run's jobs."""
+    """The latest progress note of the run's jobs; of jobs that share a step, of all together."""
     prefix = RunKeys(run_id).jobs
     listed = stack.s3.list_objects_v2(Bucket=stack.bucket, Prefix=prefix).get("Contents", [])
     notes = [item for item in listed if item["Key"].endswith(f"/{PROGRESS_FILE}")]
     if not notes:
         return None
     newest = max(notes, key=lambda item: item["LastModified"])
-    text = read_object(stack, newest["Key"])
+    progress = _progress_at(stack, newest["Key"])
+    step = step_of_shard(newest["Key"].removeprefix(prefix).partition("/")[0])
+    if progress is None or step is None:
+        return progress
+    keys = [item["Key"].removeprefix(prefix).split("/") for item in listed]
+    shards = {folder for folder, *_ in keys if step_of_shard(folder) == step}
+    done = {folder for folder, *names in keys if folder in shards and names == [RESULT_FILE]}
+    told = [_progress_at(stack, f"{prefix}{folder}/{PROGRESS_FILE}") for folder in sorted(shards)]
+    return shared_progress(
+        progress, [one for one in told if one is not None], len(done), len(shards)
+    )
+
+
+def _progress_at(stack: Stack, key: str) -> Progress | None:
+    text = read_object(stack, key)
     return None if text is None else Progress.model_validate_json(text)
 
 

@@ -12,10 +12,12 @@ runs/<run id>/checker/            checker.py, as it was when the run began
 runs/<run id>/dataset/            train.jsonl probe.jsonl heldout.jsonl inspection.json
 runs/<run id>/plans.json          the Pareto front, before spending
 runs/<run id>/match.json          the choice after probing, with its evidence
-runs/<run id>/jobs/<step>/        config/config.json in, progress.json meanwhile, result.json out
+runs/<run id>/jobs/<step>/        config/config.json in, progress.json meanwhile, result.json out;
+                                  shards-<round>.json: the jobs that share the step, if any do
+runs/<run id>/records/a<attempt>/ records.jsonl: verified; rejected.jsonl: some that were not
 runs/<run id>/elsewhere/          <job>.json: a job of another region, as last seen
 runs/<run id>/transfers/          <job>.jsonl: what was copied between regions for a job
-runs/<run id>/records/a<attempt>/ records.jsonl: verified; rejected.jsonl: some that were not
+runs/<run id>/shards/<step>/      the same of one of several jobs, until they are one
 runs/<run id>/models/             <job>/output/model.tar.gz
 runs/<run id>/lineage.json        what the model in deployment.json was made from
 runs/<run id>/approval.json       who approved it, and how long that took
@@ -46,6 +48,7 @@ SERVERS_KEY = "catalog/servers.json"
 TEACHERS_KEY = "catalog/teachers.json"
 REJECTION_FILE = "rejection.json"
 PROGRESS_FILE = "progress.json"
+RESULT_FILE = "result.json"
 RECORDS_FILE = "records.jsonl"
 REJECTED_FILE = "rejected.jsonl"
 CALIBRATION_KEY = "catalog/calibration.jsonl"
@@ -140,6 +143,10 @@ class RunKeys:
         """Key prefix of the records that one student learns from, with its slash."""
         return f"{self.records}a{attempt}/"
 
+    def records_of_shard(self, step: str) -> str:
+        """Key prefix of the records that one of several jobs made, with its slash."""
+        return f"{self.prefix}shards/{step}/"
+
     @property
     def models(self) -> str:
         return self.prefix + "models/"
@@ -204,10 +211,14 @@ class RunKeys:
         return self.job(step) + "config/"
 
     def job_result(self, step: str) -> str:
-        return self.job(step) + "result.json"
+        return self.job(step) + RESULT_FILE
 
     def job_progress(self, step: str) -> str:
         return self.job(step) + PROGRESS_FILE
+
+    def shards(self, step: str, round_: int) -> str:
+        """The jobs that share a step, in one round: a JSON array of training jobs."""
+        return f"{self.job(step)}shards-{round_}.json"
 
     @property
     def all_checkpoints(self) -> str:

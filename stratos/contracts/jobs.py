@@ -18,6 +18,7 @@ from stratos.contracts.plan import (
     ServedPrecision,
     Server,
 )
+from stratos.contracts.shards import HeldOutPart, Shard, SynthesisCounts
 from stratos.contracts.time_limit import TimeLimit
 from stratos.frozen import FrozenModel
 from stratos.problems import Problem
@@ -125,6 +126,8 @@ class SynthesizeConfig(ModelJobConfig):
     seed: int
     learns_logs: bool = False
     """Replies of the dataset that are right come first; the teacher is asked only the rest."""
+    shard: Shard | None = None
+    """The part of the questions that is this job's; None where one job asks them all."""
 
 
 class DistillConfig(ModelJobConfig):
@@ -175,6 +178,8 @@ class EvaluateConfig(ModelJobConfig):
     """What will serve the student: it is scored through it where the job can run it."""
     live_precision: ServedPrecision | None = None
     """That the model in service is served in; None where there is none, or it is not known."""
+    shard: Shard | None = None
+    """The part of the held-out questions that is this job's; None where one job asks them all."""
 
 
 AnyJobConfig = Annotated[
@@ -245,7 +250,10 @@ class SynthesizeResult(JobResult):
     rejects: dict[str, int]
     """Reason → attempts rejected for it."""
     tokens_per_second: float
+    """Of one server."""
     mean_completion_tokens: float
+    counts: SynthesisCounts | None = None
+    """What the figures above were made of. None in results from before."""
 
 
 class EvaluatedExample(FrozenModel):
@@ -286,6 +294,8 @@ class EvaluateResult(JobResult):
     """That it was scored in; None in results of before."""
     full_precision: PrecisionScore | None = None
     """The same weights unquantised, on the same questions; None where the student is."""
+    part: HeldOutPart | None = None
+    """Of a shard: its answers, question by question."""
 
     def served_by(self, engine: PlannedEngine | None) -> EvaluateResult:
         """The result with the student in the precision that an engine holds it in."""

@@ -184,6 +184,9 @@ class Plan(FrozenModel):
     num_training_tokens: float
     num_records: float | None = None
     """Verified records that training is forecast to have; None in older plans."""
+    synthesis_servers: Annotated[int, Field(exclude_if=lambda servers: servers == 1)] = 1
+    """That share synthesis; `caveats` say why, if there is more than one."""
+    evaluation_servers: Annotated[int, Field(exclude_if=lambda servers: servers == 1)] = 1
     calibration: dict[str, float] = Field(default_factory=dict)
     """Correction of each predicted quantity by finished runs, already applied."""
     caveats: tuple[str, ...] = ()

@@ -32,6 +32,7 @@ from stratos.hosting.deployment import (
 )
 from stratos.hosting.ownership import Orphan
 from stratos.moment import Moment
+from stratos.pipeline.sharded import ShardedJob
 from stratos.spec import StrategyName
 
 
@@ -158,6 +159,9 @@ class Match(FrozenModel):
     distill: TrainingJob
     evaluate: TrainingJob
     serving: Server
+    synthesis_shards: ShardedJob | None = None
+    """In place of `synthesize`, where it is split over several servers."""
+    evaluation_shards: ShardedJob | None = None
 
 
 class JobFailure(FrozenModel):

@@ -23,6 +23,7 @@ from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.candidates.regional import RegionalFleet
 from stratos.planning.candidates.serving_side import Outlook
+from stratos.planning.candidates.split_steps import why_split
 from stratos.planning.deadlines import rounded_up
 from stratos.planning.forecast.calibration import Correction, correction
 from stratos.planning.forecast.engine import BYTES_PER_PARAMETER, EFFICIENCIES, SERVED_BY
@@ -127,10 +128,13 @@ class PlanMaker:
             training_tokens_per_second=float(pool.tokens_per_second[row]),
             num_training_tokens=pairing.num_training_tokens * share,
             num_records=pairing.synthesis.num_records * share,
+            synthesis_servers=int(pool.synthesis_servers[row]),
+            evaluation_servers=int(pool.evaluation_servers[row]),
             calibration=learned | outlook.factors(position),
             caveats=(
                 *self._caveats(pairing, training, endpoint.server, share, devices),
                 *places.caveats(),
+                *self._why_split(row, trained_on),
             ),
             elsewhere=places.elsewhere(),
             origins=places.origins(),
@@ -173,6 +177,15 @@ class PlanMaker:
         name = server.instance.instance_type
         return correction(
             self.request.calibration, quantity, name, parameters, prior_sd, num_devices=devices
+        )
+
+    def _why_split(self, row: int, trained_on: Server) -> tuple[str, ...]:
+        return why_split(
+            int(self.pool.synthesis_servers[row]),
+            int(self.pool.evaluation_servers[row]),
+            trained_on,
+            self.request.spec.constraints,
+            self.request.spent_hours,
         )
 
     def _caveats(

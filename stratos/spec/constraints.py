@@ -49,6 +49,13 @@ class Constraints(FrozenModel):
     """Regions where training and serving may run, and data may lie. By default those that the stack
     works in: its own, and those of its worker stacks. A stack refuses a spec that leaves out its
     own region, or names one in which it has no worker."""
+    servers_per_step: Annotated[
+        Literal["auto"] | Annotated[int, Field(ge=1, le=16)],
+        Field(exclude_if=lambda servers: servers == "auto"),
+    ] = "auto"
+    """Servers that share synthesis, and that share evaluation. `auto`: one; more only where one
+    would outlast the step's share of the time, up to the account's quota. Records and scores are
+    the same with any number, as far as a teacher answers the same request alike."""
     licences: tuple[str, ...] | None = None
     """SPDX identifiers of the licences that teacher and student may have."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from stratos.contracts.jobs import EvaluatedExample
 from stratos.contracts.messages import calls_text
 from stratos.contracts.records import Record
 from stratos.scoring.baselines import NearestQuestion, constant_answer
 from stratos.scoring.verifiers import is_correct
-from stratos.statistics.mcnemar import Comparison, compare
 from training.asking.questions import Scored
 from training.judging.judge import Judge
 from training.teachers.teacher import Completion
@@ -39,25 +38,6 @@ def score_baselines(
             is_correct(judge.verifier, nearest.answer(one.question), one.gold) for one in heldout
         ],
     }
-
-
-def compare_outcomes(
-    other: str, student: Sequence[bool | None], theirs: Sequence[bool | None]
-) -> Comparison:
-    """Compare two models on the records that both answered."""
-    both = [
-        (ours, its)
-        for ours, its in zip(student, theirs, strict=True)
-        if ours is not None and its is not None
-    ]
-    return compare(other, [ours for ours, _ in both], [its for _, its in both])
-
-
-def compare_with(
-    others: Mapping[str, Sequence[bool | None]], student: Scored
-) -> tuple[Comparison, ...]:
-    """Compare a student with each of the others."""
-    return tuple(compare_outcomes(name, student.outcomes, its) for name, its in others.items())
 
 
 def spread(scored: Scored, asked: Sequence[Record], records: Sequence[Record]) -> Scored:

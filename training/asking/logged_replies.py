@@ -9,13 +9,12 @@ from stratos.contracts.records import Record, TrainingRecord
 from stratos.dataset.token_estimate import by_characters
 from stratos.scoring.reply import ReplyVerdict
 from stratos.scoring.thinking import without_thinking
+from stratos.sharding.synthesis import LOGS
 from training.asking.questions import Scored
+from training.asking.rejected_sample import rejected_attempt
 from training.asking.rejection_sampling import VerifiedRecords
 from training.judging.judge import GivenReply, Judge
 from training.teachers.teacher import Completion
-
-LOGS = "logs"
-"""What logged replies are counted under, beside the strategies."""
 
 
 def score_logged(records: Sequence[Record], judge: Judge) -> Scored:
@@ -39,7 +38,7 @@ def take_logged(records: Sequence[Record], judge: Judge, *, keep_thinking: bool)
             outcome.rejects[fault] += 1
             completion = _completion(record)
             assert completion is not None
-            outcome.rejected.add(record, "alignment", 1, completion, fault)
+            outcome.rejected.add(rejected_attempt(record, "alignment", 1, completion, fault))
             continue
         taught = _training_record(record, verdict, keep_thinking=keep_thinking)
         outcome.records.append(taught)

@@ -9,18 +9,22 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from stratos.contracts.messages import Message
 from stratos.contracts.records import Record, Split, read_jsonl
+from stratos.contracts.shards import GradedAnswers, Shard
 from stratos.errors import DatasetRejected, TeacherFailed
 from stratos.scoring.reply import Reason, ReplyVerdict
+from stratos.sharding.evaluation import FEWEST, require_enough, written
 from stratos.spec import Logs
 from stratos.statistics.wilson import Proportion, proportion_of
 from training.judging.judge import GivenReply, Judge
 from training.teachers.teacher import Completion, Request, Teacher
 
-_FEWEST = 20
-"""With fewer answers an accuracy says nothing."""
+Drawn = TypeVar("Drawn")
+WHOLE = Shard(index=0, count=1)
+"""The one shard of a job that has a step to itself."""
 
 
 @dataclass(frozen=True)
@@ -49,22 +53,25 @@ class Scored:
         counts = [one.completion_tokens for one in self.completions if one is not None]
         return sum(counts) / max(1, len(counts))
 
+    def graded(self, name: str, asked: int | None = None) -> GradedAnswers:
+        """The same question by question, without the texts.
+
+        Args:
+            asked: Of the records; all if omitted.
+        """
+        answered = [one for one in self.completions if one is not None]
+        return GradedAnswers(
+            name=name,
+            outcomes=written(self.outcomes),
+            asked=len(self.completions) if asked is None else asked,
+            answered=len(answered),
+            completion_tokens=sum(one.completion_tokens for one in answered),
+        )
+
     @property
     def mean_prompt_tokens(self) -> float:
         counts = [one.prompt_tokens for one in self.completions if one is not None]
         return sum(counts) / max(1, len(counts))
-
-
-def read_split(folder: Path, split: Split) -> list[Record]:
-    """Read the records of one split from the dataset channel.
-
-    Raises:
-        DatasetRejected: when it is missing or empty.
-    """
-    records = list(read_jsonl(_path(folder, split), Record))
-    if not records:
-        raise _without(folder, split)
-    return records
 
 
 def read_drawn(
@@ -73,27 +80,43 @@ def read_drawn(
     limit: int | None,
     seed: int,
     wanted: Callable[[Record], bool] = lambda record: True,
+    shard: Shard = WHOLE,
 ) -> list[Record]:
     """`sample` those of a split's records that are wanted, with no others in memory.
+
+    Args:
+        shard: Only this part of them, in the order in which they were drawn.
 
     Raises:
         DatasetRejected: when the split is missing or empty.
     """
-    if limit is None:
-        return sample([one for one in read_split(folder, split) if wanted(one)], None, seed)
-    path, numbers, number = _path(folder, split), array("q"), -1
-    for number, record in enumerate(read_jsonl(path, Record)):
+    numbers = _numbers(folder, split, wanted)
+    random.Random(seed).shuffle(numbers)
+    drawn = numbers[:limit]
+    part = shard.of(len(drawn))
+    return _read_at(folder, split, drawn[part.start : part.stop])
+
+
+def _numbers(folder: Path, split: Split, wanted: Callable[[Record], bool]) -> array[int]:
+    """Positions of the wanted records in the file of a split.
+
+    Raises:
+        DatasetRejected: when the split is missing or empty.
+    """
+    numbers, number = array("q"), -1
+    for number, record in enumerate(read_jsonl(_path(folder, split), Record)):
         if wanted(record):
             numbers.append(number)
     if number < 0:
         raise _without(folder, split)
-    random.Random(seed).shuffle(numbers)
-    drawn = numbers[:limit]
-    chosen = set(drawn)
-    found = {
-        number: record for number, record in enumerate(read_jsonl(path, Record)) if number in chosen
-    }
-    return [found[number] for number in drawn]
+    return numbers
+
+
+def _read_at(folder: Path, split: Split, numbers: array[int]) -> list[Record]:
+    chosen = set(numbers)
+    rows = enumerate(read_jsonl(_path(folder, split), Record))
+    found = {number: record for number, record in rows if number in chosen}
+    return [found[number] for number in numbers]
 
 
 def _path(folder: Path, split: Split) -> Path:
@@ -111,22 +134,43 @@ def _without(folder: Path, split: Split) -> DatasetRejected:
     )
 
 
-def read_judged(folder: Path, split: Split, judge: Judge) -> list[Record]:
+@dataclass(frozen=True)
+class JudgedRecords:
+    """Records whose answers can be scored: of all, those of one shard.
+
+    Attributes:
+        positions: That they have among all.
+    """
+
+    records: list[Record]
+    positions: range
+    total: int
+
+    def drawn(self, limit: int | None, seed: int) -> list[Record]:
+        """Of a `sample` of all, the records that are here."""
+        order = sample(range(self.total), limit, seed)
+        here, first = self.positions, self.positions.start
+        return [self.records[place - first] for place in order if place in here]
+
+
+def read_judged(folder: Path, split: Split, judge: Judge, shard: Shard = WHOLE) -> JudgedRecords:
     """Read the records of a split whose answers can be scored.
 
     Raises:
-        DatasetRejected: when there are none.
+        DatasetRejected: when there are none in the split.
     """
-    records = [one for one in read_split(folder, split) if judge.can_judge(one.gold)]
-    if not records:
+    numbers = _numbers(folder, split, lambda record: judge.can_judge(record.gold))
+    if not numbers:
         raise DatasetRejected(
             f"no {split} record has a gold answer, and the {judge.verifier.kind} verifier needs "
             "one; add gold answers, or use a regex verifier"
         )
-    return records
+    part = shard.of(len(numbers))
+    records = _read_at(folder, split, numbers[part.start : part.stop])
+    return JudgedRecords(records, part, len(numbers))
 
 
-def sample(records: Sequence[Record], limit: int | None, seed: int) -> list[Record]:
+def sample(records: Sequence[Drawn], limit: int | None, seed: int) -> list[Drawn]:
     """Draw at most `limit` records, in an order that only the seed decides."""
     drawn = list(records)
     random.Random(seed).shuffle(drawn)
@@ -142,8 +186,12 @@ def ask(
     stop: Callable[[], bool],
     on_done: Callable[[int], None],
     messages_of: Callable[[Record], tuple[Message, ...]] = lambda record: record.messages,
+    in_part: bool = False,
 ) -> Scored:
     """Ask a model every record's question, greedily, and score what it says.
+
+    Args:
+        in_part: The questions are some of a set, whose answers are counted together.
 
     Raises:
         TeacherFailed: when it answered too few to say anything about its accuracy.
@@ -173,7 +221,8 @@ def ask(
         if completion is not None
     }
     verdicts = dict(zip(answers, judge.verdicts(list(answers.values())), strict=True))
-    return enough(model, Scored(completions, [verdicts.get(i) for i in range(len(records))]))
+    scored = Scored(completions, [verdicts.get(i) for i in range(len(records))])
+    return scored if in_part else enough(model, scored)
 
 
 def enough(model: Teacher | Logs, scored: Scored) -> Scored:
@@ -182,19 +231,16 @@ def enough(model: Teacher | Logs, scored: Scored) -> Scored:
     Raises:
         TeacherFailed: when they are too few.
     """
+    if not isinstance(model, Logs):
+        require_enough(scored.graded(model.name))
+        return scored
     total = len(scored.completions)
     answered = sum(completion is not None for completion in scored.completions)
     judged = sum(outcome is not None for outcome in scored.outcomes)
-    needed = min(_FEWEST, total)
-    if judged < needed and isinstance(model, Logs):
+    needed = min(FEWEST, total)
+    if judged < needed:
         raise TeacherFailed(
             f"{answered} of {total} probe records have a logged reply and {judged} could be "
             f"judged; at least {needed} are needed: log more replies, or name a live teacher"
-        )
-    if judged < needed:
-        raise TeacherFailed(
-            f"{answered} of {total} questions were answered by {model.name} and {judged} scored "
-            f"before the job had to end; at least {needed} are needed: allow more hours, a higher "
-            "budget, or a larger server"
         )
     return scored

@@ -20,9 +20,10 @@ from stratos.errors import BudgetExhausted
 from stratos.scoring.answers import elements, with_answer
 from stratos.scoring.reply import ReplyVerdict
 from stratos.scoring.thinking import without_thinking
+from stratos.sharding.rejected import RejectedSample
 from stratos.spec import SetOf, StrategyName, Synthesis, ToolCalls
 from training.asking.prompts import alignment_messages, injection_messages
-from training.asking.rejected_sample import RejectedSample
+from training.asking.rejected_sample import rejected_attempt
 from training.judging.judge import GivenReply, Judge
 from training.teachers.teacher import Completion, OnAnswer, Request, Teacher
 
@@ -221,7 +222,9 @@ class RejectionSampler:
                 else:
                     outcome.rejects[fault] += 1
                     outcome.rejected.add(
-                        one.part.record, one.part.strategy, attempt + 1, one.completion, fault
+                        rejected_attempt(
+                            one.part.record, one.part.strategy, attempt + 1, one.completion, fault
+                        )
                     )
                     if fault == "no verdict":
                         unjudged.add(one.index)

@@ -169,6 +169,7 @@ class ServiceTeacher:
                     self._purse.release(index)
                 self._purse.usage.seconds += time.monotonic() - started
         if out_of_money:
+            self._purse.usage.unpaid += len(requests) - position
             self._tell_budget(requests, completions)
         return completions
 

@@ -88,6 +88,7 @@ class ModelUsage:
 
     Attributes:
         under_way: Tokens written for calls that are not answered yet, as far as that is known.
+        unpaid: Calls that were not made because the money was spent.
     """
 
     calls: int = 0
@@ -97,6 +98,7 @@ class ModelUsage:
     seconds: float = 0.0
     timed_tokens: int = 0
     under_way: int = 0
+    unpaid: int = 0
 
     def add(self, completion: Completion, *, timed: bool = True) -> None:
         """Count one answered call.
@@ -123,6 +125,7 @@ class ModelUsage:
             self.usd + other.usd,
             self.seconds + other.seconds,
             self.timed_tokens + other.timed_tokens,
+            unpaid=self.unpaid + other.unpaid,
         )
 
     @property

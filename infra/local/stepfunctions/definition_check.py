@@ -110,6 +110,9 @@ def _map_findings(path: str, state: Mapping[str, Any]) -> Iterator[Finding]:
     for field in ("ResultWriter", "ItemBatcher"):
         if field in state:
             yield Finding(f"{path}.{field}", f"{field} is not supported; write from the items")
+    processor = state.get("ItemProcessor", {})
+    if processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
+        yield from _distributed_findings(path, state, processor)
     reader = state.get("ItemReader")
     if reader is None:
         return
@@ -119,6 +122,28 @@ def _map_findings(path: str, state: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(
             f"{path}.ItemReader", f"InputType {kind} is not supported; use {' or '.join(_READABLE)}"
         )
+
+
+def _distributed_findings(
+    path: str, state: Mapping[str, Any], processor: Mapping[str, Any]
+) -> Iterator[Finding]:
+    """What an item's own execution would do on AWS, and does not here, where it has none."""
+    kind = processor["ProcessorConfig"].get("ExecutionType")
+    if kind != "STANDARD":
+        yield Finding(f"{path}.ItemProcessor", f"items run as STANDARD here, not as {kind}")
+    if state.get("ToleratedFailurePercentage") != 100 or "ToleratedFailureCount" in state:
+        yield Finding(
+            path,
+            "a Distributed Map goes on here whatever fails: set ToleratedFailurePercentage to 100, "
+            "let items catch their errors, and look at what they came to",
+        )
+    for name, inner in processor.get("States", {}).items():
+        for field, json_path in _paths(inner):
+            if json_path.startswith(("$$.Execution", "$$.StateMachine")):
+                yield Finding(
+                    f"{path}.ItemProcessor.States.{name}.{field}",
+                    f"{json_path} is the parent's here; pass it in by ItemSelector",
+                )
 
 
 def _resource_findings(path: str, resource: str) -> Iterator[Finding]:

@@ -46,6 +46,7 @@ from infra.local.iam.authority import AccessDeniedError
 from infra.local.iam.sessions import region_of
 from infra.local.stepfunctions.history import mend_histories
 from infra.local.stepfunctions.machine_role import require_observation
+from infra.local.stepfunctions.map_runs import mend_map_runs
 from infra.local.stepfunctions.state_language import mend_state_language, time_text
 
 MAX_INPUT_BYTES = 256 * 1024
@@ -76,6 +77,7 @@ class StepFunctions:
         self._mend_end()
         self._mend_stop()
         mend_histories(self._patches)
+        mend_map_runs(self._patches)
 
     def close(self) -> None:
         """Abort what still runs, without events: there is nobody left to react to them."""

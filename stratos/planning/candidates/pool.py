@@ -43,6 +43,9 @@ class Pool:
     """That train together, on each instance."""
     training_seconds: Floats
     """Of the training job."""
+    synthesis_servers: Integers
+    """That share synthesis."""
+    evaluation_servers: Integers
     capacity: Floats
     serving_devices: Integers
     """Of one replica."""
@@ -145,7 +148,8 @@ def multiply_out(
     serving = end_to_end([part.serving for part in parts]).at(right)
     error, training_hours, training_usd = training.values.T
     latency_ms, starting_hours, usd_per_month = serving.values.T
-    tokens_per_second, trained_share, training_devices, training_seconds = training.facts.T
+    tokens_per_second, trained_share, training_devices, training_seconds, *shared = training.facts.T
+    synthesis_servers, evaluation_servers = shared
     capacity, serving_devices, serving_replicas, slots, mode, fleet = serving.facts.T
     usd_to_deploy = training_usd + spent.usd
     return Pool(
@@ -168,6 +172,8 @@ def multiply_out(
         trained_share=trained_share,
         training_devices=training_devices.astype(np.int64),
         training_seconds=training_seconds,
+        synthesis_servers=synthesis_servers.astype(np.int64),
+        evaluation_servers=evaluation_servers.astype(np.int64),
         capacity=capacity,
         serving_devices=serving_devices.astype(np.int64),
         serving_replicas=serving_replicas.astype(np.int64),

@@ -8,12 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from stratos.catalog.model_card import ModelCard
-from stratos.contracts.jobs import PAID_TEACHER_RECORDS, REVERSE_PROBES, ProbeResult
+from stratos.contracts.jobs import PAID_TEACHER_RECORDS, REVERSE_PROBES, JobStep, ProbeResult
 from stratos.contracts.plan import Precision
 from stratos.planning.arrays import Floats, Mask
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.side import Side
-from stratos.planning.deadlines import MIN_SECONDS, REINFORCEMENT_SHARE, TIME_SHARES
+from stratos.planning.candidates.split_steps import most_at_once, servers_needed
+from stratos.planning.deadlines import (
+    DEFAULT_HOURS,
+    MIN_SECONDS,
+    REINFORCEMENT_SHARE,
+    TIME_SHARES,
+)
 from stratos.planning.forecast import workload
 from stratos.planning.forecast.elsewhere import Moved, elsewhere, moved
 from stratos.planning.forecast.memory import asked_once
@@ -80,6 +86,7 @@ class TrainingSide:
         self._interruptions = self._types.column(lambda i: i.spot_interruptions_per_month)
         self._usd_per_hour = servers.usd_per_hour
         self.elsewhere = elsewhere(request, servers)
+        self._most_servers = self._types.column(most_at_once)
         self._generation: dict[Hashable, tuple[Floats, Mask]] = {}
         self._training: dict[Hashable, StepRate] = {}
 
@@ -92,8 +99,31 @@ class TrainingSide:
         """Expected error, hours and dollars on each server; None if no server is possible.
 
         Facts: training tokens per second, the share of the training that deadlines allow, the
-        devices that train together, and seconds of the training job. All other jobs only ask
-        models, on one device.
+        devices that train together, seconds of the training job, and the servers that share
+        synthesis and evaluation. All other jobs only ask models, on one device.
+        """
+        found = self._evaluated(pairing, shared=True)
+        if found is None:
+            return None
+        possible, values, facts = found
+        limit = self._request.spec.constraints.max_budget_usd
+        dear = values[:, 2] > (np.inf if limit is None else limit - self._request.spent_usd)
+        if dear.any() and (alone := self._evaluated(pairing, shared=False)) is not None:
+            # More servers in the same time cost more; less is done by one, which may do.
+            possible = np.where(dear, alone[0], possible)
+            values = np.where(dear[:, None], alone[1], values)
+            facts = np.where(dear[:, None], alone[2], facts)
+        rows = np.flatnonzero(possible)
+        if not len(rows):
+            self._reject(pairing)
+            return None
+        return Side(rows, values[rows], facts[rows])
+
+    def _evaluated(self, pairing: Pairing, *, shared: bool) -> tuple[Mask, Floats, Floats] | None:
+        """Whether each server can, with values and facts; None without a teacher's pace.
+
+        Args:
+            shared: Steps may be shared by several servers.
         """
         work = pairing.work
         step = self._step_rate(pairing)
@@ -116,14 +146,17 @@ class TrainingSide:
             return JobTiming(needed, np.maximum(MIN_SECONDS, limit))
 
         calls = pairing.synthesis.num_calls
-        synthesis = timing("synthesize", calls * write)
+        writing = self._servers("synthesize", pairing, calls * write, left, shared)
+        synthesis = timing("synthesize", calls * write / writing)
         tokens = work.training_tokens(pairing.synthesis.num_records * synthesis.share)
         training = timing("distill", tokens / rate + self._asking_seconds(pairing, rate))
         reinforcement = self._reinforcement(work, answer, rate, training.limit)
         if reinforcement is not None:
             training = JobTiming(training.needed, (1 - REINFORCEMENT_SHARE) * training.limit)
         asked = work.num_heldout if pairing.teacher.kind == "weights" else PAID_TEACHER_RECORDS
-        evaluation = timing("evaluate", 2 * work.num_heldout * answer + asked * write)
+        answers_needed = 2 * work.num_heldout * answer + asked * write
+        judged = self._servers("evaluate", pairing, answers_needed, left, shared)
+        evaluation = timing("evaluate", answers_needed / judged)
 
         distill = self._billed_start + training.seconds
         if reinforcement is not None:
@@ -134,19 +167,17 @@ class TrainingSide:
         elapsed = elapsed + num_starts * self._preparing + self._waiting_seconds(pairing.teacher)
         elapsed = elapsed + copying + self.elsewhere.waiting_seconds
         extra = (2 * workload.SHORTLIST - 1) * probing  # the other probes, which run meanwhile
-        usd = self._server_usd(distill, other + extra)
+        beside = (writing - 1) * (self._billed_start + synthesis.seconds)
+        beside = beside + (judged - 1) * (self._billed_start + evaluation.seconds)
+        usd = self._server_usd(distill, other + extra + beside)
         usd = usd + self._token_usd(pairing, calls * synthesis.share + asked)
         usd = usd + self.elsewhere.usd(what, distill)
 
         share = np.asarray(synthesis.share * training.share, dtype=np.float64)
         possible = step.possible & answers & writers & (share >= MIN_TRAINED_SHARE)
-        rows = np.flatnonzero(possible)
-        if not len(rows):
-            self._reject(pairing)
-            return None
-        values = np.column_stack([self._error(pairing, share), elapsed / 3600, usd])[rows]
-        facts = np.column_stack([rate, share, step.devices, distill])
-        return Side(rows, values, facts[rows])
+        values = np.column_stack([self._error(pairing, share), elapsed / 3600, usd])
+        facts = np.column_stack([rate, share, step.devices, distill, writing, judged])
+        return possible, values, facts
 
     def _reject(self, pairing: Pairing) -> None:
         name = f"{pairing.student.name} from {pairing.teacher.name}"
@@ -252,6 +283,20 @@ class TrainingSide:
             return np.full_like(probing, np.inf)
         left = (hours - self._request.spent_hours) * 3600 - probing
         return np.asarray(np.maximum(left, 0.0), dtype=np.float64)
+
+    def _servers(
+        self, job: JobStep, pairing: Pairing, needed: Floats, left: Floats, shared: bool
+    ) -> Floats:
+        """How many servers share a step: as few as end it in time, within the quota."""
+        asked = self._request.spec.constraints.servers_per_step
+        if asked != "auto":
+            return np.full_like(needed, float(asked))
+        # Bedrock answers a batch as a whole.
+        if not shared or self._waiting_seconds(pairing.teacher):
+            return np.ones_like(needed)
+        hours_left = np.minimum(left, DEFAULT_HOURS * 3600)  # where the spec sets no limit
+        limit = TIME_SHARES[job] * hours_left - self._preparing - self._billed_start
+        return servers_needed(needed, np.maximum(MIN_SECONDS, limit), self._most_servers)
 
     def _reinforcement(
         self, work: Workload, answer: Floats, rate: Floats, limit: Floats | float

@@ -12,7 +12,10 @@ from infra.states.definition_reader import definition_of, states_of
 from tests.infra.resources import of_type
 
 VPC = {"Subnets": ["<SubnetIds>"], "SecurityGroupIds": ["<SecurityGroupIds>"]}
-JOBS = ("InspectLarge", "Probe", "Synthesize", "Distill", "Evaluate")
+JOBS = (
+    *("InspectLarge", "Probe", "Synthesize", "SynthesizeShard"),
+    *("Distill", "Evaluate", "EvaluateShard"),
+)
 MODELS = (
     *("CreateModel", "CreatePoolModel", "CreateAsyncModel"),
     *("CreateComponentModel", "CreateBatchModel"),

@@ -11,9 +11,9 @@ from stratos.pipeline.phases import PHASE_OF_JOB, PHASE_OF_STATE
 
 COUNTED_TO = {
     "InspectDataset": {"PrepareInspection", "InspectLarge", "DiagnoseInspectLarge"},
-    "Synthesize": {"DiagnoseSynthesize"},
+    "Synthesize": {"DiagnoseSynthesize", "GatherSynthesize"},
     "Distill": {"DiagnoseDistill"},
-    "Evaluate": {"DiagnoseEvaluate"},
+    "Evaluate": {"DiagnoseEvaluate", "GatherEvaluate"},
     "AwaitApproval": {"RecordApproval"},
     "Deploy": {
         "CreatePoolModels",

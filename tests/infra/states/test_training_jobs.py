@@ -9,6 +9,8 @@ from stratos.contracts.job_start import CONTAINER_ARGUMENTS, CONTAINER_ENTRYPOIN
 from stratos.pipeline.worker_jobs import HEARTBEAT_SECONDS, HandOverInput
 from tests.infra.ways import reaches
 
+JOBS = ["Probe", "Synthesize", "SynthesizeShard", "Distill", "Evaluate", "EvaluateShard"]
+
 
 def test_a_job_described_at_length_does_not_take_the_place_of_the_data(states):
     for job in ("Probe", "Synthesize", "Evaluate"):
@@ -19,7 +21,7 @@ def test_a_job_described_at_length_does_not_take_the_place_of_the_data(states):
     )
 
 
-@pytest.mark.parametrize("job", ["Probe", "Synthesize", "Distill", "Evaluate"])
+@pytest.mark.parametrize("job", JOBS)
 def test_a_failed_job_is_diagnosed_and_its_next_attempt_takes_its_place(states, job):
     assert caught_by(states[job]) == {"States.ALL": f"Diagnose{job}"}
     assert next_states(states[f"Diagnose{job}"]) == [f"ShouldRetry{job}"]
@@ -30,7 +32,7 @@ def test_a_failed_job_is_diagnosed_and_its_next_attempt_takes_its_place(states, 
     assert next_states(again) == [job]
 
 
-@pytest.mark.parametrize("job", ["Probe", "Synthesize", "Distill", "Evaluate"])
+@pytest.mark.parametrize("job", JOBS)
 def test_a_job_that_failed_is_never_started_again_under_its_name(states, job):
     retried = {error for retry in states[job]["Retry"] for error in retry["ErrorEquals"]}
     assert retried.isdisjoint({"States.ALL", "States.TaskFailed", "States.Timeout"})
@@ -46,7 +48,7 @@ def test_evaluation_is_told_which_model_was_distilled(states):
     )
 
 
-@pytest.mark.parametrize("job", ["Probe", "Synthesize", "Distill", "Evaluate"])
+@pytest.mark.parametrize("job", JOBS)
 def test_every_job_starts_by_the_one_command(states, job):
     """It reads nothing of the execution's data: a job of a former payload finds it, too."""
     asked = states[job]["Parameters"]["AlgorithmSpecification"]

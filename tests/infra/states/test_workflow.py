@@ -17,7 +17,7 @@ from stratos.hosting.deployment import (
 )
 from stratos.hosting.guardrails import Guardrails
 from stratos.hosting.transform_job import TransformJob
-from stratos.pipeline import approvals, steps
+from stratos.pipeline import approvals, sharded, steps
 from tests import factories
 from tests.infra.ways import all_errors, reaches
 
@@ -29,6 +29,7 @@ INPUTS: dict[str, type[BaseModel]] = {
     "plan_candidates": steps.PlanInput,
     "match_models": steps.MatchInput,
     "diagnose_job": steps.DiagnoseInput,
+    "gather_shards": sharded.GatherInput,
     "check_quality": steps.QualityInput,
     "request_approval": approvals.ApprovalInput,
     "record_approval": approvals.ApprovalRecord,
@@ -61,6 +62,8 @@ MODEL_AT: dict[str, Any] = {
     "$.match.synthesize": steps.TrainingJob,
     "$.match.distill": steps.TrainingJob,
     "$.match.evaluate": steps.TrainingJob,
+    "$.match.synthesis_shards": sharded.ShardedJob,
+    "$.match.evaluation_shards": sharded.ShardedJob,
 }
 
 
@@ -71,6 +74,10 @@ OUTPUT_AT = {
     "PlanCandidates": "$.candidates",
     "ProbeModels": "$.probes",
     "MatchModels": "$.match",
+    "SynthesizeShards": "$.shards",
+    "GatherSynthesize": "$.match.synthesis_shards",
+    "EvaluateShards": "$.shards",
+    "GatherEvaluate": "$.match.evaluation_shards",
     "Distill": "$.distilled",
     "CheckQuality": "$.quality",
     "DescribeEndpoint": "$.endpoint",
@@ -165,10 +172,12 @@ def test_every_failure_after_the_claim_leads_to_clean_up_and_a_report(states):
     for every in ("PutAlarms", "PutComponentAlarms", "CreatePoolModels"):
         final |= set(states[every]["ItemProcessor"]["States"])  # their Map catches
     final |= {"AskBatch"}  # a job that failed is judged
+    # An item of a Map ends with its reason, and what follows the Map decides.
+    given_up = {"DropCandidate", "DropSynthesizeShard", "DropEvaluateShard"}
     for name, state in states.items():
         if state["Type"] in ("Task", "Map") and name not in final:
             assert "States.ALL" in caught_by(state), name
-            assert reaches(states, caught_by(state)["States.ALL"], {"CleanUp", "DropCandidate"})
+            assert reaches(states, caught_by(state)["States.ALL"], {"CleanUp", *given_up})
     assert next_states(states["CleanUp"]) == ["ReportFailure"]
     assert caught_by(states["CleanUp"]) == {"States.ALL": "ReportFailure"}
     assert caught_by(states["ReportFailure"]) == {"States.ALL": "Failed"}

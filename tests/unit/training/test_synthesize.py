@@ -4,10 +4,10 @@ from collections import Counter
 
 from stratos.contracts.jobs import SynthesizeResult
 from stratos.contracts.records import SampledAttempt, TrainingRecord, read_jsonl
+from stratos.sharding.rejected import MOST_OF_A_REASON
 from tests.unit.training.jobs import BASE, BUCKET, TEACHER, read
 from tests.unit.training.misbehaving_server import MisbehavingServer, chat_completion, reply
 from training import synthesize
-from training.asking.rejected_sample import MOST_OF_A_REASON
 
 
 def test_verified_answers_become_records(container, s3, tmp_path):

@@ -34,6 +34,14 @@ def findings(state: Mapping[str, Any], **machine: Any) -> dict[str, str]:
     return {}
 
 
+def distributed(
+    processor_state: Mapping[str, Any], kind: str = "STANDARD", **fields: Any
+) -> dict[str, Any]:
+    state = mapped(processor_state, ToleratedFailurePercentage=100, **fields)
+    config = {"Mode": "DISTRIBUTED", "ExecutionType": kind}
+    return state | {"ItemProcessor": state["ItemProcessor"] | {"ProcessorConfig": config}}
+
+
 READER = {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSONL"}}
 LISTING = {"Resource": "arn:aws:states:::s3:listObjectsV2"}
 
@@ -47,6 +55,22 @@ LISTING = {"Resource": "arn:aws:states:::s3:listObjectsV2"}
         (mapped(PASS, ItemBatcher={}), "Flow.States.A.ItemBatcher", "ItemBatcher"),
         (mapped(PASS, ItemReader=READER), "Flow.States.A.ItemReader", "JSONL"),
         (mapped(PASS, ItemReader=LISTING), "Flow.States.A.ItemReader", "listing a bucket"),
+        (distributed(PASS, "EXPRESS"), "Flow.States.A.ItemProcessor", "as STANDARD here"),
+        (
+            distributed(PASS) | {"ToleratedFailurePercentage": 0},
+            "Flow.States.A",
+            "ToleratedFailurePercentage to 100",
+        ),
+        (
+            distributed(PASS, ToleratedFailureCount=1),
+            "Flow.States.A",
+            "ToleratedFailurePercentage to 100",
+        ),
+        (
+            distributed(PASS | {"Parameters": {"x.$": "$$.Execution.Id"}}),
+            "Flow.States.A.ItemProcessor.States.In.Parameters.x.$",
+            "is the parent's here",
+        ),
         (
             mapped(task("bedrock:invokeModel")),
             "Flow.States.A.ItemProcessor.States.In",
@@ -100,7 +124,10 @@ def test_what_would_go_wrong_is_found_where_it_is(
         task("sagemaker:createTrainingJob.sync"),
         task("aws-sdk:sagemaker:describeEndpoint"),
         task("states:startExecution.sync:2"),
-        mapped(PASS, ItemReader=READER | {"ReaderConfig": {"InputType": "JSON"}}),
+        distributed(PASS, ItemReader=READER | {"ReaderConfig": {"InputType": "JSON"}}),
+        distributed(
+            PASS | {"Parameters": {"x.$": "$$.Map.Item.Value"}}, MaxConcurrencyPath="$.at_once"
+        ),
     ],
 )
 def test_what_runs_here_as_on_aws_is_let_through(state: Mapping[str, Any]) -> None:

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-from stratos.cli.runs import find_run, list_runs
+from stratos.cli.runs import find_run, latest_progress, list_runs
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.jobs import Progress
 from stratos.errors import (
     RunNotFound,
 )
@@ -36,3 +38,24 @@ def test_a_row_that_cannot_be_read_is_named_and_hides_no_other(stack, capsys):
     assert "run odd-2 is left out: its row in the runs table has no usable started_at" in (
         capsys.readouterr().err
     )
+
+
+def test_jobs_that_share_a_step_are_followed_as_one(stack):
+    keys = RunKeys("r-1")
+
+    def put(key, text="{}"):
+        stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=text.encode())
+
+    note = Progress(
+        step="synthesize", label="alignment", done=4, total=10, unit="calls", seconds=3, usd=0.5
+    )
+    for index in range(3):
+        put(keys.job_config(f"synthesize-a0-s{index}") + "config.json")
+    put(keys.job_config("synthesize-a0") + "config.json")
+    put(keys.job_progress("synthesize-a0-s0"), note.model_dump_json())
+    put(keys.job_result("synthesize-a0-s0"))
+    put(keys.job_progress("synthesize-a0-s2"), note.model_dump_json())
+    told = latest_progress(stack, "r-1")
+    assert told is not None
+    assert told.label == "1 of 3 shards done: alignment"
+    assert (told.done, told.total, told.usd) == (8, 20, 1.0)

@@ -6,7 +6,7 @@ from stratos.scoring.reply import ReplyVerdict, read_reply
 from stratos.spec import LlmJudge, Normalised, Number, OpenAICompatible, ToolCalls
 from tests.unit.training.calling_models import OSLO
 from tests.unit.training.fakes import ScriptedTeacher
-from training.asking.comparisons import compare_outcomes, score_baselines, show_examples, spread
+from training.asking.comparisons import score_baselines, show_examples, spread
 from training.asking.questions import Scored
 from training.judging.assessor import Assessor
 from training.judging.judge import Judge
@@ -55,13 +55,6 @@ def test_there_are_no_baselines_without_gold_answers_or_where_verdicts_are_paid_
     judge = Judge(spec, "####", assessor=Assessor(asked, spec, stop=lambda: False))
     assert score_baselines(TRAIN, HELDOUT, judge) == {}
     assert asked.asked == []
-
-
-def test_two_models_are_compared_on_what_both_answered():
-    student = [True, True, False, True, None, False]
-    teacher = [True, False, None, None, True, True]
-    found = compare_outcomes("teacher", student, teacher)
-    assert (found.only_student_right, found.only_other_right) == (1, 1)
 
 
 def make_scored(outcomes):

@@ -4,11 +4,12 @@ import pytest
 
 from stratos.contracts.messages import Message, calls_text
 from stratos.contracts.records import Record, write_jsonl
+from stratos.contracts.shards import Shard
 from stratos.errors import DatasetRejected, TeacherFailed
 from stratos.spec import Number, Regex, ToolCalls
 from tests.unit.training.calling_models import OSLO, WEATHER
 from tests.unit.training.fakes import ScriptedTeacher
-from training.asking.questions import ask, read_drawn, read_judged, read_split, sample
+from training.asking.questions import ask, read_drawn, read_judged, sample
 from training.judging.judge import Judge
 from training.models.chat import ModelReply
 
@@ -30,14 +31,15 @@ def make_records(golds):
 def test_a_split_that_is_missing_says_what_the_channel_holds(tmp_path):
     write_jsonl(tmp_path / "train.jsonl", make_records(["1"]))
     with pytest.raises(DatasetRejected, match=r"no probe records \(it holds \['train.jsonl'\]\)"):
-        read_split(tmp_path, "probe")
+        read_drawn(tmp_path, "probe", None, 0)
 
 
 def test_only_records_that_can_be_scored_are_read(tmp_path):
     write_jsonl(tmp_path / "probe.jsonl", make_records(["1", None, "3"]))
-    assert [record.id for record in read_judged(tmp_path, "probe", NUMBER)] == ["0", "2"]
+    judged = read_judged(tmp_path, "probe", NUMBER).records
+    assert [record.id for record in judged] == ["0", "2"]
     anything = Judge(Regex(kind="regex", pattern=".*"), "####")
-    assert len(read_judged(tmp_path, "probe", anything)) == 3
+    assert len(read_judged(tmp_path, "probe", anything).records) == 3
     write_jsonl(tmp_path / "probe.jsonl", make_records([None]))
     with pytest.raises(DatasetRejected, match="the number verifier needs one"):
         read_judged(tmp_path, "probe", NUMBER)
@@ -57,6 +59,28 @@ def test_records_drawn_from_a_file_are_those_that_a_sample_of_all_draws(tmp_path
     judged = [record for record in records if record.gold]
     drawn = read_drawn(tmp_path, "train", limit, 7, wanted=lambda one: bool(one.gold))
     assert drawn == sample(judged, limit, 7)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 40])
+def test_shards_draw_together_what_one_job_draws_and_nothing_twice(tmp_path, count):
+    write_jsonl(tmp_path / "train.jsonl", make_records(["1", None, "3"] * 10))
+    shards = [Shard(index=index, count=count) for index in range(count)]
+    parts = [read_drawn(tmp_path, "train", 25, 7, shard=shard) for shard in shards]
+    assert [one for part in parts for one in part] == read_drawn(tmp_path, "train", 25, 7)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize("limit", [None, 4, 50])
+def test_shards_sample_together_what_one_job_samples_of_the_judged(tmp_path, limit):
+    write_jsonl(tmp_path / "heldout.jsonl", make_records(["1", None, "3"] * 10))
+    alone = read_judged(tmp_path, "heldout", NUMBER)
+    drawn = []
+    for index in range(3):
+        part = read_judged(tmp_path, "heldout", NUMBER, Shard(index=index, count=3))
+        assert (len(part.records), part.total) == (len(part.positions), 20)
+        drawn += [one.id for one in part.drawn(limit, seed=0)]
+    assert sorted(drawn) == sorted(one.id for one in alone.drawn(limit, seed=0))
+    assert alone.drawn(limit, seed=0) == sample(alone.records, limit, seed=0)
 
 
 @pytest.mark.parametrize("limit", [None, 5])
