@@ -114,3 +114,14 @@ def test_a_port_that_is_taken_is_a_failed_start_that_says_so(tmp_path: Path) -> 
         with pytest.raises(daemon.StartError, match=f"cannot listen on 127.0.0.1:{port}"):
             daemon.start(settings)
     assert daemon.status(settings).alive is False
+
+
+def test_a_cloud_that_runs_with_other_regions_is_not_taken_for_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = daemon.CloudStatus(url="http://localhost:1", regions=("us-east-1",), alive=True)
+    monkeypatch.setattr(daemon, "_settled", lambda settings: running)
+    settings = LocalSettings(state_dir=tmp_path, regions=("us-east-1", "eu-west-1"))
+    with pytest.raises(daemon.StartError, match=r"regions us-east-1, not us-east-1, eu-west-1; st"):
+        daemon.start(settings)
+    assert daemon.start(LocalSettings(state_dir=tmp_path)) == running.url
