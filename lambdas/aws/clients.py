@@ -29,8 +29,9 @@ def made_client(service: str, region: str | None) -> Any:
 
 
 def error_code(error: Exception) -> str:
-    """The code in a botocore `ClientError`, such as `ValidationException`."""
-    response: dict[str, Any] = getattr(error, "response", {})
+    """The code in a botocore `ClientError`, such as `ValidationException`; empty in any other."""
+    # That of an `HTTPClientError` is None.
+    response: dict[str, Any] = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ConnectionClosedError
 from pydantic import TypeAdapter
 
 from lambdas.handlers import bring_home, watch_job
@@ -23,7 +23,7 @@ from tests.unit.lambdas.two_regions import (
     worker_job,
 )
 
-SILENT = EndpointConnectionError(endpoint_url="https://states.us-east-1.amazonaws.com")
+SILENT = ConnectionClosedError(endpoint_url="https://states.us-east-1.amazonaws.com")
 STEP = "runs/tiles-0123abcd/jobs/distill-a0/"
 SPEC = factories.spec()
 CONFIGS: TypeAdapter[AnyJobConfig] = TypeAdapter(AnyJobConfig)

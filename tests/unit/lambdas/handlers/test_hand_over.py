@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from lambdas.aws.settings import settings
 from lambdas.handlers import hand_over
@@ -58,6 +59,17 @@ def test_a_job_is_given_to_the_machine_of_its_region_under_its_own_name(
     key = RunKeys(payload.run.run_id).job_elsewhere(payload.job.name)
     known = JobElsewhere.model_validate_json(account.read(key))
     assert (known.region, known.max_seconds, known.over) == (AWAY, 3600, False)
+
+
+def test_a_region_that_does_not_answer_has_not_taken_the_job(
+    account: Account, states: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(service: str, region: str | None = None) -> Any:
+        raise ConnectionClosedError(endpoint_url=f"https://{service}.{region}.amazonaws.com")
+
+    monkeypatch.setattr(WorkerMachine, "_states", property(lambda machine: silent("s", AWAY)))
+    with pytest.raises(RegionUnreachable, match=f"{AWAY} did not take"):
+        hand(handed_over())
 
 
 def test_a_region_without_the_machine_refuses_and_nothing_is_counted(account: Account) -> None:
