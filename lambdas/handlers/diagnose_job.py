@@ -7,7 +7,7 @@ from typing import Any
 
 from lambdas.aws.sagemaker import describe_job
 from lambdas.jobs.factory import types_asked
-from lambdas.jobs.regions import give_up_elsewhere, note_refusal, region_of
+from lambdas.jobs.regions import give_up_elsewhere, in_its_region, note_refusal, region_of
 from lambdas.jobs.retries import retry_of
 from lambdas.step import step
 from stratos.errors import BudgetExhausted
@@ -22,7 +22,7 @@ def handler(payload: DiagnoseInput) -> Diagnosis:
     described = _caught_job(payload.failure, job.name)
     if described is None and not job.region:  # another region's job is not described at home
         described = describe_job(job.name)
-    verdict = classify(payload.failure, described)
+    verdict = in_its_region(job, classify(payload.failure, described))
     note_refusal(run, job, verdict)
     if job.region:
         give_up_elsewhere(run, job)

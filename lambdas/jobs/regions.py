@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 from lambdas.aws.bucket import Bucket
@@ -29,6 +30,13 @@ _STEPS: dict[str, JobStep] = {step: step for step in get_args(JobStep)}
 def region_of(job: TrainingJob) -> str:
     """Where a job runs."""
     return job.region or settings().aws_region
+
+
+def in_its_region(job: TrainingJob, verdict: Classification) -> Classification:
+    """What a failure means for a job of another region: one that throttles is left like one that
+    does not answer."""
+    throttled = verdict.outcome == "crash" and "throttl" in verdict.reason.lower()
+    return replace(verdict, outcome="unreachable") if job.region and throttled else verdict
 
 
 def note_refusal(run: RunRef, job: TrainingJob, verdict: Classification) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stratos import errors
+from stratos.pipeline.failures import explain
 from stratos.pipeline.steps import JobFailure, JobOutcome
 from stratos.pipeline.worker_jobs import HEARTBEAT_SECONDS
 
@@ -127,7 +128,7 @@ def _of_call(failure: JobFailure) -> Classification:
     text = f"{failure.Error}: {failure.Cause}"[:2000]
     lowered = text.lower()
     if failure.Error in _UNREACHABLE:
-        return Classification("unreachable", failure.Cause[:2000])
+        return Classification("unreachable", explain(failure).partition(": ")[2])
     if failure.Error == "States.HeartbeatTimeout":
         silent = f"nothing was heard of it for {HEARTBEAT_SECONDS // 60} minutes"
         return Classification("unreachable", f"the job's region went silent: {silent}")

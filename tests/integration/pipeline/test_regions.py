@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.local.daemon import start, status
 from infra.local.host.capacity import Capacity
 from stratos.contracts.bucket import REFUSALS_KEY, RunKeys
 from stratos.contracts.distillation import DistillResult
@@ -58,11 +55,6 @@ def test_a_run_trains_where_it_is_cheapest_and_is_served_at_home(
     weights = [one for one in regions.moved(run_id) if one.source.endswith(".safetensors")]
     assert len({one.source for one in weights}) == len(weights) > 0
     nothing_billable(regions)
-
-    again = cloud.submit(task(tmp_path, "abroad"))
-    assert cloud.finish(again).status == "succeeded", cloud.summary(again).reason
-    inputs = [one for one in regions.moved(again) if one.source_region == HOME]
-    assert [one.source for one in inputs if "/specs/" in one.source] == []
 
 
 def test_a_region_without_quota_is_left_for_home(regions: Regions, tmp_path: Path) -> None:
@@ -138,17 +130,3 @@ def test_a_late_answer_does_no_harm(regions: Regions, tmp_path: Path) -> None:
     worker = regions.executions("SUCCEEDED")[f"{run_id}-distill-a0-0"]
     answer = regions.invoke("stratos-worker-bring-home", AWAY, **worker)
     assert answer == {"answered": False}
-
-
-def test_a_job_outlives_the_daemon_and_comes_home(regions: Regions, tmp_path: Path) -> None:
-    regions.train(AWAY)
-    cloud = regions.cloud
-    run_id = cloud.submit(task(tmp_path, "restarted", training=LONG))
-    eventually(lambda: cloud.processes("training.distill"))
-    pid = status(cloud.settings).pid
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not status(cloud.settings).alive)
-    start(cloud.settings)
-    assert cloud.finish(run_id).status == "succeeded", cloud.summary(run_id).reason
-    nothing_billable(regions)

@@ -380,6 +380,19 @@ def test_a_region_that_is_gone_is_left_for_the_next_of_the_front(account: Accoun
     assert refusals(account) == [(AWAY, name, "unreachable") for name in asked]
 
 
+def test_a_region_that_throttles_is_left_as_one_that_does_not_answer(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = hand_over_to(pipeline, account)
+    add_servers(pipeline, account, {"instance_type": "ml.g5.xlarge", "region": "us-east-1"})
+    failure = {"Error": "SageMaker.ThrottlingException", "Cause": "Rate exceeded"}
+    diagnosis = call(diagnose_job.handler, run=pipeline.run, job=job, failure=failure)
+    assert (diagnosis["outcome"], diagnosis["job"]["region"]) == ("unreachable", "")
+    at_home = call(
+        diagnose_job.handler, run=pipeline.run, job=job | {"region": ""}, failure=failure
+    )
+    assert at_home["outcome"] == "crash"
+
+
 def test_a_lost_job_counts_as_if_it_ran_to_its_limit_until_its_end_is_known(
     account: Account,
 ) -> None:

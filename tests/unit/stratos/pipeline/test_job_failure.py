@@ -171,6 +171,8 @@ def test_a_request_of_a_former_state_machine_is_told_as_one() -> None:
         ("SageMaker.ResourceInUseException", "already exists", "crash"),
         ("SageMaker.ValidationException", "1 validation error", "user_error"),
         ("States.Timeout", "", "timeout"),
+        ("States.HeartbeatTimeout", "", "unreachable"),
+        ("RegionUnreachable", '{"errorMessage": "eu-west-1 did not take it"}', "unreachable"),
     ],
 )
 def test_a_job_that_never_ran_is_told_by_the_caught_error(
