@@ -7,7 +7,8 @@ from functools import cache
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from stratos.pipeline.worker_jobs import CHECKPOINT_COPY_SECONDS, SHORTEST_WAIT_SECONDS
+from stratos.contracts.checkpoint_copies import CHECKPOINT_COPY_SECONDS
+from stratos.pipeline.worker_jobs import SHORTEST_WAIT_SECONDS
 
 
 class WorkerSettings(BaseSettings):

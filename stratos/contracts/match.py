@@ -78,8 +78,11 @@ def trained_alike(plans: Iterable[Plan], like: Plan) -> Iterator[Plan]:
 def plan_trained_on(matching: Matching, server: Server) -> Plan | None:
     """The chosen plan as it is forecast on a server; None if no plan of the front trains there."""
     alike = trained_alike(plans_in_order(matching), matching.plan)
-    where = (server.instance_type, server.count)
-    return next((p for p in alike if (p.training.instance_type, p.training.count) == where), None)
+    return next((plan for plan in alike if _place(plan.training) == _place(server)), None)
+
+
+def _place(server: Server) -> tuple[str, int, str]:
+    return (server.instance_type, server.count, server.region)
 
 
 def _way(plan: Plan) -> tuple[str, ...]:

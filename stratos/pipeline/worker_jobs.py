@@ -29,9 +29,6 @@ COPIES_KEPT_DAYS = 30
 about to go is copied anew before a job reads it."""
 SHORTEST_WAIT_SECONDS = 90
 """An execution's history has 25,000 events, and a look at a job takes ten with what it waits."""
-CHECKPOINT_COPY_SECONDS = 600
-"""Between two copies of a running job's checkpoints to home: what a lost region costs at most, on
-top of the job's own pace of writing them."""
 SILENCE_SECONDS = 6 * 3600
 """After so long without home, a job is looked at less often. It goes on to its own end."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from stratos.catalog.images import LOCAL_PREFIX
-from stratos.catalog.servers import InstanceType
 from stratos.contracts.plan import Server
 from stratos.planning.arrays import Floats
 from stratos.planning.deadlines import DEFAULT_HOURS, TIME_SHARES
+from stratos.planning.forecast.server_table import Quotas, ServerRow, quota_in
 from stratos.planning.forecast.start_up import job_start
 from stratos.sharding.number import most_servers
 from stratos.spec import Constraints
@@ -17,11 +17,12 @@ from stratos.units import figure
 _ROUNDING = 1e-9
 
 
-def most_at_once(instance: InstanceType) -> float:
-    """Of a type, for one step; those of this machine would only take its cores from each other."""
-    if instance.instance_type.startswith(LOCAL_PREFIX):
+def most_at_once(row: ServerRow, quotas: Quotas) -> float:
+    """Of a type in a region, for one step; those of this machine would only take its cores from
+    each other."""
+    if row.instance.instance_type.startswith(LOCAL_PREFIX):
         return 1.0
-    return float(most_servers(instance.training_quota))
+    return float(most_servers(quota_in(quotas, row.region, row.instance).training))
 
 
 def servers_needed(needed_seconds: Floats, limit_seconds: Floats, most: Floats) -> Floats:

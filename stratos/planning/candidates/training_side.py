@@ -86,7 +86,8 @@ class TrainingSide:
         self._interruptions = self._types.column(lambda i: i.spot_interruptions_per_month)
         self._usd_per_hour = servers.usd_per_hour
         self.elsewhere = elsewhere(request, servers)
-        self._most_servers = self._types.column(most_at_once)
+        most = [most_at_once(row, request.quotas) for row in servers.rows]
+        self._most_servers = np.array(most, dtype=np.float64)
         self._generation: dict[Hashable, tuple[Floats, Mask]] = {}
         self._training: dict[Hashable, StepRate] = {}
 

@@ -111,7 +111,7 @@ def training_table(
         if instance.spot_interruptions_per_month is not None:
             purchases = ("on_demand", "spot")
         for region, price in priced:
-            allowed = _quota_in(quotas, region, instance)
+            allowed = quota_in(quotas, region, instance)
             for purchase in purchases:
                 spot = purchase == "spot"
                 quota = allowed.spot_training if spot else allowed.training
@@ -122,7 +122,8 @@ def training_table(
     return table
 
 
-def _quota_in(quotas: Quotas, region: str, instance: InstanceType) -> Quota:
+def quota_in(quotas: Quotas, region: str, instance: InstanceType) -> Quota:
+    """Of a type in a region: as fetched there, or else the catalog's, which is home's."""
     if region in quotas:
         return quotas[region].get(instance.instance_type, Quota())
     return Quota(
@@ -151,7 +152,7 @@ def serving_table(
         for region, price in _priced(instance, "hosting", regions, table.rejected):
             local = instance.instance_type.startswith(LOCAL_PREFIX)
             sizes: tuple[int, ...] = (1,) if local or for_batches else FLEET_SIZES
-            hosting = _quota_in(quotas, region, instance).hosting
+            hosting = quota_in(quotas, region, instance).hosting
             quota = None if for_batches else hosting  # which is of endpoints
             use = "endpoints" + f" in {region}" * (region in quotas)
             sizes = _within(quota, sizes, instance, use, table.rejected)

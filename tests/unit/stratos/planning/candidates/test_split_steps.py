@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stratos.catalog.quotas import Quota
 from stratos.contracts.plan import Plan
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.candidates.split_steps import most_at_once, servers_needed
 from stratos.planning.choose import plan_before_probing
+from stratos.planning.forecast.server_table import training_table
 from stratos.sharding.number import SERVERS_OF_UNKNOWN_QUOTA
 from tests.unit.stratos.planning.planning_inputs import cpu, gpu, request, spec
 
@@ -76,8 +78,15 @@ def test_a_budget_that_does_not_last_for_several_servers_leaves_one() -> None:
 
 
 def test_the_cores_of_this_machine_are_not_counted_twice() -> None:
-    assert most_at_once(cpu("ml.local.cpu2")) == 1
-    assert most_at_once(gpu(training_quota=3)) == 3
+    [local, *_] = training_table(request(cpu("ml.local.cpu2")).servers, ["us-east-1"]).rows
+    assert most_at_once(local, {}) == 1
+
+
+def test_a_region_has_a_quota_of_its_own() -> None:
+    bought = gpu("ml.g9.xlarge", training_quota=3)
+    [row, *_] = training_table(request(bought).servers, ["us-east-1"]).rows
+    assert most_at_once(row, {}) == 3
+    assert most_at_once(row, {"us-east-1": {"ml.g9.xlarge": Quota(training=2)}}) == 2
 
 
 def test_no_more_servers_are_taken_than_the_step_needs() -> None:
