@@ -96,28 +96,6 @@ class Regions:
         ]
         return [Transfer.model_validate_json(line) for text in texts for line in text.splitlines()]
 
-    def executions(self, status: str) -> dict[str, Any]:
-        """Name → input of the worker's executions."""
-        states = self.away("stepfunctions")
-        [machine] = states.list_state_machines()["stateMachines"]
-        listed = states.list_executions(
-            stateMachineArn=machine["stateMachineArn"], statusFilter=status
-        )
-        return {
-            item["name"]: json.loads(
-                states.describe_execution(executionArn=item["executionArn"])["input"]
-            )
-            for item in listed["executions"]
-        }
-
-    def invoke(self, function: str, region: str, **payload: Any) -> dict[str, Any]:
-        called = boto3.client("lambda", region_name=region).invoke(
-            FunctionName=function, Payload=json.dumps(payload)
-        )
-        answer: dict[str, Any] = json.loads(called["Payload"].read())
-        assert "FunctionError" not in called, answer
-        return answer
-
 
 def impatient(assembly: Path) -> None:
     """Shorten what templates make functions and states wait."""

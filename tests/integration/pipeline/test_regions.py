@@ -100,33 +100,3 @@ def test_a_region_that_is_lost_in_mid_training_costs_the_work_since_the_last_che
     assert lost.given_up
     regions.network.mend(AWAY)
     nothing_billable(regions)
-
-
-def test_an_artifact_that_cannot_come_home_is_made_anew_at_home(
-    regions: Regions, tmp_path: Path
-) -> None:
-    regions.train(AWAY)
-    cloud = regions.cloud
-    run_id = cloud.submit(task(tmp_path, "stranded"))
-    prefix = f"{RunKeys(run_id).models}{run_id}-distill-a0-0/"
-
-    def written() -> bool:
-        found = regions.away("s3").list_objects_v2(Bucket=regions.away_bucket, Prefix=prefix)
-        return bool(found.get("Contents"))
-
-    eventually(written)
-    regions.network.cut(AWAY)
-    assert cloud.finish(run_id).status == "succeeded", cloud.summary(run_id).reason
-    regions.network.mend(AWAY)
-    nothing_billable(regions)
-    eventually(lambda: regions.executions("RUNNING") == {})
-
-
-def test_a_late_answer_does_no_harm(regions: Regions, tmp_path: Path) -> None:
-    regions.train(AWAY)
-    cloud = regions.cloud
-    run_id = cloud.submit(task(tmp_path, "twice"))
-    assert cloud.finish(run_id).status == "succeeded", cloud.summary(run_id).reason
-    worker = regions.executions("SUCCEEDED")[f"{run_id}-distill-a0-0"]
-    answer = regions.invoke("stratos-worker-bring-home", AWAY, **worker)
-    assert answer == {"answered": False}

@@ -57,6 +57,6 @@ def test_what_secrets_manager_refuses_is_told_with_the_right_that_is_needed(
         def get_secret_value(self, **_):
             raise ClientError({"Error": {"Code": code}}, "GetSecretValue")
 
-    monkeypatch.setattr(secrets.boto3, "client", lambda _: Refusing())
+    monkeypatch.setattr(secrets.boto3, "client", lambda _, **options: Refusing())
     with pytest.raises(ValueError, match=told):
         read("stratos/plain")
