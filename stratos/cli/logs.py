@@ -94,19 +94,20 @@ def lines_of(stack: Stack, run: RunRow, state: str | None, after_ms: int) -> lis
     Args:
         state: Whose jobs are meant, as a person writes it; None for those of all states.
     """
-    groups: dict[str, list[str]] = defaultdict(list)
-    for group, stream in _streams(stack, run, state):
-        groups[group].append(stream)
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for region, group, stream in _streams(stack, run, state):
+        groups[region, group].append(stream)
     found = [
         line
-        for group, streams in groups.items()
+        for (region, group), streams in groups.items()
         for start in range(0, len(streams), _STREAMS_AT_ONCE)
-        for line in _events(group, streams[start : start + _STREAMS_AT_ONCE], run, after_ms)
+        for line in _events(region, group, streams[start : start + _STREAMS_AT_ONCE], run, after_ms)
     ]
     return sorted(found)
 
 
-def _streams(stack: Stack, run: RunRow, state: str | None) -> list[tuple[str, str]]:
+def _streams(stack: Stack, run: RunRow, state: str | None) -> list[tuple[str, str, str]]:
+    """Region, group and name; the region is empty for the stack's own."""
     rows = list_runs(stack)
     if state is not None and state.lower() == ENDPOINT:
         later = [
@@ -114,16 +115,22 @@ def _streams(stack: Stack, run: RunRow, state: str | None) -> list[tuple[str, st
             for row in rows
             if row.spec_key == run.spec_key and row.started_at > run.started_at
         ]
-        return endpoint_streams(stack, run, min(later, default=None))
-    streams = job_streams(stack, run, rows)
-    if state is None:
-        return streams
-    step = _STEPS.get(state.lower(), state.lower())
-    return [(group, name) for group, name in streams if _source(name, run).startswith(step)]
+        found = endpoint_streams(stack, run, min(later, default=None))
+        return [("", group, name) for group, name in found]
+    step = "" if state is None else _STEPS.get(state.lower(), state.lower())
+    places = [stack, *(stack.in_region(region) for region in stack.worker_regions)]
+    return [
+        (place.elsewhere, group, name)
+        for place in places
+        for group, name in job_streams(place, run, rows)
+        if _source(name, run).startswith(step)
+    ]
 
 
-def _events(group: str, streams: Sequence[str], run: RunRow, after_ms: int) -> Iterator[LogLine]:
-    pages = client("logs").get_paginator("filter_log_events")
+def _events(
+    region: str, group: str, streams: Sequence[str], run: RunRow, after_ms: int
+) -> Iterator[LogLine]:
+    pages = client("logs", region=region or None).get_paginator("filter_log_events")
     asked: dict[str, Any] = {"logGroupName": group, "logStreamNames": list(streams)}
     for page in pages.paginate(**asked, startTime=max(0, after_ms)):
         for event in page["events"]:
@@ -141,7 +148,7 @@ def _source(stream: str, run: RunRow) -> str:
 
 def _why_none(stack: Stack, run_id: str, state: str | None) -> str:
     run = find_run(stack, run_id)
-    sources = sorted({_source(name, run) for _, name in _streams(stack, run, None)})
+    sources = sorted({_source(name, run) for _, _, name in _streams(stack, run, None)})
     told = "has written nothing" if state is None else f"has no lines of {state!r}"
     others = ", ".join(sources) or "no job"
     return f"run {run_id} is {run.status} and {told}; there are lines of {others}"

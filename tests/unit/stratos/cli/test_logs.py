@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import boto3
 import pytest
 
+from stratos.cli.stack import Stack
 from stratos.errors import LogsNotFound
 from tests.unit.stratos.cli.stack_contents import put_run, run
 
@@ -51,6 +53,20 @@ def test_a_state_shows_its_own_jobs_with_every_attempt(stack, write, state):
     write("r-1-distill-a0-1", (2, "second"))
     _, out = run("logs", "r-1", state)
     assert [line.split()[-1] for line in out.splitlines()] == ["first", "second"]
+
+
+def test_jobs_of_worker_regions_are_among_them(stack, write, monkeypatch):
+    away = replace(stack, worker_regions=("eu-west-1",))
+    monkeypatch.setattr(Stack, "find", classmethod(lambda cls: away))
+    put_run(stack, "r-1")
+    write("r-1-probe-t0-0", (0, "at home"))
+    logs, stream = boto3.client("logs", region_name="eu-west-1"), "r-1-distill-a0-0/algo-1-1"
+    logs.create_log_group(logGroupName=GROUP)
+    logs.create_log_stream(logGroupName=GROUP, logStreamName=stream)
+    event = {"timestamp": STARTED_MS + 1, "message": "elsewhere"}
+    logs.put_log_events(logGroupName=GROUP, logStreamName=stream, logEvents=[event])
+    _, out = run("logs", "r-1")
+    assert [line.split(maxsplit=2)[2] for line in out.splitlines()] == ["at home", "elsewhere"]
 
 
 def test_following_ends_when_the_run_has(stack, write, monkeypatch):
