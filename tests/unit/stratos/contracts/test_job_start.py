@@ -72,7 +72,7 @@ def started(base: Path, path: str | None = None) -> subprocess.Popen[bytes]:
 
 def test_the_shell_becomes_the_launcher(base: Path) -> None:
     program = "import os, signal; print(os.getpid(), flush=True); signal.pause()"
-    packed(base, {LAUNCHER_FILE: program})
+    packed(base, {"training/__init__.py": "", LAUNCHER_FILE: program})
     with started(base) as process:
         assert process.stdout is not None
         assert int(process.stdout.readline()) == process.pid
