@@ -38,16 +38,7 @@ def main() -> None:
         sys.stdout.flush()
         _pip("install", "--requirement", str(ROOT / "requirements.lock"))
         _pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
-        _find_the_rest_of_the_clone()
         STAMP.write_text(wanted)
-
-
-def _find_the_rest_of_the_clone() -> None:
-    """The package is `stratos` alone; here `infra` and the other folders are imported as well."""
-    asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    command = [str(VENV / "bin" / "python"), "-c", asked]
-    packages = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-    (Path(packages) / "stratos-clone.pth").write_text(f"{ROOT}\n")
 
 
 def _pip(*arguments: str) -> None:

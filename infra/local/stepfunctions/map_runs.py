@@ -22,6 +22,7 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from infra.local.host.patching import Patches
 from infra.local.iam.authority import AUTHORITY, AccessDeniedError
 from infra.local.iam.requirement import Requirement
+from infra.local.iam.sessions import region_of
 from infra.local.stepfunctions.machine_role import machine_session
 
 _WHOLE_PERCENTAGE = re.compile(r'("ToleratedFailurePercentage"\s*:\s*)(\d+)(?=\s*[,}])')
@@ -64,7 +65,7 @@ def _require_rights(env: Any, record: Any) -> None:
     """
     context = env.states.context_object.context_object_data
     machine = context["StateMachine"]["Id"]
-    session = machine_session(env.aws_execution_details.role_arn, machine)
+    session = machine_session(env.aws_execution_details.role_arn, region_of(machine), machine)
     child = record.map_state_machine_arn.replace(":stateMachine:", ":execution:") + ":item"
     AUTHORITY.require(
         session,
