@@ -29,6 +29,8 @@ def build_wheel(target: Path) -> Path:
     """
     synthesize()
     target.mkdir(parents=True, exist_ok=True)
+    for former in target.glob("stratos_distill-*.whl"):
+        former.unlink()
     with tempfile.TemporaryDirectory() as staging:
         stage(Path(staging), ROOT / "cdk.out")
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]

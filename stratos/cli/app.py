@@ -14,7 +14,7 @@ import typer
 
 from stratos.cli.lazy_commands import LazyCommands, Listed
 from stratos.cli.options import STACK_VARIABLE
-from stratos.errors import NotFound, SpecRejected, StratosError
+from stratos.errors import DatasetRejected, NotFound, SpecRejected, StratosError
 
 DISTRIBUTION = "stratos-distill"
 """The package's name on an index: `stratos` is somebody else's."""
@@ -30,8 +30,8 @@ class Commands(LazyCommands):
         ),
         "validate": Listed(
             "stratos.cli.validate:validate_command",
-            "Say what is wrong with a spec, or that nothing is; the exit code is 4 if a run would "
-            "refuse it.",
+            "Say all that is wrong with a spec, or that nothing is; the exit code is 4 if a run "
+            "would refuse the spec.",
         ),
         "plan": Listed(
             "stratos.cli.plan:plan_command",
@@ -151,6 +151,8 @@ def choose_stack(
     ] = False,
 ) -> None:
     """Small models of your own: distilled, deployed and measured under your constraints."""
+    if "AWS_REGION" in os.environ:  # which other tools of AWS read first, and boto3 not at all
+        os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"]
     if stack is not None:
         os.environ[STACK_VARIABLE] = stack
 
@@ -159,7 +161,7 @@ def main() -> None:
     """Entry point: run, and explain errors."""
     try:
         app()
-    except SpecRejected as error:
+    except (SpecRejected, DatasetRejected) as error:
         _explain(str(error))
         sys.exit(4)
     except StratosError as error:

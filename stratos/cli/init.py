@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import random
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from stratos.catalog.models import default_teachers
 from stratos.cli.inspection import print_dataset
@@ -23,6 +25,7 @@ from stratos.contracts.records import SPLITS, Record, read_jsonl
 from stratos.dataset.inspection import Inspection
 from stratos.dataset.personal_data import PersonalDataFinder
 from stratos.dataset.proposal import (
+    MOST_LABELS,
     ProposedVerifier,
     propose_verifier,
     proposed_accuracy,
@@ -31,16 +34,26 @@ from stratos.dataset.proposal import (
 from stratos.errors import DatasetRejected, FolderTaken
 from stratos.planning.offline.folder import inspect_folder
 from stratos.spec import PersonalData, Spec, Task
-from stratos.spec.folder import files_under, read_spec_in_folder
+from stratos.spec.folder import files_under, is_data_file, read_spec_in_folder
 
 SCHEMA_FILE = "spec.schema.json"
 """Beside the spec, for editors: they find it by the spec's first line, without a network."""
 _SAMPLE = 5_000
-"""Records whose answers and texts are looked at."""
-_DATA = (".jsonl", ".json", ".csv", ".parquet", ".gz")
+"""Records whose answers and texts are looked at, drawn by chance."""
 _KINDS: tuple[PersonalData, ...] = ("email", "card", "iban", "ip")
 """Phone numbers are found by country, which only a person can say."""
-_CRITERIA = "TODO: say in words what makes an answer right"
+_MOST_BAD = 0.5
+"""More bad lines are another format, and not lines to skip."""
+_QUESTIONS = (
+    *("prompt", "question", "text", "message", "ticket", "input", "query", "utterance"),
+    *("sentence", "review", "content", "body"),
+)
+_ANSWERS = (
+    *("answer", "label", "intent", "category", "class", "completion", "target", "output"),
+    *("response", "reply"),
+)
+"""Names of columns, in the order in which they are looked for."""
+TO_DO = "TODO: say in words what makes an answer right"
 
 
 @dataclass(frozen=True)
@@ -48,20 +61,22 @@ class Seen:
     """What the data is.
 
     Attributes:
-        dataset: Its path in the folder, as a spec names it.
+        task: As it is proposed, but for numbers and limits.
         personal: Kind → sampled records that hold such data.
         sampled: Records that were searched for it.
     """
 
-    dataset: str
+    task: dict[str, Any]
     found: Inspection
     verifier: ProposedVerifier
     personal: dict[PersonalData, int]
     sampled: int
 
     @property
-    def num_records(self) -> int:
-        return sum(self.found.num_records.values())
+    def num_usable(self) -> int:
+        """Records that can be measured on: those with an answer, unless a judge needs none."""
+        needs_none = self.verifier.fields["kind"] == "judge"
+        return sum(self.found.num_records.values()) if needs_none else self.found.num_gold
 
     @property
     def num_replies(self) -> int:
@@ -75,25 +90,26 @@ def init_command(
 ) -> None:
     """Look at your data and write a first spec.yaml beside it, with a reason for each line.
 
-    Nothing is uploaded and no file of yours is changed.
+    Nothing is uploaded. The exit code is 4 if no run could use the data.
     """
     if not path.exists():
         raise typer.BadParameter(f"there is no {path}; give a data file, or a folder of them")
     console = make_console()
-    folder, dataset = _place(path.resolve())
+    folder, dataset = _place(path.absolute())
     if (folder / SPEC_FILE).exists():
         raise FolderTaken(f"{folder / SPEC_FILE} is there already; change it, or move it away")
     with aloud(make_console(stderr=True), f"looking at {path}"):
         seen = look(folder, dataset)
-    text = spec_text(_slug(folder.name if path.is_dir() else path.name), seen)
-    read_spec_in_folder(text.encode(), files_under(folder))
+        text = spec_text(_slug(folder.name if path.is_dir() else path.name), seen)
+        refuse_what_a_run_would(folder, text)
     (folder / SPEC_FILE).write_text(text, encoding="utf-8")
     schema = json.dumps(Spec.model_json_schema(), indent=1)
     (folder / SCHEMA_FILE).write_text(schema + "\n", encoding="utf-8")
     print_dataset(console, seen.found)
+    to_do = "" if TO_DO not in text else f"Write the judge's criteria where it says {TO_DO[:4]}. "
     console.print(
         f"\nverifier: {seen.verifier.fields['kind']} ({seen.verifier.why})\n"
-        f"{folder / SPEC_FILE} is written. Read it, set the limits that you need, then:\n"
+        f"{folder / SPEC_FILE} is written. {to_do}Set limits and load, then:\n"
         f"  stratos plan {folder}\n"
         f"  stratos submit {folder} --watch",
         soft_wrap=True,
@@ -106,11 +122,12 @@ def look(folder: Path, dataset: str) -> Seen:
     """Read the data and what its answers look like.
 
     Raises:
-        DatasetRejected: nothing can be read, or there is too little of it.
+        DatasetRejected: nothing can be read, or most of it cannot.
     """
+    named = {"dataset": dataset} | _columns(folder / dataset)
     task = Task.model_validate(
-        {
-            "dataset": dataset,
+        named
+        | {
             "verifier": {"kind": "exact"},  # which asks least of a row that has an answer
             "heldout_records": 50,
             "probe_records": 20,
@@ -122,18 +139,36 @@ def look(folder: Path, dataset: str) -> Seen:
     with TemporaryDirectory() as name:
         splits = Path(name)
         found = inspect_folder(folder, task, splits, doubts.append)
-        records = list(_sampled(splits))
-    if not records:
+        records, labels = _drawn(splits)
+    if not records or found.num_bad_lines > _MOST_BAD * found.num_lines:
+        reasons = [*found.bad_lines[:1], *doubts] or ["it is empty"]
         raise DatasetRejected(
-            f"{dataset} holds no row that can be learned: {'; '.join(doubts) or 'it is empty'}"
+            f"{dataset}: {found.num_bad_lines:,} of {found.num_lines:,} rows cannot be read. "
+            f"{reasons[0]}"
         )
-    calling = found.conversations.num_calling if found.conversations else 0
     golds = [record.gold for record in records if record.gold is not None]
+    calling = sum(bool(record.reply and record.reply.tool_calls) for record in records)
     finder = PersonalDataFinder(_KINDS, ())
     personal: Counter[PersonalData] = Counter()
     for record in records:
         personal.update({one.kind for text in _texts(record) for one in finder.find(text)})
-    return Seen(dataset, found, propose_verifier(golds, calling), dict(personal), len(records))
+    proposed = propose_verifier(golds, labels, calling)
+    return Seen(named, found, proposed, dict(personal), len(records))
+
+
+def refuse_what_a_run_would(folder: Path, text: str) -> None:
+    """Read the proposed spec, and its data as the spec says.
+
+    Raises:
+        DatasetRejected: a run would refuse it; the data is for a person to mend, or the spec.
+    """
+    written = text.replace(TO_DO, "The same facts as in the gold answer.")
+    spec = read_spec_in_folder(written.encode(), files_under(folder))
+    refused: list[str] = []
+    with TemporaryDirectory() as name:
+        inspect_folder(folder, spec.task, Path(name), refused.append)
+    if refused:
+        raise DatasetRejected(f"no spec is written, as a run would refuse the data: {refused[0]}")
 
 
 def spec_text(name: str, seen: Seen) -> str:
@@ -143,21 +178,21 @@ def spec_text(name: str, seen: Seen) -> str:
         DatasetRejected: there are too few rows.
     """
     try:
-        heldout, probe = proposed_splits(seen.num_records)
+        heldout, probe = proposed_splits(seen.num_usable)
     except ValueError as error:
-        raise DatasetRejected(f"{seen.dataset}: {error}") from error
-    share = seen.found.most_common_share
+        raise DatasetRejected(f"{seen.task['dataset']}: {error}") from error
     return "\n".join(
         [
             f"# yaml-language-server: $schema={SCHEMA_FILE}",
-            "# A first spec, by `stratos init`. Every field: docs/spec.md, or your editor.",
+            f"# A first spec, by `stratos init`. {SCHEMA_FILE} tells your editor every field.",
             "version: 1",
-            f"name: {name}",
+            f"name: {_yaml(name)}",
             "",
             "task:",
-            f"  dataset: {_yaml(seen.dataset)}  # {_read(seen.found)}",
+            f"  dataset: {_yaml(seen.task['dataset'])}  # {_read(seen.found)}",
+            *(f"  {key}: {_yaml(seen.task[key])}" for key in seen.task if key != "dataset"),
             *_verifier(seen.verifier),
-            f"  heldout_records: {heldout}  # of {seen.num_records:,}: on these it is measured",
+            f"  heldout_records: {heldout}  # of {seen.num_usable:,}: on these it is measured",
             f"  probe_records: {probe}  # on these models are compared before anything is trained",
             "  on_bad_line: skip",
             f"  max_bad_share: {_bad_share(seen.found)}  # {seen.found.num_bad_lines:,} bad lines "
@@ -165,11 +200,10 @@ def spec_text(name: str, seen: Seen) -> str:
             *_redaction(seen),
             "",
             "constraints:  # what is not named is not limited",
-            f"  min_accuracy: {proposed_accuracy(share)}  # the same answer always would reach "
-            f"{share:.2f}",
+            *_accuracy(seen, heldout),
             "  max_p95_latency_ms: 2000",
             "  max_budget_usd: 50  # for the whole run, teacher included",
-            "  max_hosting_usd_per_month: 500",
+            "  max_hosting_usd_per_month: 900",
             "",
             "load:",
             "  requests_per_second: 1  # at peak; say yours: it decides what is deployed",
@@ -184,11 +218,18 @@ def _verifier(proposed: ProposedVerifier) -> Iterator[str]:
     fields = dict(proposed.fields)
     if fields["kind"] == "judge":
         teachers = default_teachers(datetime.now(UTC).date())
-        fields |= {
-            "model": {"kind": "bedrock", "model_id": teachers[0].model_id},
-            "criteria": _CRITERIA,
-        }
+        model = {"kind": "bedrock", "model_id": teachers[0].model_id}
+        fields |= {"model": model, "criteria": TO_DO}
     yield f"  verifier: {_yaml(fields)}"
+
+
+def _accuracy(seen: Seen, heldout: int) -> Iterator[str]:
+    if seen.verifier.fields["kind"] == "tool_call":
+        yield "  min_accuracy: 0.5  # exact calls; see what probing finds before you ask for more"
+        return
+    share = seen.found.most_common_share
+    limit = proposed_accuracy(share, heldout)
+    yield f"  min_accuracy: {limit}  # the same answer always would reach {share:.2f}"
 
 
 def _redaction(seen: Seen) -> Iterator[str]:
@@ -215,17 +256,23 @@ def _read(found: Inspection) -> str:
 def _bad_share(found: Inspection) -> float:
     """The default, or what is found and a little more."""
     share = found.num_bad_lines / max(found.num_lines, 1)
-    return max(0.05, round(share * 1.2 + 0.005, 2))
+    return min(1.0, max(0.05, round(share * 1.2 + 0.005, 2)))
 
 
-def _sampled(splits: Path) -> Iterator[Record]:
-    left = _SAMPLE
-    for split in SPLITS:
-        for record in read_jsonl(splits / f"{split}.jsonl", Record):
-            if left == 0:
-                return
-            left -= 1
-            yield record
+def _drawn(splits: Path) -> tuple[list[Record], dict[str, int] | None]:
+    """Records drawn by chance, and every answer with how often it is; None if they are many."""
+    chance, sample = random.Random(0), list[Record]()
+    counted: Counter[str] | None = Counter()
+    records = (one for split in SPLITS for one in read_jsonl(splits / f"{split}.jsonl", Record))
+    for position, record in enumerate(records):
+        if position < _SAMPLE:
+            sample.append(record)
+        elif (place := chance.randrange(position + 1)) < _SAMPLE:
+            sample[place] = record
+        if counted is not None and record.gold is not None:
+            counted[record.gold.strip()] += 1
+            counted = counted if len(counted) <= MOST_LABELS else None
+    return sample, counted
 
 
 def _texts(record: Record) -> Iterator[str]:
@@ -236,6 +283,33 @@ def _texts(record: Record) -> Iterator[str]:
         yield record.gold
 
 
+def _columns(file: Path) -> dict[str, Any]:
+    """The columns of a table whose names no format has, by what they are usually called."""
+    if not file.is_file():
+        return {}
+    fields = {name.strip().lower(): name for name in _fields(file)}
+    asked = next((fields[name] for name in _QUESTIONS if name in fields), None)
+    answer = next((fields[name] for name in _ANSWERS if name in fields), None)
+    known = {"prompt", "completion"} <= fields.keys() or {"input", "output"} <= fields.keys()
+    if asked is None or answer is None or known:
+        return {}
+    return {"columns": {"prompt": asked, "answer": answer}}
+
+
+def _fields(file: Path) -> list[str]:
+    """Of the first row of a CSV or JSON lines file; none where it cannot be told."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            if file.suffix == ".csv":
+                return next(csv.reader(lines), [])
+            row = json.loads(lines.readline()) if file.suffix == ".jsonl" else None
+    except (OSError, ValueError, csv.Error):
+        return []
+    if not isinstance(row, dict) or not all(isinstance(value, str) for value in row.values()):
+        return []
+    return list(row)
+
+
 def _place(path: Path) -> tuple[Path, str]:
     """The folder that gets the spec, and the dataset's path in it.
 
@@ -244,25 +318,31 @@ def _place(path: Path) -> tuple[Path, str]:
     """
     if path.is_file():
         return path.parent, path.name
-    files = [file for file in sorted(path.rglob("*")) if file.is_file() and _is_data(file)]
-    places = {file.relative_to(path).parts[0] for file in files}
-    if len(places) != 1:
-        found = (
-            f"data in {', '.join(sorted(places))}"
-            if places
-            else "no .jsonl, .json, .csv or .parquet file"
-        )
-        raise DatasetRejected(
-            f"{path} holds {found}; name one file, or put all files into one folder in it, such "
-            "as data/"
-        )
-    [place] = places
-    return path, place if (path / place).is_file() else f"{place}/"
+    listed = [name for name in files_under(path)("") if is_data_file(name)]
+    names = sorted(name for name in listed if name != SCHEMA_FILE and not _is_hidden(name))
+    if not names:
+        raise DatasetRejected(f"{path} holds no .jsonl, .json, .csv or .parquet file")
+    if len(names) == 1:
+        return path, names[0]
+    common = _common_prefix(names)
+    if common and not common.startswith("."):
+        return path, common
+    raise DatasetRejected(
+        f"{path} holds {', '.join(names[:5])}{' and more' * (len(names) > 5)}, whose names begin "
+        f"differently; name one of them, or put them into one folder: mkdir {path / 'data'}, move "
+        f"them there, and `stratos init {path}` again"
+    )
 
 
-def _is_data(file: Path) -> bool:
-    hidden = any(part.startswith(".") for part in file.parts[-2:])
-    return file.name.endswith(_DATA) and file.name != SCHEMA_FILE and not hidden
+def _common_prefix(names: list[str]) -> str:
+    """Of sorted names, character by character: a spec's dataset may be such a prefix."""
+    first, last = names[0], names[-1]
+    same = (one == other for one, other in zip(first, last, strict=False))
+    return first[: sum(takewhile(bool, same))]
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in Path(name).parts)
 
 
 def _slug(name: str) -> str:
@@ -271,6 +351,7 @@ def _slug(name: str) -> str:
 
 
 def _yaml(value: Any) -> str:
-    """On one line."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=10**9, allow_unicode=True)
-    return str(text).removesuffix("...\n").strip()
+    """As JSON, which every version of YAML reads alike: `on`, `1e5` and `2024` stay texts."""
+    return (
+        json.dumps(value, ensure_ascii=False).replace("\u2028", "\\u2028").replace("\x85", "\\x85")
+    )

@@ -103,7 +103,7 @@ def lines_of(stack: Stack, run: RunRow, state: str | None, after_ms: int) -> lis
         for start in range(0, len(streams), _STREAMS_AT_ONCE)
         for line in _events(region, group, streams[start : start + _STREAMS_AT_ONCE], run, after_ms)
     ]
-    return sorted(found)
+    return sorted(found, key=lambda line: (line.at_ms, line.source))
 
 
 def _streams(stack: Stack, run: RunRow, state: str | None) -> list[tuple[str, str, str]]:

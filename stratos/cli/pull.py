@@ -25,6 +25,8 @@ from stratos.errors import DamagedModel, FolderTaken, ModelNotFound
 
 _ARCHIVE = "/output/model.tar.gz"
 _MANIFEST = "manifest.json"
+_ADDED = (_MANIFEST, "run.json", "report.html")
+"""What is in a pulled folder beside the files that the manifest lists."""
 
 
 def pull_command(
@@ -61,11 +63,12 @@ def pull_command(
         print_json({"folder": str(folder), "files": _files(folder), "hub": url})
         return
     for name, size in _files(folder).items():
-        console.print(f"  {size / 1e6:>10,.1f} MB  {name}", highlight=False)
+        console.print(f"  {size / 1e6:>10,.1f} MB  {name}", highlight=False, markup=False)
     console.print(
         f"{folder} holds the model of run {run_id}; its README says how to load it. Ask it here "
         f"with `stratos serve {folder}`",
         soft_wrap=True,
+        markup=False,
     )
     if url is not None:
         console.print(f"uploaded to {url}", soft_wrap=True)
@@ -100,8 +103,8 @@ def pull(
         _check(unpacked)
         save_report(stack, run.run_id, unpacked)
         if folder.exists():
-            folder.rmdir()
-        unpacked.rename(folder)
+            folder.absolute().rmdir()
+        unpacked.rename(folder.absolute())
     return None
 
 
@@ -144,26 +147,30 @@ def _check(folder: Path) -> None:
     """Compare every file with its digest in the manifest.
 
     Raises:
-        DamagedModel: naming the files that differ or are missing.
+        DamagedModel: naming files that differ, are missing, or that the manifest does not know.
     """
     try:
-        expected: dict[str, str] = json.loads((folder / _MANIFEST).read_text())["files"]
-    except (OSError, ValueError, KeyError) as error:
+        manifest = json.loads((folder / _MANIFEST).read_text())
+        expected: dict[str, str] = {
+            str(name): str(sum_) for name, sum_ in manifest["files"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedModel(f"the model's {_MANIFEST} cannot be read: {error}") from error
-    wrong = [name for name, digest in expected.items() if _sha256(folder / name) != digest]
-    if wrong:
+    found = {name: path for name, path in _paths(folder).items() if name not in _ADDED}
+    wrong = {
+        name for name in expected if name not in found or _sha256(found[name]) != expected[name]
+    }
+    wrong |= found.keys() - expected.keys()
+    if wrong or not expected:
         raise DamagedModel(
-            f"{', '.join(sorted(wrong))} of the model differ from what the training job wrote; "
-            "pull again, and if that does not help, run the spec again"
+            f"{', '.join(sorted(wrong)) or 'all files'} of the model differ from what the training "
+            "job wrote; pull again, and if that does not help, run the spec again"
         )
 
 
-def _sha256(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        return None
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _summed(tell: Callable[[int], None]) -> Callable[[int], None]:
@@ -189,5 +196,9 @@ def _scratch(parent: Path) -> Iterator[Path]:
 
 def _files(folder: Path) -> dict[str, int]:
     """Name → bytes of every file, in order."""
+    return {name: path.stat().st_size for name, path in _paths(folder).items()}
+
+
+def _paths(folder: Path) -> dict[str, Path]:
     found = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in found}
+    return {path.relative_to(folder).as_posix(): path for path in found}

@@ -56,20 +56,26 @@ def serve_command(
     measured them, unless a request says otherwise. No other machine can ask.
     """
     model = model_in(folder, precision)
-    typer.echo(f"{model.path} answers at http://{HOST}:{port}/v1/chat/completions; Ctrl-C ends it")
-    sys.stdout.flush()
     if model.is_gguf and (program := shutil.which(_PROGRAM)):
+        _tell(model, port)
         _become(program, [*llama_arguments(model, port, context), "--jinja"])
     elif model.is_gguf and importlib.util.find_spec(_WHEEL):
+        _tell(model, port)
         _serve_by_wheel(model, port, context)
-    elif program := shutil.which(_VLLM):
+    elif precision is None and (program := shutil.which(_VLLM)):
+        _tell(Served(folder, model.name), port)
         _become(program, vllm_arguments(folder, model.name, port, context))
     else:
+        neither = f"{_PROGRAM} is not" if precision else f"neither {_PROGRAM} nor {_VLLM} is"
         raise NoEngine(
-            f"nothing here can serve {model.path.name}: neither {_PROGRAM} nor {_VLLM} is on the "
-            f"path, and the package {_WHEEL} is not installed. Install it with "
-            "`pip install 'stratos-distill[serve]'`"
+            f"nothing here can serve {model.path.name}: {neither} on the path, and the package "
+            f"{_WHEEL} is not installed. Install it with `pip install 'stratos-distill[serve]'`"
         )
+
+
+def _tell(model: Served, port: int) -> None:
+    typer.echo(f"{model.path} answers at http://{HOST}:{port}/v1/chat/completions; Ctrl-C ends it")
+    sys.stdout.flush()
 
 
 def model_in(folder: Path, precision: str | None) -> Served:
@@ -82,8 +88,8 @@ def model_in(folder: Path, precision: str | None) -> Served:
         ModelNotFound: there is no model, or none in this precision.
     """
     try:
-        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
-    except (OSError, ValueError):
+        manifest: dict[str, Any] = dict(json.loads((folder / "manifest.json").read_text()))
+    except (OSError, ValueError, TypeError):
         raise ModelNotFound(
             f"{folder} has no manifest.json, so it is no pulled model; "
             f"`stratos pull RUN --to {folder}` makes one"

@@ -112,11 +112,14 @@ def submit_command(
 ) -> None:
     stack, console = Stack.find(), make_console()
     submission = submit(
-        stack, folder, lambda file: None if json_ else console.print(f"uploading {file}")
+        stack,
+        folder,
+        lambda file: None if json_ else console.print(f"uploading {file}", markup=False),
     )
     if json_:
         print_json({"run_id": submission.run_id, "spec_uri": submission.spec_uri})
     else:
-        console.print(f"run {submission.run_id} starts from {submission.spec_uri}", soft_wrap=True)
+        told = f"run {submission.run_id} starts from {submission.spec_uri}"
+        console.print(told, soft_wrap=True, markup=False)
     if watch:
         watch_run(stack, submission.run_id, json_=json_)

@@ -17,8 +17,10 @@ def validate_command(
     spec, files = read_folder(folder)
     num_bytes = sum((folder / file).stat().st_size for file in files)
     make_console().print(
-        f"{folder} can be submitted: {spec.name}, {len(files)} files, {num_bytes / 1e6:,.1f} MB. "
-        "`stratos inspect` looks at its data, `stratos plan` at what it would cost",
+        f"nothing is wrong with the spec in {folder}: {spec.name}, {len(files)} files, "
+        f"{num_bytes / 1e6:,.1f} MB. `stratos inspect` looks at its data, `stratos plan` at what "
+        "it would cost",
         soft_wrap=True,
+        markup=False,
         highlight=False,
     )

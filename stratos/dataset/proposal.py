@@ -5,9 +5,9 @@ A proposal to begin with, by stated rules; a person reads it before anything is 
 
 from __future__ import annotations
 
+import math
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,9 @@ _RECORDS_PER_LABEL = 5
 """On average; with fewer, answers that happen to repeat would be taken for labels."""
 _LONGEST_SHORT_ANSWER = 60
 """Characters that a person would still call an answer and not a text."""
-_BEGINS_AS_NUMBER = re.compile(r"\W*\d")
+_FEWEST_OF_A_LABEL = 2
+_BEGINS_AS_NUMBER = re.compile(r"[^\w]*(?!0\d)\d")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _MOST = 0.95
 """Share of answers that must be of a kind."""
 _FEWEST_HELD_OUT, _FEWEST_PROBED, _FEWEST_TRAINED = 50, 20, 50
@@ -36,29 +38,35 @@ class ProposedVerifier:
     why: str
 
 
-def propose_verifier(golds: Sequence[str], num_calling: int) -> ProposedVerifier:
+def propose_verifier(
+    golds: Sequence[str], labels: Mapping[str, int] | None, num_calling: int
+) -> ProposedVerifier:
     """The verifier that fits most answers.
 
     Args:
         golds: Gold answers, or a sample of them.
-        num_calling: Of the records, those whose reply calls a tool.
+        labels: Every different answer → how often; None if there are more than `MOST_LABELS`.
+        num_calling: Of as many records, those whose reply calls a tool.
     """
-    if num_calling > len(golds) / 10:
+    if num_calling > len(golds) / 2:
         return ProposedVerifier(
-            {"kind": "tool_call"}, f"{num_calling} replies call tools; name and arguments count"
+            {"kind": "tool_call"},
+            f"{num_calling:,} replies call tools: names and arguments are compared",
         )
     if not golds:
         return ProposedVerifier(
             {"kind": "judge"}, "no row has an answer, so a model must judge by criteria"
         )
-    share = _share(golds, _is_number)
-    if share >= _MOST:
-        return ProposedVerifier({"kind": "number"}, f"{share:.0%} of the answers are numbers")
-    if labels := _labels(golds):
+    are_numbers = _share(golds, _is_number) >= _MOST
+    have_words = any(map(_LETTERS.search, golds))
+    found = _labels(labels, len(golds)) if have_words or not are_numbers else []
+    if found:
         return ProposedVerifier(
-            {"kind": "choice", "choices": labels},
-            f"{len(labels)} different answers in {len(golds):,} rows: labels",
+            {"kind": "choice", "choices": found}, f"{len(found)} answers that repeat: labels"
         )
+    if are_numbers:
+        share = _share(golds, _is_number)
+        return ProposedVerifier({"kind": "number"}, f"{share:.0%} of the answers are numbers")
     share = _share(golds, lambda text: text.lstrip()[:1] in ("{", "[") and is_json(text))
     if share >= _MOST:
         return ProposedVerifier({"kind": "json"}, f"{share:.0%} of the answers are JSON")
@@ -93,30 +101,38 @@ def proposed_splits(num_records: int) -> tuple[int, int]:
     return min(500, _FEWEST_HELD_OUT + spare * 2 // 5), min(200, _FEWEST_PROBED + spare // 5)
 
 
-def proposed_accuracy(most_common_share: float) -> float:
-    """A limit between what a constant answer scores and a perfect one, to two digits."""
-    return round(min(0.95, most_common_share + 0.6 * (1 - most_common_share)), 2)
+def proposed_accuracy(most_common_share: float, num_heldout: int) -> float:
+    """A limit to begin with, to two digits.
+
+    It lies between what the same answer would always score and a perfect one, less what the
+    interval of so few held-out records takes (`min_accuracy` is for its lower end), and above the
+    former in any case.
+
+    Args:
+        most_common_share: Of held-out answers, the most common one.
+    """
+    left = 1 - most_common_share
+    aimed = most_common_share + 0.35 * left - 1 / math.sqrt(num_heldout)
+    return math.ceil(100 * max(aimed, most_common_share + 0.2 * left)) / 100
 
 
-def _labels(golds: Sequence[str]) -> list[str]:
+def _labels(counted: Mapping[str, int] | None, num_golds: int) -> list[str]:
     """The labels, the most common first; none if the answers are none."""
-    counted = Counter(gold.strip() for gold in golds)
-    few = len(counted) <= min(MOST_LABELS, len(golds) / _RECORDS_PER_LABEL)
-    if len(counted) < 2 or not few or max(map(len, counted)) > _LONGEST_LABEL:
+    if counted is None or not 2 <= len(counted) <= num_golds / _RECORDS_PER_LABEL:
         return []
+    if min(counted.values()) < _FEWEST_OF_A_LABEL or max(map(len, counted)) > _LONGEST_LABEL:
+        return []  # a sentence that stands there once is no label
     if len({normalise(label) for label in counted}) < len(counted):
-        return []  # labels that differ by case or punctuation alone are no labels
+        return []  # nor are answers that differ by case or punctuation alone
     return sorted(counted, key=lambda label: (-counted[label], label))
 
 
 def _is_number(text: str) -> bool:
-    """A number, with a unit or a currency at most."""
-    words = re.findall(r"[^\W\d_]+", text)
-    return (
-        bool(_BEGINS_AS_NUMBER.match(text)) and len(words) <= 1 and parse_number(text) is not None
-    )
+    """A number, with a unit or a currency at most. `007` is a code."""
+    if not _BEGINS_AS_NUMBER.match(text) or len(_LETTERS.findall(text)) > 1:
+        return False
+    return parse_number(text) is not None
 
 
-def _share(golds: Iterable[str], holds: Callable[[str], bool]) -> float:
-    found = [holds(gold) for gold in golds]
-    return sum(found) / len(found)
+def _share(golds: Sequence[str], holds: Callable[[str], bool]) -> float:
+    return sum(map(holds, golds)) / len(golds)

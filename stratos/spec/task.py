@@ -146,6 +146,13 @@ class LlmJudge(FrozenModel):
     max_new_tokens: Annotated[int, Field(ge=16, le=LONGEST_COMPLETION_TOKENS)] = 512
     """Longest verdict, including its reason."""
 
+    @field_validator("criteria")
+    @classmethod
+    def _are_written(cls, criteria: str) -> str:
+        if criteria.lstrip().startswith("TODO"):
+            raise ValueError("these are not written yet; say in words what makes an answer right")
+        return criteria
+
     @model_validator(mode="after")
     def _answers_at_once(self) -> LlmJudge:
         if self.model.kind == "bedrock" and self.model.batch:

@@ -58,3 +58,10 @@ def test_the_version_is_the_distributions():
     assert code == 0
     assert out.split()[0] == "stratos"
     assert out.split()[1][0].isdigit()
+
+
+def test_the_region_that_other_tools_read_first_is_boto3s(folder, monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert run("validate", str(folder))[0] == 0
+    assert os.environ["AWS_DEFAULT_REGION"] == "eu-west-1"

@@ -104,6 +104,22 @@ def test_every_file_arrives_in_a_repository_that_nobody_else_sees(stand_in, fold
     assert stand_in.visibility == {"me/tiles": "private"}
 
 
+def test_what_quotes_the_dataset_stays_here(stand_in, folder, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    (folder / "report.html").write_text("questions and answers")
+    (folder / "run.json").write_text("{}")
+    hub.push(folder, "me/tiles")
+    assert stand_in.repositories["me/tiles"] == FILES
+
+
+def test_a_hub_that_does_not_answer_is_told_in_words(stand_in, folder, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    nobody = huggingface_hub.hf_api.HfApi(endpoint="http://127.0.0.1:9")
+    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: nobody)
+    with pytest.raises(NotUploaded, match="is complete, but me/tiles was not uploaded"):
+        hub.push(folder, "me/tiles")
+
+
 def test_a_refused_token_says_that_the_folder_is_complete_and_what_to_set(
     stand_in, folder, monkeypatch
 ):

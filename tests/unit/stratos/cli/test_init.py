@@ -7,8 +7,8 @@ import json
 import pytest
 import yaml
 
-from stratos.cli.init import SCHEMA_FILE, look
-from stratos.errors import DatasetRejected, FolderTaken
+from stratos.cli.init import SCHEMA_FILE, TO_DO, look
+from stratos.errors import DatasetRejected, FolderTaken, SpecRejected
 from tests.unit.stratos.cli.stack_contents import run
 
 
@@ -26,7 +26,7 @@ def test_a_spec_for_a_file_is_valid_and_says_why(tmp_path):
     (tmp_path / "Support log 7.jsonl").write_text(rows())
     code, out = run("init", str(tmp_path / "Support log 7.jsonl"))
     assert code == 0
-    assert "verifier: choice (2 different answers" in out
+    assert "verifier: choice (2 answers that repeat" in out
     text = (tmp_path / "spec.yaml").read_text()
     spec = yaml.safe_load(text)
     assert spec["name"] == "support-log-7"
@@ -47,6 +47,58 @@ def test_a_folder_of_logs_is_named_by_its_prefix(tmp_path):
     assert yaml.safe_load((tmp_path / "spec.yaml").read_text())["task"]["dataset"] == "logs/"
 
 
+def test_files_that_are_named_alike_are_named_by_what_they_share(tmp_path):
+    for part in ("1", "2"):
+        text = rows().replace("Ticket", f"Case {part}")
+        (tmp_path / f"part-{part}.jsonl").write_text(text)
+    assert run("init", str(tmp_path))[0] == 0
+    assert yaml.safe_load((tmp_path / "spec.yaml").read_text())["task"]["dataset"] == "part-"
+
+
+def test_columns_are_found_by_what_they_are_usually_called(tmp_path):
+    lines = [f"{n},order {n * n} came late,{['refund', 'no'][n % 2]}" for n in range(200)]
+    (tmp_path / "log.csv").write_text("\n".join(["id,Message,Intent", *lines]) + "\n")
+    assert run("init", str(tmp_path))[0] == 0
+    task = yaml.safe_load((tmp_path / "spec.yaml").read_text())["task"]
+    assert task["columns"] == {"prompt": "Message", "answer": "Intent"}
+
+
+def test_a_label_that_comes_late_is_among_the_choices(tmp_path):
+    def answer(n):
+        return "rare" if n >= 5_500 else ["refund", "no refund"][n % 2]
+
+    (tmp_path / "log.jsonl").write_text(rows(6_000, answer))
+    assert run("init", str(tmp_path))[0] == 0
+    verifier = yaml.safe_load((tmp_path / "spec.yaml").read_text())["task"]["verifier"]
+    assert sorted(verifier["choices"]) == ["no refund", "rare", "refund"]
+
+
+@pytest.mark.parametrize(
+    "name", ["2024.jsonl", "null.jsonl", "1e5.jsonl", "on.jsonl", "a: [b.jsonl"]
+)
+def test_names_and_labels_stay_texts_in_every_yaml(tmp_path, name):
+    (tmp_path / name).write_text(rows(200, lambda n: ["3e5 x", "none", "on"][n % 3]))
+    assert run("init", str(tmp_path / name))[0] == 0
+    code, _ = run("validate", str(tmp_path))
+    assert code == 0
+
+
+def test_only_rows_with_an_answer_are_counted_for_the_splits(tmp_path):
+    without = "".join(json.dumps({"prompt": f"Only asked {n}?"}) + "\n" for n in range(200))
+    (tmp_path / "log.jsonl").write_text(rows(130) + without)
+    assert run("init", str(tmp_path))[0] == 0
+    text = (tmp_path / "spec.yaml").read_text()
+    assert "# of 130: on these it is measured" in text
+
+
+def test_the_plan_of_a_first_spec_holds_its_limits(tmp_path):
+    (tmp_path / "log.jsonl").write_text(rows(2_000))
+    assert run("init", str(tmp_path))[0] == 0
+    code, out = run("plan", str(tmp_path), "--json")
+    assert code == 0
+    assert json.loads(out)["chosen"]["misses"] == []
+
+
 def test_personal_data_is_counted_and_redacted(tmp_path):
     (tmp_path / "log.jsonl").write_text(
         rows(answer=lambda n: f"Write to customer{n}@example.com about order number {n}.")
@@ -55,7 +107,7 @@ def test_personal_data_is_counted_and_redacted(tmp_path):
     assert seen.personal == {"email": 200}
     run("init", str(tmp_path))
     text = (tmp_path / "spec.yaml").read_text()
-    assert "redact: [email]  # of 200 sampled: email in 200" in text
+    assert 'redact: ["email"]  # of 200 sampled: email in 200' in text
 
 
 def test_texts_get_a_judge_whose_criteria_a_person_must_write(tmp_path):
@@ -65,15 +117,21 @@ def test_texts_get_a_judge_whose_criteria_a_person_must_write(tmp_path):
     assert run("init", str(tmp_path))[0] == 0
     verifier = yaml.safe_load((tmp_path / "spec.yaml").read_text())["task"]["verifier"]
     assert verifier["kind"] == "judge"
-    assert verifier["criteria"].startswith("TODO")
+    assert verifier["criteria"] == TO_DO
+    with pytest.raises(SpecRejected, match="these are not written yet"):
+        run("validate", str(tmp_path))
 
 
 @pytest.mark.parametrize(
     ("files", "told"),
     [
         ({"a.jsonl": rows(100)}, "it takes at least 120"),
+        ({"a.jsonl": '{"text": "only this"}\n' * 200}, "200 of 200 rows cannot be read. a.jsonl:1"),
         ({}, "no .jsonl, .json, .csv or .parquet file"),
-        ({"a.jsonl": rows(), "b.jsonl": rows()}, r"a\.jsonl, b\.jsonl; name one file"),
+        (
+            {"a.jsonl": rows(), "b.jsonl": rows()},
+            "a.jsonl, b.jsonl, whose names begin",
+        ),
     ],
 )
 def test_data_that_no_spec_can_name_says_what_to_do(tmp_path, files, told):

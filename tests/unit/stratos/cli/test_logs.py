@@ -69,6 +69,15 @@ def test_jobs_of_worker_regions_are_among_them(stack, write, monkeypatch):
     assert [line.split(maxsplit=2)[2] for line in out.splitlines()] == ["at home", "elsewhere"]
 
 
+def test_lines_of_one_moment_keep_their_order(stack, write):
+    put_run(stack, "r-1")
+    write("r-1-distill-a0-0", (5, "Traceback:"), (5, "File x"), (5, "Error"))
+    _, out = run("logs", "r-1")
+    assert [line.split(maxsplit=2)[2] for line in out.splitlines()] == [
+        *("Traceback:", "File x", "Error"),
+    ]
+
+
 def test_following_ends_when_the_run_has(stack, write, monkeypatch):
     put_run(stack, "r-1", status="running")
     write("r-1-distill-a0-0", (1, "first"))

@@ -24,7 +24,7 @@ def archive(files=FILES, listed=FILES):
     manifest = json.dumps({"run_id": "r-1", "files": digests}).encode()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as packed:
-        for name, content in {**files, "manifest.json": manifest}.items():
+        for name, content in {"manifest.json": manifest, **files}.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             packed.addfile(entry, io.BytesIO(content))
@@ -93,6 +93,9 @@ def test_a_folder_that_is_there_is_left_alone(stack, tmp_path):
         (archive({**FILES, "README.md": b"changed"}), "README.md of the model differ"),
         (archive({"README.md": b"# how"}), "adapter/adapter.bin, model.safetensors of the model"),
         (archive()[:100], "cannot be unpacked"),
+        (archive({**FILES, "extra.py": b"x"}), "extra.py of the model differ"),
+        (archive({}, listed={}), "all files of the model differ"),
+        (archive({"manifest.json": b"[]"}), "cannot be read"),
         (archive({**FILES, "../outside": b"x"}), "cannot be unpacked"),
     ],
 )

@@ -65,6 +65,17 @@ def test_a_program_on_the_path_is_become(folder, tmp_path, monkeypatch):
     assert arguments[arguments.index("--port") + 1] == "9000"
 
 
+def test_vllm_does_not_stand_in_for_a_precision_that_was_asked_for(folder, tmp_path, monkeypatch):
+    program = tmp_path / "bin" / "vllm"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.setattr(serve, "_WHEEL", "no_such_package")
+    with pytest.raises(NoEngine, match="llama-server is not on the path"):
+        serve.serve_command(with_ggufs(folder), 8080, "q8_0", 0)
+
+
 def test_a_machine_without_an_engine_says_what_to_install(folder, monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(serve, "_WHEEL", "no_such_package")

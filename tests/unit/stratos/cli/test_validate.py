@@ -11,7 +11,7 @@ from tests.unit.stratos.cli.stack_contents import run
 def test_a_folder_that_can_be_submitted_is_described(folder):
     code, out = run("validate", str(folder))
     assert code == 0
-    assert "can be submitted" in out
+    assert "nothing is wrong with the spec" in out
 
 
 def test_every_problem_of_a_spec_is_named(folder):
