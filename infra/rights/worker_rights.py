@@ -83,11 +83,12 @@ class HomeStores:
         )
 
     def read_code(self) -> Statements:
-        tags = iam.PolicyStatement(
-            actions=["s3:GetObjectTagging"],
+        """Copy the code of jobs: by its version, since the CDK's bucket keeps versions."""
+        copied = iam.PolicyStatement(
+            actions=["s3:GetObjectVersion", "s3:GetObjectTagging", "s3:GetObjectVersionTagging"],
             resources=[self.archives.arn_for_objects(f"{'?' * 64}.gz")],
         )
-        return _of_this_account(*read_archives(self.archives), tags)
+        return _of_this_account(*read_archives(self.archives), copied)
 
     def write(self, *keys: str) -> Statements:
         """Put objects, with the tag by which records expire."""
