@@ -146,7 +146,7 @@ def _fetch_inputs(home: HomeStores, storage: WorkerStorage) -> Statements:
     return (
         *home.read(*_INPUTS),
         *home.read_code(),
-        *home.write(_TRANSFERS),
+        *home.write(_TRANSFERS, _ELSEWHERE),
         home.use_key("Decrypt", "GenerateDataKey"),
         *read_objects(bucket, ""),  # what is there already is not copied again
         _read_tags(bucket, ""),  # but may lie under another key
@@ -183,6 +183,9 @@ def _bring_home(home: HomeStores, storage: WorkerStorage) -> Statements:
 def _give_up(home: HomeStores) -> Statements:
     return (
         sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
+        *home.read(_ELSEWHERE.removesuffix("*")),
+        *home.write(_ELSEWHERE),
+        home.use_key("Decrypt", "GenerateDataKey"),
         home.answer("Failure"),
     )
 

@@ -24,8 +24,7 @@ def handler(payload: DiagnoseInput) -> Diagnosis:
         described = describe_job(job.name)
     verdict = in_its_region(job, classify(payload.failure, described))
     note_refusal(run, job, verdict)
-    if job.region:
-        give_up_elsewhere(run, job)
+    give_up_elsewhere(run, job, verdict)
     where = f"in {job.region}: " if job.region else ""
     try:
         following = retry_of(run, job, verdict)

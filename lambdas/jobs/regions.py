@@ -24,6 +24,7 @@ from stratos.pipeline.steps import TrainingJob
 from stratos.planning.deadlines import DEFAULT_HOURS, deadline_seconds
 from stratos.planning.forecast.start_up import job_start
 
+_OUT_OF_SIGHT = ("unreachable", "timeout")
 _STEPS: dict[str, JobStep] = {step: step for step in get_args(JobStep)}
 
 
@@ -58,8 +59,13 @@ def note_refusal(run: RunRef, job: TrainingJob, verdict: Classification) -> None
     CatalogFiles(run).add_refusals(rows)
 
 
-def give_up_elsewhere(run: RunRef, job: TrainingJob) -> None:
-    """Count a job that home has lost sight of as if it went on to its end: it may."""
+def give_up_elsewhere(run: RunRef, job: TrainingJob, verdict: Classification) -> None:
+    """Count a job that home has lost sight of as if it went on to its end: it may.
+
+    A job of which home has heard is not lost, nor is one that was refused.
+    """
+    if not job.region or verdict.outcome not in _OUT_OF_SIGHT:
+        return
     files = ElsewhereFiles(Bucket(run.bucket), run.run_id)
     known = files.find_job(job.name)
     if known is not None and not known.over:
