@@ -30,14 +30,15 @@ def test_checkpoints_are_copied_at_their_own_pace(
     regions: TwoRegions, worker: WorkerJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied_at = watch(worker)["checkpoints_copied_at"]
-    regions.put(f"{CHECKPOINTS}step-000000008/tensors.safetensors", b"8", bucket=AWAY_BUCKET)
+    for name in ("checkpoint.json", "tensors.safetensors"):
+        regions.put(f"{CHECKPOINTS}step-000000008/{name}", name[:1].encode(), bucket=AWAY_BUCKET)
     assert watch(worker, checkpoints_copied_at=copied_at)["checkpoints_copied_at"] == copied_at
     assert f"{CHECKPOINTS}step-000000008/tensors.safetensors" not in regions.at_home()
     monkeypatch.setenv("CHECKPOINT_COPY_SECONDS", "0")
     worker_settings.worker_settings.cache_clear()
     assert watch(worker, checkpoints_copied_at=copied_at)["checkpoints_copied_at"] > copied_at
     assert f"{CHECKPOINTS}step-000000008/tensors.safetensors" in regions.at_home()
-    assert sum(one.num_bytes for one in regions.moved(worker.run.run_id)) == 15 + 19 + 1
+    assert sum(one.num_bytes for one in regions.moved(worker.run.run_id)) == 15 + 19 + 2
 
 
 def test_a_job_is_stopped_when_home_waits_for_it_no_more(
