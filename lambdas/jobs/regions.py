@@ -33,10 +33,14 @@ def region_of(job: TrainingJob) -> str:
     return job.region or settings().aws_region
 
 
-def in_its_region(job: TrainingJob, verdict: Classification) -> Classification:
+def in_its_region(job: TrainingJob, verdict: Classification, *, created: bool) -> Classification:
     """What a failure means for a job of another region: one that throttles is left like one that
-    does not answer."""
-    throttled = verdict.outcome == "crash" and "throttl" in verdict.reason.lower()
+    does not answer.
+
+    Args:
+        created: There was a job. Then the reason is in its own words, which may be about anything.
+    """
+    throttled = not created and verdict.outcome == "crash" and "throttl" in verdict.reason.lower()
     return replace(verdict, outcome="unreachable") if job.region and throttled else verdict
 
 

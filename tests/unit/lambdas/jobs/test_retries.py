@@ -393,6 +393,14 @@ def test_a_region_that_throttles_is_left_as_one_that_does_not_answer(account: Ac
     assert at_home["outcome"] == "crash"
 
 
+def test_a_job_whose_own_words_are_of_throttling_has_crashed_and_stays(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = hand_over_to(pipeline, account)
+    diagnosis = diagnose(pipeline, job, "AlgorithmError: teacher throttled, exit code: 1")
+    assert (diagnosis["outcome"], diagnosis["job"]["region"]) == ("crash", AWAY)
+    assert account.keys(REFUSALS_KEY) == []
+
+
 def test_a_lost_job_counts_as_if_it_ran_to_its_limit_until_its_end_is_known(
     account: Account,
 ) -> None:
