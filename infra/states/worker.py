@@ -157,6 +157,7 @@ class WorkerWorkflow(Construct):
                     f"{_WORKER}.run",
                     role=self._job_role,
                     network=self._network,
+                    home=f"{_WORKER}.home.region",
                 ),
                 "Retry": [RETRY_THROTTLED],
                 "ResultPath": sfn.JsonPath.DISCARD,
