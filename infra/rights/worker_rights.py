@@ -95,10 +95,15 @@ class HomeStores:
         return _of_this_account(_copy_objects(self.bucket, *keys))
 
     def answer(self, *answers: str) -> iam.PolicyStatement:
-        """Answers such as `Heartbeat` to tokens of home's state machine."""
+        """Answers such as `Heartbeat` to tokens of home's state machine.
+
+        A Distributed Map's items wait in executions of their own, whose machine AWS names after
+        the map's.
+        """
+        machines = (f"stateMachine:{PREFIX}", f"stateMachine:{PREFIX}/*")
         return iam.PolicyStatement(
             actions=[f"states:SendTask{answer}" for answer in answers],
-            resources=[arn("states", f"stateMachine:{PREFIX}", region=self.region)],
+            resources=[arn("states", machine, region=self.region) for machine in machines],
         )
 
 
@@ -175,7 +180,7 @@ def _bring_home(home: HomeStores, storage: WorkerStorage) -> Statements:
     return (
         *_carry_home(home, storage),
         *home.write("runs/*", f"{CHECKPOINT_PREFIX}*"),
-        sagemaker_of_runs("DescribeTrainingJob", on=(TRAINING_JOBS,)),
+        sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
         home.answer("Success", "Failure", "Heartbeat"),
     )
 

@@ -31,7 +31,7 @@ def handler(payload: GiveUpInput) -> BroughtHome:
         assert payload.failure is not None, "there is no reason to give it up"
         worker, failure = payload.worker, payload.failure
     job = describe_job(worker.job.name)
-    if job is not None and job["TrainingJobStatus"] == IN_PROGRESS:
+    if job is None or job["TrainingJobStatus"] == IN_PROGRESS:  # one just made may be out of sight
         stop_job(worker.job.name)
     try:
         keep_end(worker, job)  # before the answer: whoever hears it counts what the job cost

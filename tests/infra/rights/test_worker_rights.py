@@ -94,8 +94,10 @@ def test_tokens_of_home_s_machine_are_answered_and_of_no_other(worker_template) 
         for statement in statements(worker_template, role):
             told = [a for a in listed(statement["Action"]) if a.startswith("states:SendTask")]
             if told:
-                (machine,) = listed(statement["Resource"])
-                assert resolved(machine) == f"arn:aws:states:{HOME}:{ID}:stateMachine:stratos"
+                machine = f"arn:aws:states:{HOME}:{ID}:stateMachine:stratos"
+                # The second are those of the items of a Distributed Map.
+                found = {resolved(item) for item in listed(statement["Resource"])}
+                assert found == {machine, f"{machine}/*"}
                 answered[module] = {a.removeprefix("states:SendTask") for a in told}
     assert answered == {
         "fetch_inputs": {"Heartbeat"},

@@ -75,7 +75,8 @@ def test_what_an_execution_begins_with_is_what_the_first_look_at_the_job_reads(s
     )
     assert set(begun["watched"].values()) == {"States.StringToJson('null')"}
     read = states["WatchJob"]["Parameters"]
-    assert read["silent_since.$"] == "$.watched.silent_since"
+    for name in Watched.model_fields.keys() & WatchInput.model_fields.keys():
+        assert read[f"{name}.$"] == f"$.watched.{name}"
     assert states["WatchJob"]["ResultPath"] == "$.watched"
     assert {"over", "wait_seconds"} <= set(Watched.model_fields)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lambdas.aws import worker_settings
+from lambdas.handlers import watch_job
 from stratos.pipeline.worker_jobs import SHORTEST_WAIT_SECONDS, SILENCE_SECONDS, WorkerJob
 from tests.unit.lambdas.running_job import CHECKPOINTS, SILENT, STEP, bring, watch
 from tests.unit.lambdas.two_regions import AWAY_BUCKET, TwoRegions
@@ -67,3 +68,17 @@ def test_a_job_goes_on_however_long_home_is_silent_and_is_looked_at_less_often(
     assert regions.status(worker) == "InProgress"
     regions.home.error = None
     assert watch(worker, silent_since=since)["silent_since"] is None
+
+
+def test_a_job_that_is_not_to_be_seen_is_looked_for_again_before_it_is_lost(
+    regions: TwoRegions, worker: WorkerJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(watch_job, "describe_job", lambda name: None)
+        first = watch(worker)
+        assert (first["over"], first["unseen"]) == (False, 1)
+        second = watch(worker, unseen=first["unseen"])
+        assert not second["over"]
+        assert watch(worker, unseen=second["unseen"])["over"]
+    found = watch(worker, unseen=second["unseen"])
+    assert (found["over"], found["unseen"]) == (False, None)
