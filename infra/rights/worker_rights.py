@@ -82,6 +82,10 @@ class HomeStores:
             *read_objects(self.bucket, *prefixes), _read_tags(self.bucket, *prefixes)
         )
 
+    def read_records(self, *prefixes: str) -> Statements:
+        """Read what is copied nowhere: without its tags."""
+        return _of_this_account(*read_objects(self.bucket, *prefixes))
+
     def read_code(self) -> Statements:
         """Copy the code of jobs: by its version, since the CDK's bucket keeps versions."""
         copied = iam.PolicyStatement(
@@ -188,7 +192,7 @@ def _bring_home(home: HomeStores, storage: WorkerStorage) -> Statements:
 def _give_up(home: HomeStores) -> Statements:
     return (
         sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
-        *home.read(_ELSEWHERE.removesuffix("*")),
+        *home.read_records(_ELSEWHERE.removesuffix("*")),
         *home.write(_ELSEWHERE),
         home.use_key("Decrypt", "GenerateDataKey"),
         home.answer("Failure"),
