@@ -32,6 +32,7 @@
     ├── SweepIncomplete         resources that belong to no run could not be removed
     ├── RegionUnreachable       a region does not answer, or has lost its job
     │   └── HomeUnreachable     the home region does not; its answer waits
+    ├── HandedOverBefore        an earlier call gave a job to its region; it needs another name
     ├── CopyUnfinished          files are on their way to another region; the next call goes on
     ├── NoLongerAwaited         home has stopped waiting for a job of another region
     ├── RunLost                 an execution ended and nothing reported it
@@ -201,6 +202,10 @@ class RegionUnreachable(StratosError):
 
 class HomeUnreachable(RegionUnreachable):
     """The home region does not answer; what it is to be told is kept until it does."""
+
+
+class HandedOverBefore(StratosError):
+    """An earlier call gave this job to its region, for an answer that nobody awaits any more."""
 
 
 class CopyUnfinished(StratosError):

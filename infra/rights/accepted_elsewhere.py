@@ -86,13 +86,18 @@ def worker_findings(home: str) -> tuple[AcceptedFinding, ...]:
         *_copies(),
         wildcard(
             f"arn:<AWS::Partition>:kms:{there}:key/*",
-            _CARRY,
+            (*_CARRY, _GIVES_UP),
             "The id of home's key is not known here; the statement is held to its alias.",
         ),
         wildcard(
             f"arn:<AWS::Partition>:sagemaker:{here}:training-job/*",
             (*_BRING, _GIVES_UP, _SWEEPS, _MACHINE),
             _JOB_NAMES,
+        ),
+        wildcard(
+            f"arn:<AWS::Partition>:states:{there}:stateMachine:{{prefix}}/*",
+            (*_CARRY, _GIVES_UP),
+            "The items of home's Distributed Maps wait in machines named after its own.",
         ),
         wildcard(
             f"arn:<AWS::Partition>:states:{here}:execution:{{prefix}}-worker:*",
@@ -122,12 +127,12 @@ def _copies() -> tuple[AcceptedFinding, ...]:
         *(
             wildcard(f"{home}{keys}", roles, _HOME_BUCKET)
             for keys, roles in (
-                ("", _CARRY),
+                ("", (*_CARRY, _GIVES_UP)),
                 ("/checkpoints/*", _CARRY),
                 ("/runs/*", _CARRY),
                 ("/specs/*", (_FETCHES,)),
                 ("/runs/*/transfers/*", (_FETCHES, _WATCHES)),
-                ("/runs/*/elsewhere/*", (_WATCHES,)),
+                ("/runs/*/elsewhere/*", (_FETCHES, _WATCHES, _GIVES_UP)),
                 ("/runs/*/jobs/*/progress.json", (_WATCHES,)),
             )
         ),

@@ -82,22 +82,32 @@ class HomeStores:
             *read_objects(self.bucket, *prefixes), _read_tags(self.bucket, *prefixes)
         )
 
+    def read_records(self, *prefixes: str) -> Statements:
+        """Read what is copied nowhere: without its tags."""
+        return _of_this_account(*read_objects(self.bucket, *prefixes))
+
     def read_code(self) -> Statements:
-        tags = iam.PolicyStatement(
-            actions=["s3:GetObjectTagging"],
+        """Copy the code of jobs: by its version, since the CDK's bucket keeps versions."""
+        copied = iam.PolicyStatement(
+            actions=["s3:GetObjectVersion", "s3:GetObjectTagging", "s3:GetObjectVersionTagging"],
             resources=[self.archives.arn_for_objects(f"{'?' * 64}.gz")],
         )
-        return _of_this_account(*read_archives(self.archives), tags)
+        return _of_this_account(*read_archives(self.archives), copied)
 
     def write(self, *keys: str) -> Statements:
         """Put objects, with the tag by which records expire."""
         return _of_this_account(_copy_objects(self.bucket, *keys))
 
     def answer(self, *answers: str) -> iam.PolicyStatement:
-        """Answers such as `Heartbeat` to tokens of home's state machine."""
+        """Answers such as `Heartbeat` to tokens of home's state machine.
+
+        A Distributed Map's items wait in executions of their own, whose machine AWS names after
+        the map's.
+        """
+        machines = (f"stateMachine:{PREFIX}", f"stateMachine:{PREFIX}/*")
         return iam.PolicyStatement(
             actions=[f"states:SendTask{answer}" for answer in answers],
-            resources=[arn("states", f"stateMachine:{PREFIX}", region=self.region)],
+            resources=[arn("states", machine, region=self.region) for machine in machines],
         )
 
 
@@ -145,7 +155,7 @@ def _fetch_inputs(home: HomeStores, storage: WorkerStorage) -> Statements:
     return (
         *home.read(*_INPUTS),
         *home.read_code(),
-        *home.write(_TRANSFERS),
+        *home.write(_TRANSFERS, _ELSEWHERE),
         home.use_key("Decrypt", "GenerateDataKey"),
         *read_objects(bucket, ""),  # what is there already is not copied again
         _read_tags(bucket, ""),  # but may lie under another key
@@ -174,7 +184,7 @@ def _bring_home(home: HomeStores, storage: WorkerStorage) -> Statements:
     return (
         *_carry_home(home, storage),
         *home.write("runs/*", f"{CHECKPOINT_PREFIX}*"),
-        sagemaker_of_runs("DescribeTrainingJob", on=(TRAINING_JOBS,)),
+        sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
         home.answer("Success", "Failure", "Heartbeat"),
     )
 
@@ -182,6 +192,9 @@ def _bring_home(home: HomeStores, storage: WorkerStorage) -> Statements:
 def _give_up(home: HomeStores) -> Statements:
     return (
         sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
+        *home.read_records(_ELSEWHERE.removesuffix("*")),
+        *home.write(_ELSEWHERE),
+        home.use_key("Decrypt", "GenerateDataKey"),
         home.answer("Failure"),
     )
 

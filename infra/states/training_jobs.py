@@ -15,7 +15,7 @@ from constructs import Construct
 from infra.permissions import names_of
 from infra.states.lambda_calls import LambdaCalls
 from stratos.contracts.job_start import CONTAINER_ARGUMENTS, CONTAINER_ENTRYPOINT
-from stratos.hosting.ownership import RUN_TAG, STACK_TAG
+from stratos.hosting.ownership import HOME_TAG, RUN_TAG, STACK_TAG
 from stratos.pipeline.worker_jobs import HEARTBEAT_SECONDS
 
 _TIMEOUT_SECONDS = 2 * 24 * 3600
@@ -171,6 +171,7 @@ def training_job_request(
     role: iam.IRole,
     network: Mapping[str, Any],
     hyper_parameters: str | None = None,
+    home: str = "",
 ) -> dict[str, Any]:
     """Parameters of CreateTrainingJob.
 
@@ -179,6 +180,7 @@ def training_job_request(
         run: JSONPath of its run.
         network: Of jobs, as `infra.parts.network` has it.
         hyper_parameters: Expression for the hyperparameters, where they are not the job's own.
+        home: JSONPath of the region whose job it is, if that is another.
     """
     return {
         "TrainingJobName.$": f"{job}.name",
@@ -201,5 +203,6 @@ def training_job_request(
         "Tags": [
             {"Key": STACK_TAG, "Value": names_of(scope).stack},
             {"Key": RUN_TAG, "Value.$": f"{run}.run_id"},
+            *([{"Key": HOME_TAG, "Value.$": home}] if home else []),
         ],
     }

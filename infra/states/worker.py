@@ -101,6 +101,7 @@ class WorkerWorkflow(Construct):
                 "watched": {
                     "silent_since.$": "States.StringToJson('null')",
                     "checkpoints_copied_at.$": "States.StringToJson('null')",
+                    "unseen.$": "States.StringToJson('null')",
                 },
             },
         )
@@ -113,6 +114,7 @@ class WorkerWorkflow(Construct):
                 "worker": _WORKER,
                 "silent_since": f"{_WATCHED}.silent_since",
                 "checkpoints_copied_at": f"{_WATCHED}.checkpoints_copied_at",
+                "unseen": f"{_WATCHED}.unseen",
             },
             _WATCHED,
         )
@@ -157,6 +159,7 @@ class WorkerWorkflow(Construct):
                     f"{_WORKER}.run",
                     role=self._job_role,
                     network=self._network,
+                    home=f"{_WORKER}.home.region",
                 ),
                 "Retry": [RETRY_THROTTLED],
                 "ResultPath": sfn.JsonPath.DISCARD,

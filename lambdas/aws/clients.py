@@ -11,8 +11,10 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
 
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 5})
-_FAR = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5, read_timeout=60)
+_FAR = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5, read_timeout=10)
 """Of another region, which may be gone: a call is not to wait for minutes to learn that."""
+_FAR_S3 = _FAR.merge(Config(read_timeout=60))
+"""S3 answers a copy when it has moved the bytes."""
 _OUT_OF_ORDER = ("ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException")
 
 
@@ -25,7 +27,7 @@ def client(service: str, region: str | None = None) -> Any:
 def made_client(service: str, region: str | None) -> Any:
     if region is None:
         return boto3.client(service, config=_CONFIG)
-    return boto3.client(service, region_name=region, config=_FAR)
+    return boto3.client(service, region_name=region, config=_FAR_S3 if service == "s3" else _FAR)
 
 
 def error_code(error: Exception) -> str:

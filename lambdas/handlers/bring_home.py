@@ -5,7 +5,7 @@ from __future__ import annotations
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.aws.clients import is_unreachable
-from lambdas.aws.sagemaker import describe_job
+from lambdas.aws.sagemaker import describe_job, stop_job
 from lambdas.regions import answers
 from lambdas.regions.outputs import bring_outputs
 from lambdas.regions.places import Move, Place
@@ -46,6 +46,7 @@ def _tell_the_bill(worker: WorkerJob) -> None:
 def _brought(worker: WorkerJob) -> bool:
     job = describe_job(worker.job.name)
     if job is None:
+        stop_job(worker.job.name)  # it may only be out of sight, and another one begins
         lost = f"{Place.own().region} has lost job {worker.job.name}"
         failure = JobFailure(Error=RegionUnreachable.__name__, Cause=lost)
         return answers.refuse(worker.home, failure)

@@ -22,10 +22,10 @@ def handler(payload: DiagnoseInput) -> Diagnosis:
     described = _caught_job(payload.failure, job.name)
     if described is None and not job.region:  # another region's job is not described at home
         described = describe_job(job.name)
-    verdict = in_its_region(job, classify(payload.failure, described))
+    verdict = classify(payload.failure, described)
+    verdict = in_its_region(job, verdict, created=described is not None)
     note_refusal(run, job, verdict)
-    if job.region:
-        give_up_elsewhere(run, job)
+    give_up_elsewhere(run, job, verdict)
     where = f"in {job.region}: " if job.region else ""
     try:
         following = retry_of(run, job, verdict)

@@ -6,8 +6,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.aws.clients import is_unreachable
 from lambdas.regions.inputs import fetch_inputs
+from lambdas.regions.records_at_home import keep_end
 from lambdas.step import step
-from stratos.errors import HomeUnreachable
+from stratos.errors import HomeUnreachable, NoLongerAwaited
 from stratos.pipeline.worker_jobs import WorkerJob
 
 
@@ -21,7 +22,11 @@ def handler(payload: WorkerJob) -> WorkerJob:
         HomeUnreachable: home does not answer.
     """
     try:
-        return fetch_inputs(payload)
+        try:
+            return fetch_inputs(payload)
+        except NoLongerAwaited:
+            keep_end(payload, None)  # the job is never created
+            raise
     except (BotoCoreError, ClientError) as error:
         if is_unreachable(error):
             raise HomeUnreachable(f"{payload.home.region} does not answer: {error}") from error

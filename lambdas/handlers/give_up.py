@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.aws.clients import is_unreachable
 from lambdas.aws.sagemaker import IN_PROGRESS, describe_job, stop_job
 from lambdas.regions import answers
+from lambdas.regions.records_at_home import keep_end
 from lambdas.step import step
+from stratos.errors import HomeUnreachable
 from stratos.pipeline.steps import JobFailure
 from stratos.pipeline.worker_jobs import BroughtHome, GiveUpInput, WorkerJob
 
@@ -26,8 +31,14 @@ def handler(payload: GiveUpInput) -> BroughtHome:
         assert payload.failure is not None, "there is no reason to give it up"
         worker, failure = payload.worker, payload.failure
     job = describe_job(worker.job.name)
-    if job is not None and job["TrainingJobStatus"] == IN_PROGRESS:
+    if job is None or job["TrainingJobStatus"] == IN_PROGRESS:  # one just made may be out of sight
         stop_job(worker.job.name)
+    try:
+        keep_end(worker, job)  # before the answer: whoever hears it counts what the job cost
+    except (BotoCoreError, ClientError) as error:
+        if is_unreachable(error):
+            raise HomeUnreachable(f"{worker.home.region} does not answer: {error}") from error
+        raise
     return BroughtHome(answered=answers.refuse(worker.home, failure))
 
 

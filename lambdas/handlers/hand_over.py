@@ -8,7 +8,7 @@ from lambdas.aws.settings import settings
 from lambdas.regions.machines import WorkerMachine
 from lambdas.step import step
 from stratos.contracts.regions import JobElsewhere
-from stratos.errors import RegionUnreachable
+from stratos.errors import HandedOverBefore, RegionUnreachable
 from stratos.moment import now
 from stratos.pipeline.worker_jobs import HandedOver, HandOverInput, Home, WorkerJob
 
@@ -18,6 +18,7 @@ def handler(payload: HandOverInput) -> HandedOver:
     """Start the job's execution there, which answers to the task token.
 
     Raises:
+        HandedOverBefore: an earlier call has started it, for another token; it is stopped.
         RegionUnreachable: the region does not answer or does not take the job.
     """
     run, job = payload.run, payload.job
@@ -44,7 +45,7 @@ def handler(payload: HandOverInput) -> HandedOver:
     files.put_job(known)
     try:
         return HandedOver(execution_arn=WorkerMachine(job.region).start(worker))
-    except RegionUnreachable:
+    except (HandedOverBefore, RegionUnreachable):
         # Should it have been started after all, it finds that nobody waits before it has a job.
         files.put_job(known.model_copy(update={"status": "Failed", "billed_seconds": 0.0}))
         raise

@@ -17,7 +17,7 @@ from lambdas.aws import (
     schedules,
     transform_jobs,
 )
-from lambdas.aws.clients import client
+from lambdas.aws.clients import client, is_unreachable
 from lambdas.aws.settings import settings
 from lambdas.serving import clean_up_retries, inventory, turns
 from lambdas.step import logger, step
@@ -70,10 +70,10 @@ def handler(payload: SweepInput) -> Swept:
     They share one deadline; the next sweep removes what is left.
 
     Raises:
-        SweepIncomplete: when some could not be removed; all others are gone.
+        SweepIncomplete: when some could not be removed or looked at; all others are gone.
     """
     deadline = within(PATIENCE_SECONDS)
-    elsewhere, unreached = _elsewhere()
+    elsewhere, unreached, refused = _elsewhere()
     found = [*inventory.resources(), *elsewhere]  # before the runs: see `Ownership`
     swept_at = now()
     holders = {turn.endpoint_name: turn.run_id for turn in turns.all_held()}
@@ -85,7 +85,7 @@ def handler(payload: SweepInput) -> Swept:
     )
     orphans = ownership.orphans()
     if payload.dry_run:
-        return Swept(dry_run=True, removed=orphans, unreached=unreached)
+        return Swept(dry_run=True, removed=orphans, unreached=unreached | refused)
     unfinished = clean_up_retries.retry(swept_at)
     failed, kept = [], set()
     for orphan in orphans:
@@ -106,20 +106,27 @@ def handler(payload: SweepInput) -> Swept:
         raise SweepIncomplete(
             f"{'; '.join(unfinished)}. Other runs of the spec wait; the next sweep tries again"
         )
+    if refused:
+        told = "; ".join(f"{region}: {why}" for region, why in refused.items())
+        raise SweepIncomplete(
+            f"the jobs of {len(refused)} regions could not be looked at and may be billed: {told}. "
+            "Deploy the stack anew, so that its sweeper is let in there"
+        )
     return Swept(dry_run=False, removed=orphans, unreached=unreached)
 
 
-def _elsewhere() -> tuple[list[Resource], dict[str, str]]:
-    """Jobs in every worker region, and why some regions could not be looked into."""
+def _elsewhere() -> tuple[list[Resource], dict[str, str], dict[str, str]]:
+    """Jobs in every worker region, and why some regions did not answer or let nobody look."""
     found: list[Resource] = []
     unreached: dict[str, str] = {}
+    refused: dict[str, str] = {}
     for region in settings().regions[1:]:
         try:
             found += inventory.jobs_in(region)
         except (BotoCoreError, ClientError) as error:
             logger.warning("not reached", extra={"region": region, "reason": str(error)})
-            unreached[region] = str(error)
-    return found, unreached
+            (unreached if is_unreachable(error) else refused)[region] = str(error)
+    return found, unreached, refused
 
 
 def _removal_problem(orphan: Orphan, holders: Mapping[str, str], deadline: float) -> str | None:

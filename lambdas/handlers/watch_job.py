@@ -17,6 +17,8 @@ from stratos.errors import CopyUnfinished, HomeUnreachable, NoLongerAwaited
 from stratos.pipeline.worker_jobs import SILENCE_SECONDS, Watched, WatchInput
 
 _ENDED = ("Completed", "Failed", "Stopped")
+_LOOKS = 3
+"""That find no job before it is lost: one just made is not described until its tags count."""
 _SELDOM = 5
 """Times as long between two looks, once home has been silent for long."""
 
@@ -26,7 +28,11 @@ def handler(payload: WatchInput) -> Watched:
     """Look at the job, and tell home; stop the job if home waits for it no more."""
     worker = payload.worker
     job = describe_job(worker.job.name)
-    if job is None or job["TrainingJobStatus"] in _ENDED:
+    if job is None:
+        unseen = (payload.unseen or 0) + 1
+        watched = _watched(payload, over=unseen >= _LOOKS, silent_since=payload.silent_since)
+        return watched.model_copy(update={"unseen": unseen})
+    if job["TrainingJobStatus"] in _ENDED:
         return _watched(payload, over=True, silent_since=payload.silent_since)
     try:
         heartbeat(worker.home)

@@ -24,6 +24,7 @@ from stratos.pipeline.steps import TrainingJob
 from stratos.planning.deadlines import DEFAULT_HOURS, deadline_seconds
 from stratos.planning.forecast.start_up import job_start
 
+_OUT_OF_SIGHT = ("unreachable", "timeout")
 _STEPS: dict[str, JobStep] = {step: step for step in get_args(JobStep)}
 
 
@@ -32,10 +33,14 @@ def region_of(job: TrainingJob) -> str:
     return job.region or settings().aws_region
 
 
-def in_its_region(job: TrainingJob, verdict: Classification) -> Classification:
+def in_its_region(job: TrainingJob, verdict: Classification, *, created: bool) -> Classification:
     """What a failure means for a job of another region: one that throttles is left like one that
-    does not answer."""
-    throttled = verdict.outcome == "crash" and "throttl" in verdict.reason.lower()
+    does not answer.
+
+    Args:
+        created: There was a job. Then the reason is in its own words, which may be about anything.
+    """
+    throttled = not created and verdict.outcome == "crash" and "throttl" in verdict.reason.lower()
     return replace(verdict, outcome="unreachable") if job.region and throttled else verdict
 
 
@@ -58,8 +63,13 @@ def note_refusal(run: RunRef, job: TrainingJob, verdict: Classification) -> None
     CatalogFiles(run).add_refusals(rows)
 
 
-def give_up_elsewhere(run: RunRef, job: TrainingJob) -> None:
-    """Count a job that home has lost sight of as if it went on to its end: it may."""
+def give_up_elsewhere(run: RunRef, job: TrainingJob, verdict: Classification) -> None:
+    """Count a job that home has lost sight of as if it went on to its end: it may.
+
+    A job of which home has heard is not lost, nor is one that was refused.
+    """
+    if not job.region or verdict.outcome not in _OUT_OF_SIGHT:
+        return
     files = ElsewhereFiles(Bucket(run.bucket), run.run_id)
     known = files.find_job(job.name)
     if known is not None and not known.over:

@@ -62,6 +62,7 @@ class Pulse:
 
     home: Home
     _last: float = field(default=float("-inf"))
+    _failed: NoLongerAwaited | HomeUnreachable | None = None
 
     def __call__(self) -> None:
         """Tell home that the job is alive, unless that was done lately.
@@ -70,10 +71,16 @@ class Pulse:
             NoLongerAwaited: nobody waits for it any more.
             HomeUnreachable: home does not answer.
         """
+        if self._failed is not None:  # for the copies that go on at the same time
+            raise self._failed
         if time.monotonic() - self._last < _PULSE_SECONDS:
             return
         self._last = time.monotonic()
-        heartbeat(self.home)
+        try:
+            heartbeat(self.home)
+        except (NoLongerAwaited, HomeUnreachable) as error:
+            self._failed = error
+            raise
 
 
 def _tell(home: Home, operation: str, **told: str) -> bool:

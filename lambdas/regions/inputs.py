@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from lambdas.aws.bucket import Bucket
 from lambdas.regions.answers import Pulse
 from lambdas.regions.copier import Copier
 from lambdas.regions.ledger import CopyLedger
@@ -19,6 +19,9 @@ PATIENCE_SECONDS = 720.0
 """For the copies of one call; the function has 900 in all."""
 CONFIG_CHANNEL = "config"
 _URI = "s3://"
+_CHECKPOINT = re.compile(r"/step-\d{9}$")
+_HEAD, _TENSORS = "checkpoint.json", "tensors.safetensors"
+"""Of a checkpoint, as `training.learning.checkpoints` writes it."""
 
 
 def fetch_inputs(worker: WorkerJob) -> WorkerJob:
@@ -75,24 +78,40 @@ def _fetch_checkpoints(copier: Copier, home: Place, worker: WorkerJob) -> None:
     newer than the copies that came home of them."""
     prefix = RunKeys(worker.run.run_id).checkpoints(worker.job.step)
     here = {item.key: item.modified for item in copier.target.files.list(prefix)}
-    newer = [
-        item.key
-        for item in home.files.list(prefix)
-        if item.key not in here or item.modified >= here[item.key]
-    ]
-    copy_checkpoints(copier, home, newer)
+    there = {item.key: item.modified for item in home.files.list(prefix)}
+    newer = [key for key in _whole(there) if key not in here or there[key] >= here[key]]
+    _copy_checkpoints(copier, home, newer)
 
 
-def copy_checkpoints(copier: Copier, source: Place, keys: list[str]) -> None:
-    """Copy files of checkpoints. What has no checkpoint.json, which comes last, is none yet."""
-    heads = [key for key in keys if key.endswith("/checkpoint.json")]
-    copier.copy_all(source, [key for key in keys if key not in heads and not _is_partial(key)])
-    copier.copy_all(source, [key for key in heads if not _is_partial(key)])
+def copy_checkpoints(copier: Copier, source: Place, run_id: str, step: str) -> None:
+    """Copy the checkpoints of a job that are whole, the newest first.
+
+    A call that runs out of time has copied the newest, or none of it that counts.
+    """
+    listed = [item.key for item in source.files.list(RunKeys(run_id).checkpoints(step))]
+    _copy_checkpoints(copier, source, _whole(listed))
 
 
-def checkpoint_keys(bucket: Bucket, run_id: str, step: str) -> list[str]:
-    return [item.key for item in bucket.list(RunKeys(run_id).checkpoints(step))]
+def _copy_checkpoints(copier: Copier, source: Place, keys: list[str]) -> None:
+    by_folder: dict[str, list[str]] = {}
+    for key in keys:
+        by_folder.setdefault(key.rpartition("/")[0], []).append(key)
+    for folder in sorted(by_folder, reverse=True):
+        head = f"{folder}/{_HEAD}"
+        copier.copy_all(source, [key for key in by_folder[folder] if key != head])
+        if head in by_folder[folder]:
+            copier.copy(source, head)
 
 
-def _is_partial(key: str) -> bool:
-    return "/.partial-" in key
+def _whole(keys: Iterable[str]) -> list[str]:
+    """Without what is part of a checkpoint whose other files are not there yet."""
+    held = set(keys)
+    return sorted(key for key in held if not _is_partial(key, held))
+
+
+def _is_partial(key: str, held: set[str]) -> bool:
+    folder = key.rpartition("/")[0]
+    if "/.partial-" in key:
+        return True
+    is_checkpoint = _CHECKPOINT.search(folder) is not None
+    return is_checkpoint and not held.issuperset({f"{folder}/{_HEAD}", f"{folder}/{_TENSORS}"})

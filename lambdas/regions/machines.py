@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.aws.clients import client, error_code, is_unreachable
 from lambdas.aws.settings import settings
-from stratos.errors import RegionUnreachable
+from stratos.errors import HandedOverBefore, RegionUnreachable
 from stratos.pipeline.worker_jobs import WorkerJob
 
 _REFUSED = ("StateMachineDoesNotExist", "AccessDeniedException", "ExecutionLimitExceeded")
@@ -37,18 +37,21 @@ class WorkerMachine:
         name holds a token for which nobody waits; it is stopped.
 
         Raises:
+            HandedOverBefore: there was one of another message.
             RegionUnreachable: the region does not answer or does not take the job.
         """
         name, text = worker.job.name, worker.model_dump_json()
         try:
             started = self._states.start_execution(stateMachineArn=self.arn, name=name, input=text)
         except (BotoCoreError, ClientError) as error:
-            if error_code(error) == "ExecutionAlreadyExists":
-                return self._same(worker, text)
-            if is_unreachable(error) or error_code(error) in _REFUSED:
-                raise RegionUnreachable(f"{self.region} did not take {name}: {error}") from error
-            raise
-        return str(started["executionArn"])
+            if error_code(error) != "ExecutionAlreadyExists":
+                self._raise_refusal(name, error)
+        else:
+            return str(started["executionArn"])
+        try:
+            return self._same(worker, text)
+        except (BotoCoreError, ClientError) as error:
+            self._raise_refusal(name, error)
 
     def stop(self, job_name: str, why: str) -> bool:
         """Stop an execution. Returns whether there was one that went on."""
@@ -74,10 +77,15 @@ class WorkerMachine:
         if found.get("input") == text:
             return arn
         self.stop(worker.job.name, "the job was handed over anew")
-        raise RegionUnreachable(
-            f"{self.region} has an execution {worker.job.name} of an earlier call, which was "
+        raise HandedOverBefore(
+            f"{self.region} had an execution {worker.job.name} of an earlier call, which was "
             "stopped; the job needs another name"
         )
+
+    def _raise_refusal(self, name: str, error: Exception) -> NoReturn:
+        if is_unreachable(error) or error_code(error) in _REFUSED:
+            raise RegionUnreachable(f"{self.region} did not take {name}: {error}") from error
+        raise error
 
     @property
     def _states(self) -> Any:

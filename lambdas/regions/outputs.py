@@ -7,7 +7,7 @@ import time
 from lambdas.aws.run_files import RunFiles
 from lambdas.regions.answers import Pulse
 from lambdas.regions.copier import Copier
-from lambdas.regions.inputs import PATIENCE_SECONDS, checkpoint_keys, copy_checkpoints
+from lambdas.regions.inputs import PATIENCE_SECONDS, copy_checkpoints
 from lambdas.regions.ledger import CopyLedger
 from lambdas.regions.places import Place
 from lambdas.regions.records_at_home import keep_transfers
@@ -28,14 +28,16 @@ def bring_outputs(worker: WorkerJob) -> None:
     own, copier = Place.own(), _copier(worker)
     keys = RunKeys(worker.run.run_id)
     folder, config = keys.job(worker.job.step), keys.job_config(worker.job.step)
-    prefixes = [f"{keys.models}{worker.job.name}/", folder, *_records(worker)]
+    prefixes = [f"{keys.models}{worker.job.name}/", *_records(worker), folder]
+    result = keys.job_result(worker.job.step)
     try:
-        copy_checkpoints(
-            copier, own, checkpoint_keys(own.files, worker.run.run_id, worker.job.step)
-        )
+        copy_checkpoints(copier, own, worker.run.run_id, worker.job.step)
         for prefix in prefixes:
             found = [item.key for item in own.files.list(prefix)]
-            copier.copy_all(own, [key for key in found if not key.startswith(config)])
+            rest = [key for key in found if not key.startswith(config) and key != result]
+            copier.copy_all(own, rest)
+        if own.files.exists(result):  # last: with it, home takes the job's part for done
+            copier.copy(own, result)
     finally:
         keep_transfers(worker, copier.transfers)
 
@@ -44,9 +46,7 @@ def bring_checkpoints(worker: WorkerJob) -> None:
     """Copy the checkpoints of a job that goes on; those that are home already stay as they are."""
     own, copier = Place.own(), _copier(worker)
     try:
-        copy_checkpoints(
-            copier, own, checkpoint_keys(own.files, worker.run.run_id, worker.job.step)
-        )
+        copy_checkpoints(copier, own, worker.run.run_id, worker.job.step)
     finally:
         keep_transfers(worker, copier.transfers)
 

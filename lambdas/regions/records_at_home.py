@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from lambdas.aws.elsewhere_files import ElsewhereFiles
@@ -10,6 +11,11 @@ from lambdas.regions.places import Place
 from stratos.contracts.regions import JobElsewhere, Transfer
 from stratos.moment import now
 from stratos.pipeline.worker_jobs import WorkerJob
+
+_STOPPING = timedelta(seconds=120)
+"""That a job has to end in after it was told to, billed.
+https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopTrainingJob.html
+"""
 
 
 def keep_transfers(worker: WorkerJob, transfers: Sequence[Transfer]) -> None:
@@ -24,6 +30,26 @@ def keep_job(worker: WorkerJob, described: Mapping[str, Any]) -> None:
     known = files.find_job(worker.job.name)
     if known is not None:
         files.put_job(as_described(known, described))
+
+
+def keep_end(worker: WorkerJob, described: Mapping[str, Any] | None) -> None:
+    """Write down the end of a job that is looked at no more, or that there never was one.
+
+    Args:
+        described: The job before it was told to stop; None where there is none.
+    """
+    files = _files(worker)
+    known = files.find_job(worker.job.name)
+    if known is None:
+        return
+    if described is not None:
+        known = as_described(known, described)
+    if not known.over:
+        begun = known.started_at is not None
+        end = {"status": "Stopped", "ended_at": now() + _STOPPING}
+        never = {"status": "Failed", "billed_seconds": 0.0}
+        known = known.model_copy(update={"seen_at": now(), **(end if begun else never)})
+    files.put_job(known)
 
 
 def _files(worker: WorkerJob) -> ElsewhereFiles:

@@ -11,7 +11,7 @@ from lambdas.aws import executions, sagemaker
 from lambdas.aws.clients import client, is_unreachable
 from lambdas.aws.worker_settings import worker_settings
 from lambdas.step import logger
-from stratos.hosting.ownership import RUN_TAG, STACK_TAG, Orphan
+from stratos.hosting.ownership import HOME_TAG, RUN_TAG, STACK_TAG, Orphan
 from stratos.pipeline.worker_jobs import WorkerJob
 
 
@@ -46,12 +46,13 @@ def _execution_arn(job_name: str) -> str:
 
 
 def _running_jobs() -> Iterator[str]:
-    """Names of jobs that runs of this stack have here."""
+    """Names of jobs that runs of this stack have here, from another region."""
     pages = client("sagemaker").get_paginator("list_training_jobs")
     for page in pages.paginate(StatusEquals=sagemaker.IN_PROGRESS):
         for job in page["TrainingJobSummaries"]:
             tags = _tags(job["TrainingJobArn"])
-            if RUN_TAG in tags and tags.get(STACK_TAG) == worker_settings().stack_name:
+            handed_over = RUN_TAG in tags and HOME_TAG in tags
+            if handed_over and tags.get(STACK_TAG) == worker_settings().stack_name:
                 yield str(job["TrainingJobName"])
 
 

@@ -14,7 +14,7 @@ from lambdas.aws.schedules import EXPIRY_SUFFIX, rerun_of
 from lambdas.aws.settings import settings
 from stratos.hosting.guardrails import run_of_alarm
 from stratos.hosting.names import DEFAULT_STACK
-from stratos.hosting.ownership import RUN_TAG, SPEC_TAG, STACK_TAG, Resource
+from stratos.hosting.ownership import HOME_TAG, RUN_TAG, SPEC_TAG, STACK_TAG, Resource
 from stratos.hosting.transform_job import BATCH_TAG
 
 
@@ -75,7 +75,7 @@ def jobs_in(region: str) -> list[Resource]:
     return [
         Resource(kind="training-job", name=item["TrainingJobName"], region=region, **tags)
         for item in listed
-        if (tags := _tags(item["TrainingJobArn"], region))
+        if (tags := _tags(item["TrainingJobArn"], region, home=settings().aws_region))
     ]
 
 
@@ -130,9 +130,16 @@ def _listed(
         yield from page[key]
 
 
-def _tags(arn: str, region: str | None = None) -> dict[str, str | None] | None:
-    """Run and spec of a resource; None if no run of this stack made it, or it is gone by now."""
-    return _owner(_all_tags(arn, region))
+def _tags(
+    arn: str, region: str | None = None, *, home: str | None = None
+) -> dict[str, str | None] | None:
+    """Run and spec of a resource; None if no run of this stack made it, or it is gone by now.
+
+    Args:
+        home: The region that has handed it over, if one has.
+    """
+    tags = _all_tags(arn, region)
+    return _owner(tags) if tags.get(HOME_TAG) == home else None
 
 
 def _all_tags(arn: str, region: str | None = None) -> dict[str, str]:

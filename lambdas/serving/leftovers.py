@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.aws import components, runs_table, sagemaker, scaling, transform_jobs
 from lambdas.aws.bucket import Bucket
-from lambdas.aws.clients import client, is_unreachable
+from lambdas.aws.clients import client
 from lambdas.aws.elsewhere_files import ElsewhereFiles
 from lambdas.aws.run_files import RunFiles
 from lambdas.regions.machines import WorkerMachine
@@ -79,18 +79,21 @@ def _stop_training(run: RunRef, removed: Removed) -> None:
 
 
 def _stop_elsewhere(run: RunRef, removed: Removed) -> None:
-    """End the run's jobs in other regions. One that does not answer ends them itself: its job
-    finds that nobody waits, and its sweeper that the run is over."""
+    """End the run's jobs in other regions.
+
+    A region that does not answer, or lets nobody in any more, is not asked again, nor is anything
+    else left behind for it: its jobs find that nobody waits, and its sweeper that the run is over.
+    """
+    unreached: set[str] = set()
     for job in ElsewhereFiles(Bucket(run.bucket), run.run_id).jobs():
-        if job.over:
+        if job.over or job.region in unreached:
             continue
         try:
             stopped = WorkerMachine(job.region).stop(job.name, f"run {run.run_id} is over")
             sagemaker.stop_job(job.name, job.region)
         except (BotoCoreError, ClientError) as error:
-            if not is_unreachable(error):
-                raise
             logger.warning("not reached", extra={"region": job.region, "reason": str(error)})
+            unreached.add(job.region)
             continue
         if stopped:
             removed.stopped_jobs.append(job.name)

@@ -40,6 +40,8 @@ _TOOLKIT = re.compile(
 """What the sagemaker-training toolkit writes of a program that failed; SageMaker cuts its end."""
 _LIMIT_WORDS = ("resourcelimitexceeded", "servicequota", "account-level service limit")
 _UNREACHABLE = (errors.RegionUnreachable.__name__, errors.HomeUnreachable.__name__)
+_TIMED_OUT = ("Sandbox.Timedout", "Lambda.Unknown")
+"""A function waited for a region until its own time was over; `.sync` calls none."""
 _CAPACITY_WORDS = ("capacityerror", "insufficient capacity", "insufficientinstancecapacity")
 
 
@@ -129,6 +131,10 @@ def _of_call(failure: JobFailure) -> Classification:
     lowered = text.lower()
     if failure.Error in _UNREACHABLE:
         return Classification("unreachable", explain(failure).partition(": ")[2])
+    if failure.Error in _TIMED_OUT:
+        return Classification("unreachable", f"the job's region did not answer in time: {text}")
+    if failure.Error == errors.HandedOverBefore.__name__:
+        return Classification("crash", explain(failure).partition(": ")[2])
     if failure.Error == "States.HeartbeatTimeout":
         silent = f"nothing was heard of it for {HEARTBEAT_SECONDS // 60} minutes"
         return Classification("unreachable", f"the job's region went silent: {silent}")

@@ -72,6 +72,8 @@ class WatchInput(FrozenModel):
     """Unix seconds since when home could not be reached; None while it can."""
     checkpoints_copied_at: float | None = None
     """Unix seconds of the last copy of checkpoints to home."""
+    unseen: int | None = None
+    """Looks in a row that found no such job; None while it is seen."""
 
 
 class Watched(FrozenModel):
@@ -82,6 +84,7 @@ class Watched(FrozenModel):
     """Until it is looked at again: at least `SHORTEST_WAIT_SECONDS` on average."""
     silent_since: float | None
     checkpoints_copied_at: float | None
+    unseen: int | None = None
 
 
 class BroughtHome(FrozenModel):

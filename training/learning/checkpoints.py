@@ -27,6 +27,8 @@ from training.container.world import World
 _KEPT = 2
 _NO_STEP = -1
 """Stands for no checkpoint where processes compare theirs; a checkpoint may be of step 0."""
+_HEAD, _TENSORS = "checkpoint.json", "tensors.safetensors"
+_FILES = (_HEAD, _TENSORS)
 _NAME = re.compile(r"step-(\d{9})")
 _log = logging.getLogger(__name__)
 
@@ -63,13 +65,13 @@ class Checkpoints:
         try:
             partial.mkdir(parents=True, exist_ok=True)
             tensors = {key: value.contiguous() for key, value in checkpoint.tensors.items()}
-            save_file(tensors, partial / "tensors.safetensors")
+            save_file(tensors, partial / _TENSORS)
             head = {
                 "step": checkpoint.step,
-                "sha256": _sha256(partial / "tensors.safetensors"),
+                "sha256": _sha256(partial / _TENSORS),
                 "state": checkpoint.state,
             }
-            (partial / "checkpoint.json").write_text(json.dumps(head), encoding="utf-8")
+            (partial / _HEAD).write_text(json.dumps(head), encoding="utf-8")
             for path in partial.iterdir():
                 _flush(path)
             final = self._folder / name
@@ -105,9 +107,14 @@ class Checkpoints:
         return None
 
     def _found(self) -> list[Path]:
+        """Those with all their files: what was copied in part is no checkpoint yet."""
         if not self._folder.is_dir():
             return []
-        return sorted(path for path in self._folder.iterdir() if _NAME.fullmatch(path.name))
+        return sorted(
+            path
+            for path in self._folder.iterdir()
+            if _NAME.fullmatch(path.name) and all((path / name).is_file() for name in _FILES)
+        )
 
 
 def require_same_step(found: Checkpoint | None, world: World) -> None:
@@ -154,8 +161,8 @@ class CheckpointPace:
 
 
 def _read(folder: Path) -> Checkpoint:
-    head = json.loads((folder / "checkpoint.json").read_text(encoding="utf-8"))
-    path = folder / "tensors.safetensors"
+    head = json.loads((folder / _HEAD).read_text(encoding="utf-8"))
+    path = folder / _TENSORS
     if _sha256(path) != head["sha256"]:
         raise ValueError("its tensors do not match their hash")
     return Checkpoint(int(head["step"]), load_file(path), str(head["state"]))

@@ -206,6 +206,9 @@ class _Deployment:
             self._s3.head_bucket(Bucket=bucket)
         except ClientError:
             make_bucket(self._cloud, bucket)
+        # As in AWS, where the bucket of a bootstrapped region keeps versions.
+        kept = {"Status": "Enabled"}
+        self._s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=kept)
 
     def _exists(self, bucket: str, key: str) -> bool:
         try:

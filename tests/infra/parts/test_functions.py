@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from infra.parts.functions import HANDLERS
+from infra.parts.functions import ELSEWHERE_HANDLERS, HANDLERS
+from lambdas.aws.clients import made_client
 from lambdas.aws.settings import Settings
 from lambdas.serving import leftovers
 from stratos.dataset.allowance import MAX_BYTES, MAX_SECONDS
@@ -20,6 +21,16 @@ def test_inspection_stops_while_time_and_disk_for_the_rest_are_left() -> None:
     assert inspect.package == "dataset"
     assert inspect.timeout_seconds >= MAX_SECONDS + MAX_BYTES / UPLOAD_BYTES_PER_SECOND
     assert inspect.storage_mib * 1024**2 >= 1.5 * MAX_BYTES
+
+
+def test_handing_a_job_over_outlasts_a_region_that_connects_and_does_not_answer() -> None:
+    """It may be asked to start, to look at, to look at again and to stop an execution."""
+    (hand_over,) = (one for one in ELSEWHERE_HANDLERS if one.module == "hand_over")
+    config = made_client("stepfunctions", "eu-west-1").meta.config
+    one_try = config.connect_timeout + config.read_timeout
+    assert hand_over.timeout_seconds > 4 * config.retries["total_max_attempts"] * one_try
+    copies = made_client("s3", "eu-west-1").meta.config
+    assert copies.read_timeout >= 60  # S3 answers once the bytes of a part are there
 
 
 def test_every_function_is_told_what_its_settings_read(template):

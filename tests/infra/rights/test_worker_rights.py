@@ -68,6 +68,18 @@ def test_who_only_watches_writes_checkpoints_and_what_a_job_says_of_itself(worke
         assert allows(worker_template, role, "s3:PutObject", there) is may, key
 
 
+def test_the_code_of_jobs_is_copied_by_the_version_that_its_bucket_keeps(worker_template) -> None:
+    """The bucket of a bootstrapped region keeps versions, and a copy names the one that it is of:
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+    """
+    bucket = f"arn:aws:s3:::cdk-hnb659fds-assets-{ID}-{HOME}"
+    for action in ("GetObject", "GetObjectVersion", "GetObjectTagging", "GetObjectVersionTagging"):
+        for key, may in {f"{'0a' * 32}.gz": True, f"{'0a' * 32}.json": False}.items():
+            code = f"{bucket}/{key}"
+            found = allows(worker_template, ROLES["fetch_inputs"], f"s3:{action}", code)
+            assert found is may, (action, key)
+
+
 def test_only_copies_in_the_worker_s_own_bucket_are_ever_deleted(worker_template) -> None:
     deleting = [s for s in statements(worker_template) if "s3:DeleteObject" in listed(s["Action"])]
     (bucket,) = of_type(worker_template, "AWS::S3::Bucket")
@@ -82,8 +94,10 @@ def test_tokens_of_home_s_machine_are_answered_and_of_no_other(worker_template) 
         for statement in statements(worker_template, role):
             told = [a for a in listed(statement["Action"]) if a.startswith("states:SendTask")]
             if told:
-                (machine,) = listed(statement["Resource"])
-                assert resolved(machine) == f"arn:aws:states:{HOME}:{ID}:stateMachine:stratos"
+                machine = f"arn:aws:states:{HOME}:{ID}:stateMachine:stratos"
+                # The second are those of the items of a Distributed Map.
+                found = {resolved(item) for item in listed(statement["Resource"])}
+                assert found == {machine, f"{machine}/*"}
                 answered[module] = {a.removeprefix("states:SendTask") for a in told}
     assert answered == {
         "fetch_inputs": {"Heartbeat"},

@@ -12,6 +12,7 @@ from infra.states.definition_reader import State, caught_by, definition_of, next
 from infra.states.training_jobs import LONGEST_ELSEWHERE
 from lambdas.regions.inputs import PATIENCE_SECONDS
 from stratos.errors import StratosError
+from stratos.hosting.ownership import HOME_TAG
 from stratos.pipeline.steps import TrainingJob
 from stratos.pipeline.worker_jobs import (
     COPIES_KEPT_DAYS,
@@ -74,7 +75,8 @@ def test_what_an_execution_begins_with_is_what_the_first_look_at_the_job_reads(s
     )
     assert set(begun["watched"].values()) == {"States.StringToJson('null')"}
     read = states["WatchJob"]["Parameters"]
-    assert read["silent_since.$"] == "$.watched.silent_since"
+    for name in Watched.model_fields.keys() & WatchInput.model_fields.keys():
+        assert read[f"{name}.$"] == f"$.watched.{name}"
     assert states["WatchJob"]["ResultPath"] == "$.watched"
     assert {"over", "wait_seconds"} <= set(Watched.model_fields)
 
@@ -139,6 +141,11 @@ def test_a_job_that_takes_as_long_as_one_may_does_not_outgrow_its_history(defini
     events_of_a_look = 3 + 5 + 2  # Wait, Task and Choice, entered and exited, and the function
     looks = definition["TimeoutSeconds"] / SHORTEST_WAIT_SECONDS
     assert looks * events_of_a_look < LONGEST_HISTORY
+
+
+def test_a_job_that_is_handed_over_carries_the_region_whose_job_it_is(states) -> None:
+    tags = states["CreateJob"]["Parameters"]["Tags"]
+    assert {"Key": HOME_TAG, "Value.$": "$.worker.home.region"} in tags
 
 
 def test_the_request_is_one_that_sagemaker_knows(states) -> None:

@@ -15,6 +15,7 @@ from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores
 from moto.s3.models import s3_backends
+from moto.sagemaker.exceptions import AWSValidationException
 from moto.sagemaker.models import sagemaker_backends
 from moto.sagemaker.responses import SageMakerResponse
 
@@ -100,6 +101,10 @@ class TwoRegions:
         for name, value in told.items():
             setattr(job, camelcase_to_underscores(name), value)
 
+    def lose(self, worker: WorkerJob) -> None:
+        """Let there be no such job."""
+        del sagemaker_backends[ACCOUNT_ID][AWAY].training_jobs[worker.job.name]
+
     def status(self, worker: WorkerJob) -> str:
         described = boto3.client("sagemaker", region_name=AWAY).describe_training_job(
             TrainingJobName=worker.job.name
@@ -169,7 +174,10 @@ def regions(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[TwoRe
 
 def _stop(response: SageMakerResponse) -> ActionResult:
     name = json.loads(response.body)["TrainingJobName"]
-    response.sagemaker_backend.training_jobs[name].training_job_status = "Stopping"
+    jobs = response.sagemaker_backend.training_jobs
+    if name not in jobs:
+        raise AWSValidationException("Requested resource not found.")
+    jobs[name].training_job_status = "Stopping"
     return ActionResult({})
 
 

@@ -65,7 +65,9 @@ def test_each_stack_is_made_in_its_region_with_what_it_needs_there(
     for bucket, region in ((here["Bucket"], None), (there["Bucket"], WORKER)):
         assert cloud("s3").get_bucket_location(Bucket=bucket)["LocationConstraint"] == region
     assets = f"cdk-hnb659fds-assets-{ACCOUNT_ID}-{WORKER}"
-    assert worker("s3").head_object(Bucket=assets, Key="where.zip")["ContentLength"] > 0
+    archive = worker("s3").head_object(Bucket=assets, Key="where.zip")
+    assert archive["ContentLength"] > 0
+    assert archive["VersionId"] != "null"  # as in a region that was bootstrapped
     arn = worker("kms").describe_key(KeyId=there["Key"])["KeyMetadata"]["Arn"]
     assert arn.split(":")[3] == WORKER
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from lambdas.handlers import bring_home
 from stratos.errors import HomeUnreachable
 from stratos.pipeline.job_failure import classify
 from stratos.pipeline.steps import JobFailure
@@ -63,7 +64,6 @@ def test_a_job_that_its_region_has_lost_is_answered_as_such(
     regions: TwoRegions, worker: WorkerJob
 ) -> None:
     lost = worker.model_copy(update={"job": worker.job.model_copy(update={"name": "gone"})})
-    assert watch(lost)["over"]
     assert bring(lost) == {"answered": True}
     [(_, answer)] = regions.home.answers()
     assert answer == {
@@ -71,6 +71,14 @@ def test_a_job_that_its_region_has_lost_is_answered_as_such(
         "error": "RegionUnreachable",
         "cause": "eu-west-1 has lost job gone",
     }
+
+
+def test_a_job_that_is_only_out_of_sight_is_stopped_before_another_one_begins(
+    regions: TwoRegions, worker: WorkerJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bring_home, "describe_job", lambda name: None)
+    assert bring(worker) == {"answered": True}
+    assert regions.status(worker) == "Stopping"
 
 
 def test_what_was_made_stays_in_its_region_while_home_is_silent(

@@ -47,6 +47,18 @@ def test_a_job_for_which_home_waits_no_more_fetches_nothing(regions: TwoRegions)
     assert regions.away() == {}
 
 
+def test_a_job_for_which_home_waits_no_more_has_cost_nothing(
+    regions: TwoRegions, worker: WorkerJob
+) -> None:
+    upload(regions, worker)
+    regions.lose(worker)
+    regions.home.waits = False
+    with pytest.raises(NoLongerAwaited):
+        fetch(worker)
+    never = regions.elsewhere(worker)
+    assert (never.status, never.billed_seconds) == ("Failed", 0)
+
+
 def test_what_another_job_is_copying_is_waited_for(regions: TwoRegions) -> None:
     first, second = worker_job("tiles-0000aaaa"), worker_job("tiles-1111bbbb")
     upload(regions, second)

@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from moto.sagemaker.models import sagemaker_backends
 
@@ -19,7 +19,8 @@ from lambdas.aws.settings import settings
 from lambdas.handlers import sweep
 from lambdas.serving import inventory
 from stratos.errors import SweepIncomplete
-from stratos.hosting.ownership import RUN_TAG, STACK_TAG, Resource
+from stratos.hosting.ownership import HOME_TAG, RUN_TAG, STACK_TAG, Resource
+from stratos.pipeline.worker_jobs import WorkerJob
 from tests.unit.lambdas.conftest import BUCKET, SPEC_KEY, Account
 from tests.unit.lambdas.pipeline import call, start
 from tests.unit.lambdas.two_regions import worker_job
@@ -254,40 +255,78 @@ def test_an_endpoint_whose_time_is_over_goes_though_a_run_of_its_spec_trains(
     assert "endpoint_name" not in account.row(live.run.run_id)
 
 
-def test_jobs_in_every_region_that_answers_are_looked_at(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WORKER_REGIONS", "eu-west-1,eu-central-1")
-    settings.cache_clear()
-    run_id = start(account).until_promoted().run.run_id
-    worker = worker_job(run_id)
-    arn = boto3.client("sagemaker", region_name="eu-west-1").create_training_job(
+def create_running(worker: WorkerJob, region: str, home: str = "") -> None:
+    """A running job of the stack, or of another of its name."""
+    tags = {RUN_TAG: worker.run.run_id, STACK_TAG: "Stratos"}
+    tags |= {HOME_TAG: home} if home else {}
+    boto3.client("sagemaker", region_name=region).create_training_job(
         TrainingJobName=worker.job.name,
         AlgorithmSpecification={"TrainingImage": "image", "TrainingInputMode": "File"},
         OutputDataConfig=worker.job.output_data_config,
         ResourceConfig=worker.job.resource_config,
         StoppingCondition=worker.job.stopping_condition,
         RoleArn="arn:aws:iam::123456789012:role/training",
-        Tags=[{"Key": RUN_TAG, "Value": run_id}, {"Key": STACK_TAG, "Value": "Stratos"}],
-    )["TrainingJobArn"]
-    assert arn.split(":")[3] == "eu-west-1"
-    jobs = sagemaker_backends[ACCOUNT_ID]["eu-west-1"].training_jobs
-    jobs[worker.job.name].training_job_status = "InProgress"
-    stopped = []
-    monkeypatch.setattr(
-        "lambdas.aws.sagemaker.stop_job", lambda name, region: stopped.append((name, region))
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
     )
+    jobs = sagemaker_backends[ACCOUNT_ID][region].training_jobs
+    jobs[worker.job.name].training_job_status = "InProgress"
+
+
+@pytest.fixture
+def stopped(account: Account, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Jobs that a sweeper with two worker regions has stopped, and where."""
+    monkeypatch.setenv("WORKER_REGIONS", "eu-west-1,eu-central-1")
+    settings.cache_clear()
+    seen: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        "lambdas.aws.sagemaker.stop_job", lambda name, region: seen.append((name, region))
+    )
+    return seen
+
+
+def answer_by(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let one region answer with an error."""
     jobs_in = inventory.jobs_in
 
     def answering(region: str) -> list[Resource]:
         if region == "eu-central-1":
-            raise EndpointConnectionError(endpoint_url=f"https://sagemaker.{region}")
+            raise error
         return jobs_in(region)
 
     monkeypatch.setattr(inventory, "jobs_in", answering)
+
+
+def test_jobs_in_every_region_that_answers_are_looked_at(
+    account: Account, stopped: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = worker_job(start(account).until_promoted().run.run_id)
+    create_running(worker, "eu-west-1", home="us-east-1")
+    answer_by(monkeypatch, EndpointConnectionError(endpoint_url="https://sagemaker"))
     found = call(sweep.handler)
     assert [(one["name"], one["region"]) for one in found["removed"]] == [
         (worker.job.name, "eu-west-1")
     ]
     assert stopped == [(worker.job.name, "eu-west-1")]
     assert list(found["unreached"]) == ["eu-central-1"]
+
+
+def test_a_region_that_lets_nobody_look_is_told_once_all_others_are_swept(
+    account: Account, stopped: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = worker_job(start(account).until_promoted().run.run_id)
+    create_running(worker, "eu-west-1", home="us-east-1")
+    denied = {"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}
+    answer_by(monkeypatch, ClientError(denied, "ListTrainingJobs"))
+    with pytest.raises(SweepIncomplete, match=r"jobs of 1 regions .* eu-central-1: "):
+        call(sweep.handler)
+    assert stopped == [(worker.job.name, "eu-west-1")]
+
+
+def test_jobs_of_a_stack_of_the_same_name_with_another_home_are_left_alone(
+    account: Account, stopped: list[tuple[str, str]]
+) -> None:
+    create_running(worker_job("of-that-region"), "eu-west-1")
+    create_running(worker_job("handed-over"), "eu-west-1", home="ap-south-1")
+    create_running(worker_job("worked-here"), "us-east-1", home="eu-west-1")
+    assert call(sweep.handler)["removed"] == []
+    assert stopped == []

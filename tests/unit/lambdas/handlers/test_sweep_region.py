@@ -10,7 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from lambdas.aws import worker_settings
 from lambdas.handlers import sweep_region
-from stratos.hosting.ownership import RUN_TAG, STACK_TAG
+from stratos.hosting.ownership import HOME_TAG, RUN_TAG, STACK_TAG
 from stratos.pipeline.worker_jobs import WorkerJob
 from tests.unit.lambdas.pipeline import call
 from tests.unit.lambdas.two_regions import AWAY, TwoRegions, worker_job
@@ -36,7 +36,7 @@ def worker(regions: TwoRegions, monkeypatch: pytest.MonkeyPatch) -> WorkerJob:
         stateMachineArn=machine, name=made.job.name, input=made.model_dump_json()
     )
     regions.create_job(made)
-    tag(made, {STACK_TAG: "Stratos", RUN_TAG: run.run_id})
+    tag(made, {STACK_TAG: "Stratos", RUN_TAG: run.run_id, HOME_TAG: "us-east-1"})
     return made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lambdas.aws import worker_settings
+from lambdas.handlers import watch_job
 from stratos.pipeline.worker_jobs import SHORTEST_WAIT_SECONDS, SILENCE_SECONDS, WorkerJob
 from tests.unit.lambdas.running_job import CHECKPOINTS, SILENT, STEP, bring, watch
 from tests.unit.lambdas.two_regions import AWAY_BUCKET, TwoRegions
@@ -30,14 +31,15 @@ def test_checkpoints_are_copied_at_their_own_pace(
     regions: TwoRegions, worker: WorkerJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied_at = watch(worker)["checkpoints_copied_at"]
-    regions.put(f"{CHECKPOINTS}step-000000008/tensors.safetensors", b"8", bucket=AWAY_BUCKET)
+    for name in ("checkpoint.json", "tensors.safetensors"):
+        regions.put(f"{CHECKPOINTS}step-000000008/{name}", name[:1].encode(), bucket=AWAY_BUCKET)
     assert watch(worker, checkpoints_copied_at=copied_at)["checkpoints_copied_at"] == copied_at
     assert f"{CHECKPOINTS}step-000000008/tensors.safetensors" not in regions.at_home()
     monkeypatch.setenv("CHECKPOINT_COPY_SECONDS", "0")
     worker_settings.worker_settings.cache_clear()
     assert watch(worker, checkpoints_copied_at=copied_at)["checkpoints_copied_at"] > copied_at
     assert f"{CHECKPOINTS}step-000000008/tensors.safetensors" in regions.at_home()
-    assert sum(one.num_bytes for one in regions.moved(worker.run.run_id)) == 15 + 19 + 1
+    assert sum(one.num_bytes for one in regions.moved(worker.run.run_id)) == 15 + 19 + 2
 
 
 def test_a_job_is_stopped_when_home_waits_for_it_no_more(
@@ -66,3 +68,17 @@ def test_a_job_goes_on_however_long_home_is_silent_and_is_looked_at_less_often(
     assert regions.status(worker) == "InProgress"
     regions.home.error = None
     assert watch(worker, silent_since=since)["silent_since"] is None
+
+
+def test_a_job_that_is_not_to_be_seen_is_looked_for_again_before_it_is_lost(
+    regions: TwoRegions, worker: WorkerJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(watch_job, "describe_job", lambda name: None)
+        first = watch(worker)
+        assert (first["over"], first["unseen"]) == (False, 1)
+        second = watch(worker, unseen=first["unseen"])
+        assert not second["over"]
+        assert watch(worker, unseen=second["unseen"])["over"]
+    found = watch(worker, unseen=second["unseen"])
+    assert (found["over"], found["unseen"]) == (False, None)

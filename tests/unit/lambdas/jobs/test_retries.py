@@ -393,6 +393,14 @@ def test_a_region_that_throttles_is_left_as_one_that_does_not_answer(account: Ac
     assert at_home["outcome"] == "crash"
 
 
+def test_a_job_whose_own_words_are_of_throttling_has_crashed_and_stays(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    job = hand_over_to(pipeline, account)
+    diagnosis = diagnose(pipeline, job, "AlgorithmError: teacher throttled, exit code: 1")
+    assert (diagnosis["outcome"], diagnosis["job"]["region"]) == ("crash", AWAY)
+    assert account.keys(REFUSALS_KEY) == []
+
+
 def test_a_lost_job_counts_as_if_it_ran_to_its_limit_until_its_end_is_known(
     account: Account,
 ) -> None:
@@ -408,6 +416,20 @@ def test_a_lost_job_counts_as_if_it_ran_to_its_limit_until_its_end_is_known(
     account.put(key, ended.model_dump_json())
     [told] = [cost for cost in job_costs(pipeline.run) if cost.region == AWAY]
     assert told.seconds == 60
+
+
+def test_a_region_that_refuses_a_job_for_want_of_quota_costs_nothing(account: Account) -> None:
+    pipeline = start(account, constraints={"max_budget_usd": 2.0}).until_matched()
+    job = hand_over_to(pipeline, account)
+    add_servers(pipeline, account, {"instance_type": "ml.g5.xlarge", "region": "us-east-1"})
+    key = RunKeys(pipeline.run.run_id).job_elsewhere(job["name"])
+    known = JobElsewhere.model_validate_json(account.read(key))
+    account.put(key, known.model_copy(update={"max_seconds": 10**6}).model_dump_json())
+    failure = {"Error": "SageMaker.ResourceLimitExceeded", "Cause": "account-level service limit"}
+    diagnosis = call(diagnose_job.handler, run=pipeline.run, job=job, failure=failure)
+    assert (diagnosis["outcome"], diagnosis["retry"]) == ("quota", True)
+    assert diagnosis["job"]["region"] == ""
+    assert [cost.usd for cost in job_costs(pipeline.run) if cost.region == AWAY] == [0]
 
 
 def test_what_a_lost_region_may_still_cost_keeps_the_next_within_the_budget(

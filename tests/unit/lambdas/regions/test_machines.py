@@ -6,13 +6,13 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from lambdas.handlers import hand_over
 from lambdas.regions import machines
 from lambdas.regions.machines import WorkerMachine
 from lambdas.serving.leftovers import remove_leftovers
-from stratos.errors import RegionUnreachable
+from stratos.errors import HandedOverBefore, RegionUnreachable
 from stratos.pipeline.worker_jobs import HandOverInput
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import call
@@ -54,9 +54,28 @@ def test_an_execution_with_another_token_is_stopped_since_nobody_waits_for_it(
     account: Account, states: Any
 ) -> None:
     arn = hand(handed_over())["execution_arn"]
-    with pytest.raises(RegionUnreachable, match="needs another name"):
+    with pytest.raises(HandedOverBefore, match="needs another name"):
         hand(handed_over("another"))
     assert states.describe_execution(executionArn=arn)["status"] == "ABORTED"
+
+
+def test_a_region_that_hangs_while_it_is_asked_for_an_earlier_call_is_unreachable(
+    account: Account, states: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payload = handed_over()
+    arn = hand(payload)["execution_arn"]
+
+    class Hangs:
+        def start_execution(self, **given: Any) -> Any:
+            error = {"Code": "ExecutionAlreadyExists", "Message": arn}
+            raise ClientError({"Error": error}, "StartExecution")
+
+        def describe_execution(self, **given: Any) -> Any:
+            raise ReadTimeoutError(endpoint_url=f"https://states.{AWAY}.amazonaws.com")
+
+    monkeypatch.setattr(machines, "client", lambda *_: Hangs())
+    with pytest.raises(RegionUnreachable, match=f"{AWAY} did not take"):
+        hand(handed_over("another"))
 
 
 def test_cleaning_up_ends_a_job_of_another_region(
@@ -74,14 +93,23 @@ def test_cleaning_up_ends_a_job_of_another_region(
     assert stopped == [(payload.job.name, AWAY)]
 
 
-def test_a_region_that_does_not_answer_does_not_keep_the_rest_from_being_cleaned(
-    account: Account, states: Any, monkeypatch: pytest.MonkeyPatch
+SILENT = EndpointConnectionError(endpoint_url=f"https://states.{AWAY}.amazonaws.com")
+DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Describe")
+
+
+@pytest.mark.parametrize("error", [SILENT, DENIED])
+def test_a_region_that_is_out_of_reach_is_asked_once_and_keeps_nothing_from_being_cleaned(
+    account: Account, states: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     payload = handed_over()
-    hand(payload)
+    for name in ("tiles-0123abcd-distill-a0-0", "tiles-0123abcd-distill-a0-1"):
+        hand(payload.model_copy(update={"job": payload.job.model_copy(update={"name": name})}))
+    asked: list[str | None] = []
 
-    def silent(service: str, region: str | None = None) -> Any:
-        raise EndpointConnectionError(endpoint_url=f"https://{service}.{region}.amazonaws.com")
+    def refused(service: str, region: str | None = None) -> Any:
+        asked.append(region)
+        raise error
 
-    monkeypatch.setattr(machines, "client", silent)
+    monkeypatch.setattr(machines, "client", refused)
     assert remove_leftovers(payload.run).stopped_jobs == []
+    assert asked == [AWAY]

@@ -11,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from lambdas.aws import executions, worker_settings
 from lambdas.handlers import sweep_region
 from lambdas.regions import sweeping
-from stratos.hosting.ownership import RUN_TAG, STACK_TAG
+from stratos.hosting.ownership import HOME_TAG, RUN_TAG, STACK_TAG
 from stratos.pipeline.worker_jobs import WorkerJob
 from tests.unit.lambdas.pipeline import call
 from tests.unit.lambdas.two_regions import AWAY, TwoRegions, worker_job
@@ -37,7 +37,7 @@ def worker(regions: TwoRegions, monkeypatch: pytest.MonkeyPatch) -> WorkerJob:
         stateMachineArn=machine, name=made.job.name, input=made.model_dump_json()
     )
     regions.create_job(made)
-    tag(made, {STACK_TAG: "Stratos", RUN_TAG: run.run_id})
+    tag(made, {STACK_TAG: "Stratos", RUN_TAG: run.run_id, HOME_TAG: "us-east-1"})
     return made
 
 
@@ -87,6 +87,14 @@ def test_a_job_goes_on_while_home_cannot_be_asked(
 def test_a_job_of_another_stack_is_left_alone(regions: TwoRegions) -> None:
     made = worker_job(name="somebody-elses")
     regions.create_job(made)
-    tag(made, {STACK_TAG: "Other", RUN_TAG: "r"})
+    tag(made, {STACK_TAG: "Other", RUN_TAG: "r", HOME_TAG: "us-east-1"})
     assert swept() == {}
     assert executions.running_input("arn:aws:states:eu-west-1:123456789012:execution:m:e") is None
+
+
+def test_a_job_of_a_stack_that_is_at_home_here_is_left_alone(regions: TwoRegions) -> None:
+    made = worker_job(name="at-home-here")
+    regions.create_job(made)
+    tag(made, {STACK_TAG: "Stratos", RUN_TAG: "r"})
+    assert swept() == {}
+    assert regions.status(made) == "InProgress"

@@ -98,6 +98,21 @@ RECORDED = [
 """What SageMaker said of jobs of other people."""
 
 
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        ("Sandbox.Timedout", "unreachable"),
+        ("Lambda.Unknown", "unreachable"),
+        ("HandedOverBefore", "crash"),
+    ],
+)
+def test_a_region_that_hangs_is_left_and_one_that_was_asked_twice_is_not(
+    error: str, outcome: str
+) -> None:
+    cause = '{"errorMessage": "2026-11-30T00:00:00Z 1-2-3 Task timed out after 300.00 seconds"}'
+    assert classify(JobFailure(Error=error, Cause=cause), None).outcome == outcome
+
+
 @pytest.mark.parametrize(("reason", "outcome"), RECORDED)
 def test_recorded_reasons_are_told_apart(reason: str, outcome: str) -> None:
     assert classify(FAILED, failed(reason)).outcome == outcome

@@ -66,6 +66,14 @@ def test_with_no_whole_checkpoint_left_it_says_so(tmp_path):
         checkpoints.latest()
 
 
+@pytest.mark.parametrize("missing", ["checkpoint.json", "tensors.safetensors"])
+def test_what_was_copied_in_part_is_as_if_there_were_no_checkpoint(tmp_path, missing):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(make_checkpoint(1))
+    (tmp_path / "step-000000001" / missing).unlink()
+    assert checkpoints.latest() is None
+
+
 def test_a_full_disk_leaves_the_previous_checkpoint(tmp_path):
     """The process may write no file over 64 KiB: the kernel refuses as a full disk does."""
     program = """
