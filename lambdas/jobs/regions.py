@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import get_args
 
-from lambdas.aws.bucket import Bucket
+from lambdas.aws.bucket import AlwaysChanging, Bucket
 from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.elsewhere_files import ElsewhereFiles
 from lambdas.aws.run_files import RunFiles
@@ -25,6 +26,7 @@ from stratos.planning.deadlines import DEFAULT_HOURS, deadline_seconds
 from stratos.planning.forecast.start_up import job_start
 
 _STEPS: dict[str, JobStep] = {step: step for step in get_args(JobStep)}
+_log = logging.getLogger(__name__)
 
 
 def region_of(job: TrainingJob) -> str:
@@ -40,7 +42,10 @@ def in_its_region(job: TrainingJob, verdict: Classification) -> Classification:
 
 
 def note_refusal(run: RunRef, job: TrainingJob, verdict: Classification) -> None:
-    """Write down what a region refused, for whoever plans next; home's own refusals count, too."""
+    """Write down what a region refused, for whoever plans next; home's own refusals count, too.
+
+    Of many jobs that are refused at once some may not get to write: the others say the same.
+    """
     outcomes: dict[str, Refused] = {outcome: outcome for outcome in get_args(Refused)}
     if (outcome := outcomes.get(verdict.outcome)) is None:
         return
@@ -55,7 +60,10 @@ def note_refusal(run: RunRef, job: TrainingJob, verdict: Classification) -> None
         )
         for instance_type in types_asked(job.resource_config)
     ]
-    CatalogFiles(run).add_refusals(rows)
+    try:
+        CatalogFiles(run).add_refusals(rows)
+    except AlwaysChanging as error:
+        _log.warning("a refusal is not noted: %s", error)
 
 
 def give_up_elsewhere(run: RunRef, job: TrainingJob) -> None:
