@@ -10,7 +10,7 @@ from lambdas.aws.job_names import job_name
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.shard_files import ShardFiles
 from lambdas.jobs.merging import merge_evaluation, merge_synthesis
-from lambdas.jobs.spending import outlay_of, token_usd
+from lambdas.jobs.spending import begun_at, outlay_of, token_usd
 from stratos.contracts.jobs import (
     EvaluateConfig,
     EvaluateResult,
@@ -19,6 +19,7 @@ from stratos.contracts.jobs import (
 )
 from stratos.contracts.run import RunRef
 from stratos.errors import ShardsFailed
+from stratos.moment import now
 from stratos.pipeline.job_failure import classify
 from stratos.pipeline.sharded import ShardedJob, ShardOutcome
 from stratos.pipeline.steps import JobFailure, TrainingJob
@@ -172,6 +173,7 @@ class Round:
                 "at_once": split.at_once,
                 "round": number,
                 "seconds_left": seconds,
+                "began_at": now(),
                 "attempts": attempts,
             }
         )
@@ -180,12 +182,11 @@ class Round:
         return seconds >= MIN_SECONDS and self.sharded.round + 1 < MOST_ROUNDS
 
     def _seconds_left(self, jobs: Mapping[str, TrainingJob]) -> float:
-        """Of the step, after the longest job of this round in each turn, and one more start."""
-        files = ShardFiles(self.run, self.sharded.step)
-        longest = max(files.worked_seconds(step) for step in jobs)
-        turns = -(-self.sharded.num_jobs // self.sharded.at_once)
+        """Of the step, after all that this round took, with waits and crashes, and one start."""
+        began = self.sharded.began_at or begun_at(self.run, jobs)
+        took = 0.0 if began is None else (now() - began).total_seconds()
         start = max(job_start(_instance_type(job)).seconds for job in jobs.values())
-        return self.sharded.seconds_left - turns * longest - start
+        return self.sharded.seconds_left - took - start
 
     # --- the end --------------------------------------------------------------------------------
 
