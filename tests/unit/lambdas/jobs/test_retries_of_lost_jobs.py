@@ -1,0 +1,96 @@
+"""What a job of a region that is gone may still pay for tokens, and what is left to the next."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lambdas.aws.run_files import RunFiles
+from lambdas.handlers import diagnose_job
+from lambdas.jobs.spending import token_usd
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.regions import JobElsewhere
+from stratos.moment import now
+from tests import factories
+from tests.unit.lambdas.conftest import Account
+from tests.unit.lambdas.jobs.sharded_runs import manifest, matched
+from tests.unit.lambdas.pipeline import Pipeline, call, start
+
+AWAY = "eu-west-1"
+STEP = "evaluate-a0"
+PAID = {"kind": "openai", "base_url": "https://models.example/v1", "model": "m"}
+
+
+def hand_over(
+    pipeline: Pipeline, account: Account, job: dict[str, Any], status: str = "InProgress"
+) -> dict[str, Any]:
+    """An evaluation with a paid teacher in another region, which has told of $0.01 so far."""
+    keys = RunKeys(pipeline.run.run_id)
+    key = keys.job_config(job["step"]) + "config.json"
+    account.put(key, json.dumps(json.loads(account.read(key)) | {"teacher": PAID}))
+    account.put(keys.job_progress(job["step"]), factories.progress(usd=0.01).model_dump_json())
+    known = JobElsewhere(
+        name=job["name"],
+        step=job["step"],
+        region=AWAY,
+        handed_over_at=now(),
+        seen_at=now(),
+        max_seconds=60,
+        status=status,
+    )
+    account.put(keys.job_elsewhere(job["name"]), known.model_dump_json())
+    return job | {"region": AWAY}
+
+
+def silent(pipeline: Pipeline, job: dict[str, Any]) -> None:
+    failure = {"Error": "States.HeartbeatTimeout", "Cause": ""}
+    call(diagnose_job.handler, run=pipeline.run, job=job, failure=failure)
+
+
+def money(pipeline: Pipeline, step: str = STEP) -> tuple[float, float]:
+    """What a step has spent, and what it may spend."""
+    config = RunFiles(pipeline.run).job_config(step)
+    assert config.budget_usd is not None
+    return config.spent_usd, config.budget_usd
+
+
+def test_a_lost_job_counts_as_if_it_paid_all_that_it_was_given(account: Account) -> None:
+    pipeline = start(account, constraints={"max_budget_usd": 30}).until_matched()
+    job = hand_over(pipeline, account, pipeline.state["match"]["evaluate"])
+    _, budget = money(pipeline)
+    silent(pipeline, job)
+    assert money(pipeline) == pytest.approx((budget, budget))
+    assert token_usd(pipeline.run, STEP) == pytest.approx(budget)
+
+
+def test_the_next_attempt_has_no_more_than_the_run_has_beside_the_lost_one(
+    account: Account,
+) -> None:
+    pipeline = start(account, constraints={"max_budget_usd": 30}).until_matched()
+    job = hand_over(pipeline, account, pipeline.state["match"]["evaluate"])
+    key = RunKeys(pipeline.run.run_id).job_config(STEP) + "config.json"
+    account.put(key, json.dumps(json.loads(account.read(key)) | {"budget_usd": 20}))
+    silent(pipeline, job)
+    spent, left = money(pipeline)
+    assert spent == 20
+    assert left == pytest.approx(10, abs=0.05)  # without what the lost server may cost
+    assert spent + left <= 30
+
+
+def test_a_job_whose_end_is_known_has_paid_what_it_said(account: Account) -> None:
+    pipeline = start(account, constraints={"max_budget_usd": 30}).until_matched()
+    job = hand_over(pipeline, account, pipeline.state["match"]["evaluate"], status="Failed")
+    _, budget = money(pipeline)
+    silent(pipeline, job)
+    assert money(pipeline) == pytest.approx((0.01, budget - 0.01))
+
+
+def test_a_lost_shard_leaves_the_others_what_it_may_not_have_paid(account: Account) -> None:
+    pipeline = matched(account, max_budget_usd=30)
+    [first, *_] = manifest(account, pipeline.state["match"]["evaluation_shards"])
+    job = hand_over(pipeline, account, first.model_dump(mode="json"))
+    _, budget = money(pipeline, first.step)
+    silent(pipeline, job)
+    assert money(pipeline, first.step) == pytest.approx((budget, 0.0))
