@@ -39,8 +39,18 @@ class ShardFiles:
         self._bucket.put(key, _JOBS.dump_json(list(jobs)), "application/json")
         return key
 
+    def put_retried(self, job: TrainingJob) -> None:
+        """Keep the next attempt of a shard: only its own execution knows it else."""
+        self._bucket.put_model(self._keys.retried_job(job.step), job)
+
     def jobs(self, round_: int) -> list[TrainingJob]:
-        return _JOBS.validate_json(self._bucket.read(self._keys.shards(self.step, round_)))
+        """The jobs of a round, each on the server and in the region where it was tried last."""
+        begun = _JOBS.validate_json(self._bucket.read(self._keys.shards(self.step, round_)))
+        return [self._tried_last(job) for job in begun]
+
+    def _tried_last(self, job: TrainingJob) -> TrainingJob:
+        retried = self._bucket.find_model(self._keys.retried_job(job.step), TrainingJob)
+        return job if retried is None or retried.attempt <= job.attempt else retried
 
     def records_uri(self, index: int) -> str:
         return self._bucket.uri(self._records(index))

@@ -10,6 +10,7 @@ from lambdas.aws.elsewhere_files import ElsewhereFiles
 from lambdas.aws.job_names import job_name
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.settings import settings
+from lambdas.aws.shard_files import ShardFiles
 from lambdas.jobs.cpu_servers import cheapest_cpus
 from lambdas.jobs.factory import PROCESSES, placement, training_processes, types_asked
 from lambdas.jobs.regions import region_of, require_room
@@ -42,6 +43,14 @@ def retry_of(run: RunRef, job: TrainingJob, verdict: Classification) -> Training
     Raises:
         BudgetExhausted: another region would cost more than is left.
     """
+    following = _following(run, job, verdict)
+    step = step_of_shard(job.step)
+    if following is not None and step is not None:
+        ShardFiles(run, step).put_retried(following)
+    return following
+
+
+def _following(run: RunRef, job: TrainingJob, verdict: Classification) -> TrainingJob | None:
     attempt = job.attempt + 1
     if attempt >= MAX_ATTEMPTS:
         return None

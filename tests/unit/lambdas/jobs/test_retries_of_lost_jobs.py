@@ -1,4 +1,4 @@
-"""What a job of a region that is gone may still pay for tokens, and what is left to the next."""
+"""What a lost job leaves: money for tokens to the next, and a trace for the next round."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from lambdas.aws.run_files import RunFiles
+from lambdas.aws.shard_files import ShardFiles
 from lambdas.handlers import diagnose_job
 from lambdas.jobs.spending import token_usd
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.regions import JobElsewhere
 from stratos.moment import now
+from stratos.pipeline.steps import TrainingJob
 from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.jobs.sharded_runs import manifest, matched
@@ -94,3 +96,18 @@ def test_a_lost_shard_leaves_the_others_what_it_may_not_have_paid(account: Accou
     _, budget = money(pipeline, first.step)
     silent(pipeline, job)
     assert money(pipeline, first.step) == pytest.approx((budget, 0.0))
+
+
+def test_the_next_round_knows_the_last_attempt_of_a_shard(account: Account) -> None:
+    pipeline = matched(account)
+    first, second, _ = manifest(account, pipeline.state["match"]["evaluation_shards"])
+    cause = {
+        "TrainingJobName": first.name,
+        "TrainingJobStatus": "Failed",
+        "FailureReason": "AlgorithmError: , exit code: 137",
+    }
+    failure = {"Error": "States.TaskFailed", "Cause": json.dumps(cause)}
+    diagnosis = call(diagnose_job.handler, run=pipeline.run, job=first, failure=failure)
+    following = TrainingJob.model_validate(diagnosis["job"])
+    assert (diagnosis["retry"], following.attempt) == (True, 1)
+    assert ShardFiles(pipeline.run, STEP).jobs(0)[:2] == [following, second]

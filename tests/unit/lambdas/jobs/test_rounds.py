@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lambdas.aws.run_files import RunFiles
+from lambdas.aws.shard_files import ShardFiles
 from lambdas.jobs.rounds import MOST_ROUNDS
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import EvaluateResult, SynthesizeResult
@@ -91,6 +92,18 @@ def test_a_shard_that_only_lacked_a_server_is_tried_alone_once_others_are_done(
     )
     leave(account, pipeline, 1, result(kept=8))
     assert gather(pipeline, [outcomes()[1]], following)["num_jobs"] == 0
+
+
+def test_a_shard_is_tried_again_where_it_was_tried_last(account: Account) -> None:
+    pipeline = matched(account)
+    second = manifest(account, pipeline.state["match"]["synthesis_shards"])[1]
+    moved = second.model_copy(update={"region": "eu-west-1", "attempt": 2})
+    ShardFiles(pipeline.run, STEP).put_retried(moved)
+    for index in (0, 2):
+        leave(account, pipeline, index, result(kept=8))
+    following = gather(pipeline, outcomes(s1={**NO_QUOTA, "attempt": 2}))
+    [job] = manifest(account, following)
+    assert (job.region, job.attempt) == ("eu-west-1", 3)
 
 
 def test_a_shard_that_failed_for_good_ends_the_step_in_words(account: Account) -> None:
