@@ -46,9 +46,9 @@ def hand_over(
     return job | {"region": AWAY}
 
 
-def silent(pipeline: Pipeline, job: dict[str, Any]) -> None:
+def silent(pipeline: Pipeline, job: dict[str, Any]) -> dict[str, Any]:
     failure = {"Error": "States.HeartbeatTimeout", "Cause": ""}
-    call(diagnose_job.handler, run=pipeline.run, job=job, failure=failure)
+    return call(diagnose_job.handler, run=pipeline.run, job=job, failure=failure)
 
 
 def money(pipeline: Pipeline, step: str = STEP) -> tuple[float, float]:
@@ -79,6 +79,41 @@ def test_the_next_attempt_has_no_more_than_the_run_has_beside_the_lost_one(
     assert spent == 20
     assert left == pytest.approx(10, abs=0.05)  # without what the lost server may cost
     assert spent + left <= 30
+
+
+@pytest.mark.parametrize(
+    ("copies", "word"), [({"usd": 30.0}, "max_budget_usd 30"), ({"copying_hours": 9.0}, "9.0 h of")]
+)
+def test_copies_to_the_next_region_need_their_money_and_their_time(
+    account: Account, copies: dict[str, float], word: str
+) -> None:
+    limits = {"max_budget_usd": 30, "max_training_hours": 9}
+    pipeline = start(account, constraints=limits).until_matched()
+    key = RunKeys(pipeline.run.run_id).match
+    evidence = json.loads(account.read(key))
+    chosen = evidence["matching"]["plan"]
+    cheap = {
+        "region": "eu-central-1",
+        "input_bytes": 1.0,
+        "output_bytes": 1.0,
+        "copying_hours": 0.01,
+        "usd": 0.01,
+        "waiting_hours": 0.0,
+    }
+    server = chosen["training"] | {"region": "eu-central-1", "instance_type": "ml.g5.xlarge"}
+    job = hand_over(pipeline, account, pipeline.state["match"]["evaluate"])
+    reasons = []
+    for elsewhere in (cheap, cheap | copies):
+        more = [chosen | {"training": server, "elsewhere": elsewhere}]
+        plans = evidence["matching"]["plans"] | {"front": more}
+        told = evidence | {"matching": evidence["matching"] | {"plans": plans}}
+        account.put(key, json.dumps(told))
+        asked = RunFiles(pipeline.run).job_config(STEP).servers
+        diagnosis = silent(pipeline, job)
+        RunFiles(pipeline.run).change_job_config(STEP, {"servers": asked})
+        reasons.append((diagnosis["retry"], diagnosis["reason"]))
+    assert [retried for retried, _ in reasons] == [True, False]
+    assert word in reasons[1][1]
 
 
 def test_a_job_whose_end_is_known_has_paid_what_it_said(account: Account) -> None:
