@@ -52,7 +52,8 @@ class _Examination:
 
     def __init__(self, job: Job[EvaluateConfig]) -> None:
         self.job, self.config = job, job.config
-        self.judge = load_judge(job)
+        self.in_part = self.config.shard is not None
+        self.judge = load_judge(job, in_part=self.in_part)
         self.dataset = job.paths.channel("dataset")
         shard = self.config.shard or WHOLE
         self.judged = read_judged(self.dataset, "heldout", self.judge, shard)
@@ -95,7 +96,7 @@ class _Examination:
             stop=lambda: self.job.clock.must_end() is not None,
             on_done=lambda done: self.job.progress.report(label, done, len(asked), "questions"),
             messages_of=messages_of,
-            in_part=self.config.shard is not None,
+            in_part=self.in_part,
         )
 
     def score_student(self) -> _StudentScores:

@@ -39,6 +39,7 @@ _READS_JOBS = (
     "check_quality",
     "clean_up",
     "diagnose_job",
+    "gather_shards",
     "match_models",
     "measure_batch",
     "measure_endpoint",

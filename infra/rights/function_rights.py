@@ -146,6 +146,7 @@ def _gather_shards(granted: Granted) -> Statements:
     return (
         *read_objects(granted.bucket, "runs/"),
         write_records(granted.bucket, "runs/*"),
+        *read_jobs(),  # what the run has spent, before more jobs begin
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import random
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -19,7 +21,12 @@ from stratos.contracts.bucket import TAGGED_AS_RECORDS, TELLING_CHECKSUM, s3_uri
 Model = TypeVar("Model", bound=BaseModel)
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 _CHANGED = ("PreconditionFailed", "ConditionalRequestConflict")
-_APPEND_ATTEMPTS = 5
+_APPEND_ATTEMPTS = 8
+_FIRST_PAUSE_SECONDS = 0.05
+
+
+class AlwaysChanging(RuntimeError):
+    """Others wrote an object whenever this was about to."""
 
 
 @dataclass(frozen=True)
@@ -175,9 +182,15 @@ class Bucket:
         return True
 
     def append_rows(self, key: str, rows: Iterable[BaseModel]) -> None:
-        """Add lines to a JSONL object; of two writers at once, neither loses its lines."""
+        """Add lines to a JSONL object; of two writers at once, neither loses its lines.
+
+        Raises:
+            AlwaysChanging: others wrote it each time that this was tried.
+        """
         added = "".join(row.model_dump_json() + "\n" for row in rows).encode()
-        for _ in range(_APPEND_ATTEMPTS):
+        for attempt in range(_APPEND_ATTEMPTS):
+            if attempt:  # many that begin at once are not to collide again
+                time.sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))
             try:
                 got = self.client.get_object(Bucket=self.name, Key=key)
                 before, condition = got["Body"].read(), {"IfMatch": got["ETag"]}
@@ -191,4 +204,4 @@ class Bucket:
             except ClientError as error:
                 if error_code(error) not in _CHANGED:
                     raise
-        raise RuntimeError(f"{self.uri(key)} changed {_APPEND_ATTEMPTS} times while appending")
+        raise AlwaysChanging(f"{self.uri(key)} changed {_APPEND_ATTEMPTS} times while appending")

@@ -52,6 +52,7 @@ class _Priced(BaseModel):
 
     usd_per_hour: float
     servers: tuple[Server, ...] = ()
+    spent_usd: float = 0.0
 
 
 class _Paid(BaseModel):
@@ -209,10 +210,15 @@ class RunFiles:
         return () if priced is None else priced.servers
 
     def paid_usd(self, step: str) -> list[float]:
-        """What result and progress of a step say that its teacher was paid, as far as there are."""
+        """What result and progress of a step say that its teacher was paid, as far as there are.
+
+        The configuration says it of earlier attempts.
+        """
         keys = (self._keys.job_result(step), self._keys.job_progress(step))
         found = (self._bucket.find_model(key, _Paid) for key in keys)
-        return [paid.usd for paid in found if paid is not None]
+        before = self._bucket.find_model(self._job_config_key(step), _Priced)
+        earlier = [] if before is None else [before.spent_usd]
+        return [*earlier, *(paid.usd for paid in found if paid is not None)]
 
     def job_config_uri(self, step: str) -> str:
         """Of the folder that holds config.json."""

@@ -39,8 +39,18 @@ class ShardFiles:
         self._bucket.put(key, _JOBS.dump_json(list(jobs)), "application/json")
         return key
 
+    def put_retried(self, job: TrainingJob) -> None:
+        """Keep the next attempt of a shard: only its own execution knows it else."""
+        self._bucket.put_model(self._keys.retried_job(job.step), job)
+
     def jobs(self, round_: int) -> list[TrainingJob]:
-        return _JOBS.validate_json(self._bucket.read(self._keys.shards(self.step, round_)))
+        """The jobs of a round, each on the server and in the region where it was tried last."""
+        begun = _JOBS.validate_json(self._bucket.read(self._keys.shards(self.step, round_)))
+        return [self._tried_last(job) for job in begun]
+
+    def _tried_last(self, job: TrainingJob) -> TrainingJob:
+        retried = self._bucket.find_model(self._keys.retried_job(job.step), TrainingJob)
+        return job if retried is None or retried.attempt <= job.attempt else retried
 
     def records_uri(self, index: int) -> str:
         return self._bucket.uri(self._records(index))
@@ -49,7 +59,18 @@ class ShardFiles:
         return self._bucket.find_model(self._result(index), SynthesizeResult)
 
     def find_evaluated(self, index: int) -> EvaluateResult | None:
-        return self._bucket.find_model(self._result(index), EvaluateResult)
+        """A shard's result: the one that was kept, if the last round had fewer answers."""
+        last = self._bucket.find_model(self._result(index), EvaluateResult)
+        kept = self._bucket.find_model(self._kept(index), EvaluateResult)
+        if last is None or kept is None or _num_judged(last) >= _num_judged(kept):
+            return last
+        return kept.model_copy(update={"usd": max(kept.usd, last.usd)})
+
+    def keep_evaluated(self, index: int) -> None:
+        """Keep a shard's result, which its next job overwrites."""
+        best = self.find_evaluated(index)
+        if best is not None:
+            self._bucket.put_model(self._kept(index), best)
 
     def worked_seconds(self, step: str) -> float:
         """How long the last attempt of one shard worked, as far as it has said."""
@@ -91,6 +112,9 @@ class ShardFiles:
     def _result(self, index: int) -> str:
         return self._keys.job_result(shard_step(self.step, index))
 
+    def _kept(self, index: int) -> str:
+        return self._keys.kept_result(shard_step(self.step, index))
+
     @property
     def _bucket(self) -> Bucket:
         return Bucket(self.run.bucket)
@@ -98,6 +122,10 @@ class ShardFiles:
     @property
     def _keys(self) -> RunKeys:
         return RunKeys(self.run.run_id)
+
+
+def _num_judged(result: EvaluateResult) -> int:
+    return 0 if result.part is None else result.part.num_judged
 
 
 @dataclass

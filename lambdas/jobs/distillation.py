@@ -34,7 +34,7 @@ from stratos.contracts.plan import Plan, PlannedEngine, ServedPrecision, Server
 from stratos.contracts.shards import Shard
 from stratos.contracts.time_limit import TimeLimit
 from stratos.pipeline.steps import TrainingJob
-from stratos.planning.deadlines import deadline_seconds, token_budget_usd
+from stratos.planning.deadlines import MIN_SECONDS, deadline_seconds, token_budget_usd
 from stratos.planning.forecast.start_up import job_start
 from stratos.planning.preferences import on_demand, preferences
 from stratos.sharding.number import Split, shard_step
@@ -247,7 +247,7 @@ class DistillationJobs:
             "run_id": factory.run.run_id,
             "result_uri": files.result_uri(step),
             "progress_uri": files.progress_uri(step),
-            "deadline_seconds": split.seconds_each(seconds, self._start_seconds),
+            "deadline_seconds": max(MIN_SECONDS, split.seconds_each(seconds, self._start_seconds)),
             "budget_usd": token_budget_usd(
                 job, constraints, evidence.spent_usd, num_jobs=split.num_shards
             ),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import get_args
 
-from lambdas.aws.bucket import Bucket
+from lambdas.aws.bucket import AlwaysChanging, Bucket
 from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.elsewhere_files import ElsewhereFiles
 from lambdas.aws.run_files import RunFiles
@@ -14,7 +15,7 @@ from lambdas.jobs.factory import types_asked
 from lambdas.jobs.spending import hours_of, outlay_of
 from stratos.contracts.jobs import JobStep
 from stratos.contracts.match import plans_in_order, trained_alike
-from stratos.contracts.plan import Server
+from stratos.contracts.plan import Plan, Server
 from stratos.contracts.regions import Refused, RegionRefusal
 from stratos.contracts.run import RunRef
 from stratos.errors import BudgetExhausted
@@ -26,6 +27,7 @@ from stratos.planning.forecast.start_up import job_start
 
 _OUT_OF_SIGHT = ("unreachable", "timeout")
 _STEPS: dict[str, JobStep] = {step: step for step in get_args(JobStep)}
+_log = logging.getLogger(__name__)
 
 
 def region_of(job: TrainingJob) -> str:
@@ -45,7 +47,10 @@ def in_its_region(job: TrainingJob, verdict: Classification, *, created: bool) -
 
 
 def note_refusal(run: RunRef, job: TrainingJob, verdict: Classification) -> None:
-    """Write down what a region refused, for whoever plans next; home's own refusals count, too."""
+    """Write down what a region refused, for whoever plans next; home's own refusals count, too.
+
+    Of many jobs that are refused at once some may not get to write: the others say the same.
+    """
     outcomes: dict[str, Refused] = {outcome: outcome for outcome in get_args(Refused)}
     if (outcome := outcomes.get(verdict.outcome)) is None:
         return
@@ -60,7 +65,10 @@ def note_refusal(run: RunRef, job: TrainingJob, verdict: Classification) -> None
         )
         for instance_type in types_asked(job.resource_config)
     ]
-    CatalogFiles(run).add_refusals(rows)
+    try:
+        CatalogFiles(run).add_refusals(rows)
+    except AlwaysChanging as error:
+        _log.warning("a refusal is not noted: %s", error)
 
 
 def give_up_elsewhere(run: RunRef, job: TrainingJob, verdict: Classification) -> None:
@@ -77,7 +85,7 @@ def give_up_elsewhere(run: RunRef, job: TrainingJob, verdict: Classification) ->
 
 
 def require_room(run: RunRef, job: TrainingJob, server: Server) -> float:
-    """Seconds that the job's program has on a server of another region.
+    """Seconds that the job's program has on a server of another region, once copies are there.
 
     What the run has spent includes what a lost region may yet cost.
 
@@ -86,13 +94,16 @@ def require_room(run: RunRef, job: TrainingJob, server: Server) -> float:
     """
     constraints = RunFiles(run).spec().constraints
     step = _STEPS[job.step.partition("-")[0]]
-    hours, spent = hours_of(run), outlay_of(run)
+    plan = _plan_on(run, server)
+    copies = None if plan is None else plan.elsewhere
+    hours, spent = hours_of(run) + (copies.copying_hours if copies else 0.0), outlay_of(run)
     if hours >= (constraints.max_training_hours or DEFAULT_HOURS):
         raise BudgetExhausted(
-            f"{hours:.1f} h of max_training_hours {constraints.max_training_hours} are over, so "
-            f"{server.region} is not tried; allow more, and submit the spec again"
+            f"{hours:.1f} h of max_training_hours {constraints.max_training_hours} are over once "
+            f"the inputs are in {server.region}, so it is not tried; allow more, and submit the "
+            "spec again"
         )
-    cost = _usd_on(run, job, server)
+    cost = (copies.usd if copies else 0.0) + _usd_on(plan, job, server)
     limit = constraints.max_budget_usd
     if limit is not None and spent.usd + cost > limit:
         raise BudgetExhausted(
@@ -103,15 +114,23 @@ def require_room(run: RunRef, job: TrainingJob, server: Server) -> float:
     return deadline_seconds(step, constraints, hours, job_start(server.instance_type).seconds)
 
 
-def _usd_on(run: RunRef, job: TrainingJob, server: Server) -> float:
+def _plan_on(run: RunRef, server: Server) -> Plan | None:
+    """A plan that trains the same on such a server, however it is bought."""
+    evidence = RunFiles(run).find_match()
+    if evidence is None:
+        return None
+    wanted = (server.region, server.instance_type)
+    alike = trained_alike(plans_in_order(evidence.matching), evidence.plan)
+    there = (one for one in alike if (one.training.region, one.training.instance_type) == wanted)
+    return next(there, None)
+
+
+def _usd_on(plan: Plan | None, job: TrainingJob, server: Server) -> float:
     """What training on a server is forecast to cost, all of it: what checkpoints save is a bonus.
 
     A job that trains nothing is short beside it, and counts nothing.
     """
-    evidence = RunFiles(run).find_match()
-    if evidence is None or not job.step.startswith("distill"):
+    if plan is None or not job.step.startswith("distill"):
         return 0.0
-    alike = trained_alike(plans_in_order(evidence.matching), evidence.plan)
-    plan = next((one for one in alike if one.training == server), evidence.plan)
     hours = plan.num_training_tokens / max(plan.training_tokens_per_second, 1e-9) / 3600
     return hours * server.usd_per_hour

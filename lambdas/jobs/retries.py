@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from lambdas.aws.bucket import Bucket
 from lambdas.aws.catalog_files import CatalogFiles
+from lambdas.aws.elsewhere_files import ElsewhereFiles
 from lambdas.aws.job_names import job_name
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.settings import settings
+from lambdas.aws.shard_files import ShardFiles
 from lambdas.jobs.cpu_servers import cheapest_cpus
 from lambdas.jobs.factory import PROCESSES, placement, training_processes, types_asked
 from lambdas.jobs.regions import region_of, require_room
-from lambdas.jobs.spending import token_usd
+from lambdas.jobs.spending import outlay_of, token_usd
 from stratos.catalog.servers import SPOT_BILLED_SHARE
+from stratos.contracts.jobs import AnyJobConfig, EvaluateConfig, SynthesizeConfig
 from stratos.contracts.match import plans_in_order, training_servers
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
 from stratos.pipeline.job_failure import Classification
 from stratos.pipeline.steps import TrainingJob
 from stratos.planning.preferences import on_demand, preferences
+from stratos.sharding.number import step_of_shard
+from stratos.spec import LlmJudge, Logs, Weights
 
 MAX_CRASHES = 2
 MAX_ATTEMPTS = 5
@@ -37,10 +43,18 @@ def retry_of(run: RunRef, job: TrainingJob, verdict: Classification) -> Training
     Raises:
         BudgetExhausted: another region would cost more than is left.
     """
+    following = _following(run, job, verdict)
+    step = step_of_shard(job.step)
+    if following is not None and step is not None:
+        ShardFiles(run, step).put_retried(following)
+    return following
+
+
+def _following(run: RunRef, job: TrainingJob, verdict: Classification) -> TrainingJob | None:
     attempt = job.attempt + 1
     if attempt >= MAX_ATTEMPTS:
         return None
-    _carry_spending_over(run, job)
+    _carry_spending_over(run, job, verdict)
     changes: dict[str, Any] = {
         "attempt": attempt,
         "name": job_name(run.run_id, job.step, attempt),
@@ -159,12 +173,47 @@ def _servers(run: RunRef, job: TrainingJob) -> list[Server]:
     return [on_demand(server) for server in servers]
 
 
-def _carry_spending_over(run: RunRef, job: TrainingJob) -> None:
-    """Let the next attempt count on from what the failed one has paid its teacher."""
+def _carry_spending_over(run: RunRef, job: TrainingJob, verdict: Classification) -> None:
+    """Let the next attempt count on from what the failed one has paid its teacher.
+
+    One of a region that is gone may pay all that it was given.
+    """
     config = RunFiles(run).job_config(job.step)
     spent = token_usd(run, job.step)
+    lost = verdict.outcome == "unreachable" and _may_go_on(run, job) and _pays(config)
+    if lost and config.budget_usd is not None:
+        at_most = config.spent_usd + config.budget_usd
+        left = _usd_in_its_place(run, job, config.budget_usd, at_most - spent)
+        RunFiles(run).change_job_config(job.step, {"spent_usd": at_most, "budget_usd": left})
+        return
     newly = spent - config.spent_usd
     if newly <= 0:
         return
-    left = None if config.budget_usd is None else max(0.0, config.budget_usd - newly)
-    RunFiles(run).change_job_config(job.step, {"spent_usd": spent, "budget_usd": left})
+    left_usd = None if config.budget_usd is None else max(0.0, config.budget_usd - newly)
+    RunFiles(run).change_job_config(job.step, {"spent_usd": spent, "budget_usd": left_usd})
+
+
+def _may_go_on(run: RunRef, job: TrainingJob) -> bool:
+    """Whether a job of another region may still run, for all that home knows."""
+    known = ElsewhereFiles(Bucket(run.bucket), run.run_id).find_job(job.name)
+    return known is not None and not known.over
+
+
+def _pays(config: AnyJobConfig) -> bool:
+    """Whether a job pays for tokens."""
+    if not isinstance(config, SynthesizeConfig | EvaluateConfig):
+        return False
+    free = isinstance(config.teacher, Weights | Logs)
+    return not free or isinstance(config.judging.verifier, LlmJudge)
+
+
+def _usd_in_its_place(run: RunRef, job: TrainingJob, budget_usd: float, lost_usd: float) -> float:
+    """What the next attempt may pay while the lost one may pay `lost_usd` more.
+
+    As much as the lost one if the run has it. Shards wait for what others leave: each would take
+    the same money.
+    """
+    limit = RunFiles(run).spec().constraints.max_budget_usd
+    if limit is None or step_of_shard(job.step) is not None:
+        return 0.0
+    return max(0.0, min(budget_usd, limit - outlay_of(run).usd - lost_usd))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from lambdas.aws.job_names import job_name
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.shard_files import ShardFiles
 from lambdas.jobs.merging import merge_evaluation, merge_synthesis
-from lambdas.jobs.spending import token_usd
+from lambdas.jobs.spending import begun_at, outlay_of, token_usd
 from stratos.contracts.jobs import (
     EvaluateConfig,
     EvaluateResult,
@@ -18,6 +19,7 @@ from stratos.contracts.jobs import (
 )
 from stratos.contracts.run import RunRef
 from stratos.errors import ShardsFailed
+from stratos.moment import now
 from stratos.pipeline.job_failure import classify
 from stratos.pipeline.sharded import ShardedJob, ShardOutcome
 from stratos.pipeline.steps import JobFailure, TrainingJob
@@ -29,6 +31,8 @@ from stratos.sharding.number import Split, shard_step
 MOST_ROUNDS = 4
 _WAITED_FOR = ("capacity", "quota")
 """What others hold now, and give back when they end."""
+_LONGER = 3
+"""Times that a job may take what it took before: it answers more, if there is more money."""
 _SILENT = "its execution ended without a word; its Map Run shows why"
 
 
@@ -81,20 +85,64 @@ class Round:
         jobs: Mapping[str, TrainingJob],
         results: Mapping[str, SynthesizeResult | EvaluateResult | None],
     ) -> ShardedJob | None:
-        """Shards without money, if others left enough of theirs."""
+        """Shards without money, if others left enough of theirs: more than the servers cost."""
         budget, seconds = self.sharded.budget_usd, self._seconds_left(jobs)
-        if budget is None or not self._may_go_on(seconds):
+        hungry = [step for step, result in results.items() if _unpaid(result)]
+        if budget is None or not hungry or not self._may_go_on(seconds):
+            return None
+        every = {step: self._job_of(index, jobs) for index, step in enumerate(self._steps)}
+        asked = {step: every[step] for step in hungry}
+        most_seconds = self._seconds_again(asked, seconds)
+        if most_seconds is None:
             return None
         spent = {step: token_usd(self.run, step) for step in self._steps}
-        hungry = [step for step, result in results.items() if _unpaid(result)]
-        given = handed_out_again(budget, spent, hungry)
-        if not given:
+        unused = {step: self._unused_usd(step, spent[step]) for step in hungry}
+        servers_usd = self._servers_usd(asked, most_seconds)
+        most_usd = min(budget - sum(spent.values()), self._usd_left() - servers_usd)
+        given = handed_out_again(budget, spent, unused, most_usd)
+        if not given or most_usd <= servers_usd:
             return None
+        for index, step in enumerate(self._steps):
+            if step in given and isinstance(results[step], EvaluateResult):
+                ShardFiles(self.run, self.sharded.step).keep_evaluated(index)
         changes = {
             step: {"budget_usd": usd, "spent_usd": spent[step]} for step, usd in given.items()
         }
-        every = {step: self._job_of(index, jobs) for index, step in enumerate(self._steps)}
-        return self._again(changes, every, self.sharded.at_once, seconds)
+        return self._again(changes, every, self.sharded.at_once, seconds, most_seconds)
+
+    def _seconds_again(self, asked: Mapping[str, TrainingJob], seconds: float) -> float | None:
+        """That each of some jobs may take once more; None where they would do less than before."""
+        files = ShardFiles(self.run, self.sharded.step)
+        longest = max(files.worked_seconds(step) for step in asked)
+        split = Split(len(asked), min(self.sharded.at_once, len(asked)))
+        start = max(job_start(_instance_type(job)).seconds for job in asked.values())
+        each = split.seconds_each(seconds, start)
+        # An evaluation begins anew; a synthesis has the answers that it paid.
+        least = longest if self.sharded.step.startswith("evaluate") else MIN_SECONDS
+        if each < least:
+            return None
+        return min(each, max(MIN_SECONDS, _LONGER * longest))
+
+    def _servers_usd(self, asked: Mapping[str, TrainingJob], seconds: float) -> float:
+        """What jobs cost that take all the time they may."""
+        files = RunFiles(self.run)
+        return sum(
+            files.job_config(step).usd_per_hour
+            * (seconds + job_start(_instance_type(job)).seconds)
+            / 3600
+            for step, job in asked.items()
+        )
+
+    def _usd_left(self) -> float:
+        """Of the run."""
+        limit = RunFiles(self.run).spec().constraints.max_budget_usd
+        return math.inf if limit is None else limit - outlay_of(self.run).usd
+
+    def _unused_usd(self, step: str, spent_usd: float) -> float:
+        """What a shard had left, which was too little for its next call."""
+        config = RunFiles(self.run).job_config(step)
+        given = 0.0 if config.budget_usd is None else config.budget_usd
+        return max(0.0, given - (spent_usd - config.spent_usd))
 
     def _again(
         self,
@@ -102,6 +150,7 @@ class Round:
         jobs: Mapping[str, TrainingJob],
         at_once: int,
         seconds: float,
+        most_seconds: float = math.inf,
     ) -> ShardedJob:
         """The next round: some shards, with what is changed of their configuration."""
         number, files = self.sharded.round + 1, ShardFiles(self.run, self.sharded.step)
@@ -112,7 +161,7 @@ class Round:
         for step, values in changes.items():
             job = jobs[step]
             start = job_start(_instance_type(job)).seconds
-            each = max(MIN_SECONDS, split.seconds_each(seconds, start))
+            each = max(MIN_SECONDS, min(most_seconds, split.seconds_each(seconds, start)))
             RunFiles(self.run).change_job_config(step, {**values, "deadline_seconds": each})
             attempt = max(job.attempt, attempts.get(step, 0)) + 1
             name = job_name(self.run.run_id, step, attempt)
@@ -124,6 +173,7 @@ class Round:
                 "at_once": split.at_once,
                 "round": number,
                 "seconds_left": seconds,
+                "began_at": now(),
                 "attempts": attempts,
             }
         )
@@ -132,12 +182,11 @@ class Round:
         return seconds >= MIN_SECONDS and self.sharded.round + 1 < MOST_ROUNDS
 
     def _seconds_left(self, jobs: Mapping[str, TrainingJob]) -> float:
-        """Of the step, after the longest job of this round in each turn, and one more start."""
-        files = ShardFiles(self.run, self.sharded.step)
-        longest = max(files.worked_seconds(step) for step in jobs)
-        turns = -(-self.sharded.num_jobs // self.sharded.at_once)
+        """Of the step, after all that this round took, with waits and crashes, and one start."""
+        began = self.sharded.began_at or begun_at(self.run, jobs)
+        took = 0.0 if began is None else (now() - began).total_seconds()
         start = max(job_start(_instance_type(job)).seconds for job in jobs.values())
-        return self.sharded.seconds_left - turns * longest - start
+        return self.sharded.seconds_left - took - start
 
     # --- the end --------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -58,6 +58,12 @@ def hours_of(run: RunRef) -> float:
     elapsed = now() - run.started_at
     given = RunFiles(run).find_approval()
     return max(0.0, elapsed.total_seconds() / 3600 - (given.waited_hours if given else 0.0))
+
+
+def begun_at(run: RunRef, steps: Collection[str]) -> datetime | None:
+    """When the first job of some steps was begun, in any region; None where none was."""
+    jobs = (*_at_home(run), *_elsewhere(run))
+    return min((job.begun_at for job in jobs if job.step in steps), default=None)
 
 
 def job_costs(run: RunRef) -> list[JobCost]:

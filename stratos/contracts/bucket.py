@@ -13,7 +13,9 @@ runs/<run id>/dataset/            train.jsonl probe.jsonl heldout.jsonl inspecti
 runs/<run id>/plans.json          the Pareto front, before spending
 runs/<run id>/match.json          the choice after probing, with its evidence
 runs/<run id>/jobs/<step>/        config/config.json in, progress.json meanwhile, result.json out;
-                                  shards-<round>.json: the jobs that share the step, if any do
+                                  shards-<round>.json: the jobs that share the step, if any do;
+                                  kept.json: the result of a shard before it was asked again;
+                                  job.json: a shard's job as it was tried last
 runs/<run id>/records/a<attempt>/ records.jsonl: verified; rejected.jsonl: some that were not
 runs/<run id>/elsewhere/          <job>.json: a job of another region, as last seen
 runs/<run id>/transfers/          <job>.jsonl: what was copied between regions for a job
@@ -212,6 +214,14 @@ class RunKeys:
 
     def job_result(self, step: str) -> str:
         return self.job(step) + RESULT_FILE
+
+    def kept_result(self, step: str) -> str:
+        """The best result of a job that runs again, from before."""
+        return self.job(step) + "kept.json"
+
+    def retried_job(self, step: str) -> str:
+        """The last attempt of a shard's job, where the first failed."""
+        return self.job(step) + "job.json"
 
     def job_progress(self, step: str) -> str:
         return self.job(step) + PROGRESS_FILE

@@ -62,3 +62,8 @@ class HeldOutPart(FrozenModel):
     """Outcomes as those of a model."""
     unpaid: int = 0
     """Calls that were not made because the money was spent."""
+
+    @property
+    def num_judged(self) -> int:
+        """Answers of all models that are right or wrong."""
+        return sum(len(one.outcomes) - one.outcomes.count("-") for one in self.models.values())

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from stratos.contracts.run import RunRef
 from stratos.frozen import FrozenModel
+from stratos.moment import Moment
 
 
 class ShardedJob(FrozenModel):
@@ -24,6 +25,8 @@ class ShardedJob(FrozenModel):
     round: int = 0
     seconds_left: float
     """For all jobs of this round to end; of what the step may take."""
+    began_at: Moment | None = None
+    """Of this round. Of the first, its jobs say it."""
     budget_usd: float | None = None
     """For the teacher's tokens, of all shards together."""
     attempts: dict[str, int] = Field(default_factory=dict)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 
 _WORTH_A_START = 0.02
 """Share of the budget that must be left for another round: every job that takes part starts."""
+_MORE = 2
+"""Times what did not suffice for the next call: with hardly more, that call is refused again."""
 
 
 def handed_out_again(
-    budget_usd: float, spent_usd: Mapping[str, float], hungry: Sequence[str]
+    budget_usd: float,
+    spent_usd: Mapping[str, float],
+    hungry: Mapping[str, float],
+    most_usd: float = math.inf,
 ) -> dict[str, float]:
     """What each shard that ran out of money may spend beyond what it has spent; empty for nothing.
 
@@ -19,9 +25,15 @@ def handed_out_again(
     Args:
         budget_usd: Of all shards together, from the beginning.
         spent_usd: By every shard so far.
-        hungry: Shards that had calls to make and no money for them.
+        hungry: Shards that had calls to make and no money for them, and what each had left: where
+            that is much, fewer of them get more.
+        most_usd: That the run can pay for all.
     """
-    left = budget_usd - sum(spent_usd.values())
-    if not hungry or left <= _WORTH_A_START * budget_usd:
+    left = min(budget_usd - sum(spent_usd.values()), most_usd)
+    if left <= _WORTH_A_START * budget_usd:
         return {}
-    return dict.fromkeys(hungry, left / len(hungry))
+    ordered = sorted(hungry, key=lambda step: hungry[step])
+    for number in range(len(ordered), 0, -1):
+        if left / number >= _MORE * hungry[ordered[number - 1]]:
+            return dict.fromkeys(ordered[:number], left / number)
+    return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import random
 from array import array
 from collections import Counter
@@ -14,7 +15,7 @@ from typing import TypeVar
 from stratos.contracts.messages import Message
 from stratos.contracts.records import Record, Split, read_jsonl
 from stratos.contracts.shards import GradedAnswers, Shard
-from stratos.errors import DatasetRejected, TeacherFailed
+from stratos.errors import BudgetExhausted, DatasetRejected, TeacherFailed
 from stratos.scoring.reply import Reason, ReplyVerdict
 from stratos.sharding.evaluation import FEWEST, require_enough, written
 from stratos.spec import Logs
@@ -25,6 +26,7 @@ from training.teachers.teacher import Completion, Request, Teacher
 Drawn = TypeVar("Drawn")
 WHOLE = Shard(index=0, count=1)
 """The one shard of a job that has a step to itself."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -191,10 +193,12 @@ def ask(
     """Ask a model every record's question, greedily, and score what it says.
 
     Args:
-        in_part: The questions are some of a set, whose answers are counted together.
+        in_part: The questions are some of a set, whose answers are counted together: none at all
+            are no error.
 
     Raises:
         TeacherFailed: when it answered too few to say anything about its accuracy.
+        BudgetExhausted: when there was no money for even one question.
     """
     requests = [
         Request(
@@ -206,9 +210,15 @@ def ask(
         for record in records
     ]
     done = itertools.count(1)
-    completions = model.generate(
-        requests, stop=stop, on_answer=lambda _index, _completion: on_done(next(done))
-    )
+    try:
+        completions = model.generate(
+            requests, stop=stop, on_answer=lambda _index, _completion: on_done(next(done))
+        )
+    except BudgetExhausted as error:
+        if not in_part:
+            raise
+        _log.warning("%s is not asked: %s", model.name, error)
+        completions = [None] * len(requests)
     answers = {
         index: GivenReply(
             record.messages,

@@ -70,15 +70,17 @@ class Assessor:
         *,
         stop: Callable[[], bool],
         on_done: Callable[[int, int], None] = lambda _done, _total: None,
+        in_part: bool = False,
     ) -> None:
         """Set up.
 
         Args:
             stop: Once true, nothing more is asked.
             on_done: Called with the number of replies so far, and of how many.
+            in_part: Other jobs judge more of the same set, so that no verdict at all is no error.
         """
         self._teacher, self._spec, self._stop, self._on_done = teacher, spec, stop, on_done
-        self._num_judged = 0
+        self._num_judged, self._in_part = 0, in_part
         self.is_out_of_money = False
 
     @property
@@ -90,7 +92,8 @@ class Assessor:
 
         Raises:
             TeacherFailed: when the judge cannot be asked at all.
-            BudgetExhausted: when there was no money for even the first verdict of the job.
+            BudgetExhausted: when there was no money for even the first verdict of a job that has
+                its step to itself.
         """
         verdicts: list[bool | None] = [None] * len(answers)
         for attempt in range(_ATTEMPTS):
@@ -103,7 +106,7 @@ class Assessor:
                     requests, stop=self._stop, on_answer=self._counting(len(requests))
                 )
             except BudgetExhausted as error:
-                if self._num_judged == 0:
+                if self._num_judged == 0 and not self._in_part:
                     raise
                 self.is_out_of_money = True
                 _log.warning("%d answers stay unjudged: %s", len(open_answers), error)

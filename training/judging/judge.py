@@ -171,8 +171,12 @@ class Judge:
         return f"checker: {reason[:_MAX_REASON_CHARACTERS]}"
 
 
-def load_judge(job: Job[Config]) -> Judge:
-    """Open a job's judge. A model's verdicts are kept for the next attempt, after a kill."""
+def load_judge(job: Job[Config], *, in_part: bool = False) -> Judge:
+    """Open a job's judge. A model's verdicts are kept for the next attempt, after a kill.
+
+    Args:
+        in_part: Other jobs judge more of the same set, so that no verdict at all is no error.
+    """
     judging, paths = job.config.judging, job.paths
     checker = load_checker(paths.channel("checker")) if judging.has_checker else None
     assessor = None
@@ -188,6 +192,7 @@ def load_judge(job: Job[Config]) -> Judge:
             judging.verifier,
             stop=lambda: job.clock.must_end() is not None,
             on_done=lambda done, total: job.progress.report(label, done, total, "answers"),
+            in_part=in_part,
         )
     return Judge(judging.verifier, judging.answer_marker, checker, assessor)
 

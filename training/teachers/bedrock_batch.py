@@ -131,6 +131,7 @@ class BedrockBatchTeacher:
     def _require_budget(self, requests: Sequence[Request]) -> None:
         worst = sum(self._meter.prices.at_most(request) for request in requests)
         if self._budget is not None and self.usage.usd + worst > self._budget:
+            self.usage.unpaid += len(requests)
             raise BudgetExhausted(
                 f"a batch of {len(requests)} requests to {self.name} can cost ${worst:.2f}; "
                 f"${self._budget - self.usage.usd:.2f} of the budget are left. Lower "

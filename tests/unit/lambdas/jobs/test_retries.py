@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.aws.bucket import AlwaysChanging, Bucket
 from lambdas.aws.run_files import RunFiles
 from lambdas.gathering.model_pool import model_pool
 from lambdas.handlers import diagnose_job
@@ -466,6 +467,20 @@ def test_a_region_without_capacity_is_asked_for_another_type_before_it_is_left(
     assert AWAY in moved.image_uri
     assert second["reason"].endswith(f"on ml.g5.xlarge in {AWAY}")
     assert ("us-east-1", "ml.g5.xlarge", "capacity") in refusals(account)
+
+
+def test_a_refusal_that_cannot_be_noted_does_not_keep_a_job_from_its_next_server(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = start(account).until_matched()
+    job = pipeline.state["match"]["distill"]
+    add_servers(pipeline, account, {"instance_type": "ml.g5.xlarge"})
+
+    def overtaken(*_: Any) -> None:
+        raise AlwaysChanging("changed 8 times while appending")
+
+    monkeypatch.setattr(Bucket, "append_rows", overtaken)
+    assert diagnose(pipeline, job, "CapacityError: Unable to provision")["retry"]
 
 
 def add_servers(pipeline: Pipeline, account: Account, *servers: dict[str, Any]) -> None:

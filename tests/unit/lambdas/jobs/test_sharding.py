@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 
 from lambdas.aws.run_files import RunFiles
+from lambdas.gathering.model_pool import model_pool
+from lambdas.jobs.distillation import DistillationJobs, Share
+from lambdas.jobs.factory import JobFactory
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.jobs import EvaluateConfig, SynthesizeConfig
+from stratos.planning.deadlines import MIN_SECONDS
+from stratos.sharding.number import Split
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.jobs.sharded_runs import manifest, matched
 from tests.unit.lambdas.pipeline import start
@@ -64,3 +69,11 @@ def test_the_plan_says_how_many_servers_share_a_step_and_why(account: Account) -
     [why] = [caveat for caveat in plan.caveats if "servers_per_step" in caveat]
     assert why.startswith("synthesis over 3 servers, as constraints.servers_per_step says")
     assert "4 more starts of ml.local" in why
+
+
+def test_a_shard_has_time_to_work_however_many_take_turns(account: Account) -> None:
+    run = start(account).until_matched().run
+    spec, split = RunFiles(run).spec(), Split(num_shards=10_000, at_once=1)
+    jobs = DistillationJobs(JobFactory(run, spec), RunFiles(run).match(), model_pool(run, spec))
+    made = jobs.evaluate(None, share=Share(split.shards[0], split))
+    assert RunFiles(run).job_config(made.step).deadline_seconds == MIN_SECONDS

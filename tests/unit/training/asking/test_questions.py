@@ -5,7 +5,7 @@ import pytest
 from stratos.contracts.messages import Message, calls_text
 from stratos.contracts.records import Record, write_jsonl
 from stratos.contracts.shards import Shard
-from stratos.errors import DatasetRejected, TeacherFailed
+from stratos.errors import BudgetExhausted, DatasetRejected, TeacherFailed
 from stratos.spec import Number, Regex, ToolCalls
 from tests.unit.training.calling_models import OSLO, WEATHER
 from tests.unit.training.fakes import ScriptedTeacher
@@ -115,6 +115,26 @@ def test_too_few_answers_to_tell_an_accuracy_are_an_error():
     answers_left = iter([False] * 19 + [True] * 6)
     with pytest.raises(TeacherFailed, match="19 of 25 questions were answered by scripted"):
         ask_all(make_records(["0"] * 25), lambda: next(answers_left))
+
+
+def test_no_money_for_even_one_question_is_no_error_where_others_ask_more_of_them():
+    def refuse(_request):
+        raise BudgetExhausted("the next could exceed the budget")
+
+    def ask_some(in_part):
+        return ask(
+            ScriptedTeacher(refuse),
+            make_records(["0"] * 25),
+            NUMBER,
+            max_new_tokens=4,
+            stop=lambda: False,
+            on_done=lambda _: None,
+            in_part=in_part,
+        )
+
+    assert ask_some(in_part=True).graded("scripted").outcomes == "-" * 25
+    with pytest.raises(BudgetExhausted):
+        ask_some(in_part=False)
 
 
 def test_a_record_offers_its_tools_and_its_calls_are_judged():

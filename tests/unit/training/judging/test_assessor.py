@@ -36,7 +36,7 @@ def open_judge(server, tmp_path):
     services = []
     with server.running() as base_url:
 
-        def open_with(budget_usd=None, stop=lambda: False, cached=False, **prices):
+        def open_with(budget_usd=None, stop=lambda: False, cached=False, in_part=False, **prices):
             model = OpenAICompatible(kind="openai", base_url=base_url, model="m", **prices)
             spec = LlmJudge(kind="judge", model=model, criteria=CRITERIA)
             services.append(OpenAIService(model, None, timeout_seconds=5.0))
@@ -45,7 +45,8 @@ def open_judge(server, tmp_path):
             )
             if cached:
                 teacher = CachedTeacher(teacher, tmp_path / "verdicts.jsonl")
-            return Judge(spec, "####", assessor=Assessor(teacher, spec, stop=stop))
+            assessor = Assessor(teacher, spec, stop=stop, in_part=in_part)
+            return Judge(spec, "####", assessor=assessor)
 
         yield open_with
     for service in services:
@@ -143,6 +144,10 @@ def test_the_budget_ends_judging_but_not_what_was_judged(server, open_judge):
     prices = {"output_usd_per_million_tokens": 1e6}
     with pytest.raises(BudgetExhausted, match="0 of 1 requests"):
         open_judge(budget_usd=1.0, **prices).verdicts([answered("please")])
+    # Where other jobs judge more of the same, that is one part without a verdict.
+    part = open_judge(budget_usd=1.0, in_part=True, **prices)
+    assert found(part, answered("please")) == [None]
+    assert (part.is_out_of_money, part.usage.unpaid) == (True, 1)
     # A verdict of six words costs $6; one is asked for while $512, the most it can cost, are left.
     judge = open_judge(budget_usd=520.0, **prices)
     five = [answered(f"please {number}") for number in range(5)]

@@ -152,8 +152,10 @@ def test_a_stopped_batch_answers_nothing():
 
 
 def test_a_batch_beyond_the_budget_is_not_started():
+    batch = Batch(budget_usd=1e-6)
     with pytest.raises(BudgetExhausted, match="a batch of 100 requests"):
-        Batch(budget_usd=1e-6).generate(100)
+        batch.generate(100)
+    assert batch.teacher.usage.unpaid == 100
 
 
 def error_line(index, message):
