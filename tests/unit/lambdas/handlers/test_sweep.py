@@ -225,7 +225,12 @@ def test_a_rerun_whose_spec_was_deleted_goes(account: Account) -> None:
     assert call(sweep.handler)["removed"] == []
     account.client("s3").delete_object(Bucket=BUCKET, Key=SPEC_KEY)
     told = call(sweep.handler, dry_run=True)["removed"]
-    gone = {"kind": "rerun", "name": "stratos-rerun-tiles", "reason": "its spec is gone"}
+    gone = {
+        "kind": "rerun",
+        "name": "stratos-rerun-tiles",
+        "reason": "its spec is gone",
+        "region": "",
+    }
     assert told == [gone]
     assert "stratos-rerun-tiles" in account.resources()["schedules"]
     assert call(sweep.handler)["removed"] == told
@@ -237,7 +242,7 @@ def test_the_end_of_an_endpoint_whose_spec_is_named_like_a_rerun_is_no_rerun(
 ) -> None:
     in_a_day = datetime.now(UTC) + timedelta(days=1)
     name = schedules.schedule_deletion("stratos-rerun-tiles", in_a_day, None)
-    gone = {"kind": "schedule", "name": name, "reason": "its endpoint is gone"}
+    gone = {"kind": "schedule", "name": name, "reason": "its endpoint is gone", "region": ""}
     assert call(sweep.handler)["removed"] == [gone]
     assert account.resources()["schedules"] == set()
 
