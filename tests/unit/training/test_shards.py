@@ -31,9 +31,9 @@ DIGIT = {"kind": "regex", "pattern": r"[\s\S]*[0-9][\s\S]*"}
 
 @pytest.fixture(autouse=True)
 def _fresh_clients(s3):
-    clients.client.cache_clear()
+    clients.made_client.cache_clear()
     yield
-    clients.client.cache_clear()
+    clients.made_client.cache_clear()
 
 
 def object_of(s3, key):
