@@ -98,6 +98,7 @@ def test_a_folder_that_is_there_is_left_alone(stack, tmp_path):
         (archive({"manifest.json": b"[]"}), "cannot be read"),
         (archive({**FILES, "../outside": b"x"}), "cannot be unpacked"),
     ],
+    ids=[str(number) for number in range(7)],
 )
 def test_a_damaged_model_leaves_no_folder(stack, tmp_path, content, told):
     put_run(stack, "r-1", bucket="bucket", model_artifact=put_archive(stack, content))
