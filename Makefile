@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems demo-smollm2 test test-pythons wheel iam test-vllm lint venv synth docs lock images \
+.PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions wheel iam test-vllm lint venv synth docs lock images \
 	check-images format bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house \
 	bench-dataset_large bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts \
 	bench-tool_calls_smollm2 bench-planner_real bench-region_copies ablation ablation-smollm2 clean
@@ -27,6 +27,9 @@ PYTHONS = $(foreach minor,11 12 13 14,$(or $(lastword $(wildcard $(HOME)/.pyenv/
 
 test-pythons: synth  ## The installed package on every Python that it is for and this machine has.
 	@STRATOS_PYTHONS="$(strip $(PYTHONS))" $(BIN)/python -m pytest -q tests/infra/test_distribution.py
+
+test-regions: synth  ## Whole runs through regions that fail, beyond those of `make test`: 10 minutes.
+	@$(BIN)/python -m pytest -m regions tests/integration/pipeline
 
 iam: synth  ## Which calls of the latest `make test` needed which statement of the template.
 	@$(BIN)/python -m infra.local.iam.coverage build/iam

@@ -57,6 +57,7 @@ def test_a_run_trains_where_it_is_cheapest_and_is_served_at_home(
     nothing_billable(regions)
 
 
+@pytest.mark.regions
 def test_a_region_without_quota_is_left_for_home(regions: Regions, tmp_path: Path) -> None:
     regions.train(AWAY)
     cloud = regions.cloud
@@ -70,6 +71,7 @@ def test_a_region_without_quota_is_left_for_home(regions: Regions, tmp_path: Pat
     nothing_billable(regions)
 
 
+@pytest.mark.regions
 def test_a_region_that_is_cut_off_before_the_job_starts_is_left_for_home(
     regions: Regions, tmp_path: Path
 ) -> None:
