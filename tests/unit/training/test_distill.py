@@ -48,6 +48,9 @@ def test_records_become_a_student_whose_files_its_manifest_names(container, s3, 
         "model-q8_0.gguf": {"precision": "q8_0", "llama_cpp": BUILD},
     }
     assert "llama-server --model model-q8_0.gguf" in (model_dir / "README.md").read_text()
+    held = {str(path.relative_to(model_dir)) for path in model_dir.rglob("*") if path.is_file()}
+    listed = json.loads((model_dir / "manifest.json").read_text())["files"]
+    assert held == listed.keys() | {"manifest.json"}  # by which `stratos pull` checks them
     assert json.loads((model_dir / "generation_config.json").read_text())["eos_token_id"] == [1]
 
 
