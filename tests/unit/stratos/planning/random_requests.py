@@ -31,7 +31,8 @@ def requests(draw: st.DrawFn) -> PlanningRequest:
             spot_interruptions_per_month=draw(st.sampled_from([None, 0.2])),
         )
         rows.append(row)
-    limits: dict[str, Any] = {"regions": REGIONS}
+    # One server a step, as brute force counts.
+    limits: dict[str, Any] = {"regions": REGIONS, "servers_per_step": 1}
     for name, values in (
         ("min_accuracy", [0.4, 0.7]),
         ("max_p95_latency_ms", [2_000, 3_500, 6_000]),
@@ -78,7 +79,7 @@ def requests_over_regions(draw: st.DrawFn) -> PlanningRequest:
             hosting_quota=draw(st.sampled_from([1, 2])),
         )
         rows.append(row)
-    limits: dict[str, Any] = {}
+    limits: dict[str, Any] = {"servers_per_step": 1}  # as brute force counts
     for name, values in (
         ("max_p95_latency_ms", [1_500, 2_500]),
         ("max_training_hours", [0.6, 0.8, 2.0]),
