@@ -2,61 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import boto3
-import pytest
-from botocore.exceptions import EndpointConnectionError
 
-from lambdas.aws import worker_settings
-from lambdas.handlers import sweep_region
-from stratos.hosting.ownership import HOME_TAG, RUN_TAG, STACK_TAG
 from stratos.pipeline.worker_jobs import WorkerJob
-from tests.unit.lambdas.pipeline import call
-from tests.unit.lambdas.two_regions import AWAY, TwoRegions, worker_job
-
-SILENT = EndpointConnectionError(endpoint_url="https://states.us-east-1.amazonaws.com")
+from tests.unit.lambdas.swept_region import swept
+from tests.unit.lambdas.two_regions import TwoRegions
 
 
-@pytest.fixture
-def worker(regions: TwoRegions, monkeypatch: pytest.MonkeyPatch) -> WorkerJob:
-    """A running job of this stack, with its execution in the region and its run's at home."""
-    states = boto3.client("stepfunctions", region_name=AWAY)
-    machine = states.create_state_machine(
-        name="stratos-worker",
-        definition='{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}',
-        roleArn="arn:aws:iam::123456789012:role/states",
-    )["stateMachineArn"]
-    monkeypatch.setenv("STATE_MACHINE_ARN", machine)
-    worker_settings.worker_settings.cache_clear()
-    made = worker_job()
-    run = made.run.model_copy(update={"execution_arn": regions.account.execution_arn})
-    made = made.model_copy(update={"run": run})
-    states.start_execution(
-        stateMachineArn=machine, name=made.job.name, input=made.model_dump_json()
-    )
-    regions.create_job(made)
-    tag(made, {STACK_TAG: "Stratos", RUN_TAG: run.run_id, HOME_TAG: "us-east-1"})
-    return made
-
-
-def tag(worker: WorkerJob, tags: dict[str, str]) -> None:
-    sagemaker = boto3.client("sagemaker", region_name=AWAY)
-    arn = sagemaker.describe_training_job(TrainingJobName=worker.job.name)["TrainingJobArn"]
-    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
-    sagemaker.add_tags(ResourceArn=arn, Tags=pairs)
-
-
-def swept(**given: Any) -> dict[str, str]:
-    """Job → why it was stopped."""
-    found = call(sweep_region.handler, **given)
-    return {orphan["name"]: orphan["reason"] for orphan in found["removed"]}
-
-
-def test_a_job_whose_run_is_over_at_home_is_stopped(regions: TwoRegions, worker: WorkerJob) -> None:
+def test_a_job_whose_run_is_over_at_home_is_stopped(
+    regions: TwoRegions, looked_after: WorkerJob
+) -> None:
     home = boto3.client("stepfunctions", region_name="us-east-1")
-    home.stop_execution(executionArn=worker.run.execution_arn)
-    assert swept(dry_run=True) == {worker.job.name: "run tiles-0123abcd is over at home"}
-    assert regions.status(worker) == "InProgress"
+    home.stop_execution(executionArn=looked_after.run.execution_arn)
+    assert swept(dry_run=True) == {looked_after.job.name: "run tiles-0123abcd is over at home"}
+    assert regions.status(looked_after) == "InProgress"
     swept()
-    assert regions.status(worker) == "Stopping"
+    assert regions.status(looked_after) == "Stopping"

@@ -4,43 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from lambdas.handlers import hand_over
 from lambdas.regions import machines
 from lambdas.regions.machines import WorkerMachine
 from lambdas.serving.leftovers import remove_leftovers
 from stratos.errors import HandedOverBefore, RegionUnreachable
-from stratos.pipeline.worker_jobs import HandOverInput
 from tests.unit.lambdas.conftest import Account
-from tests.unit.lambdas.pipeline import call
-from tests.unit.lambdas.two_regions import AWAY, worker_job
-
-
-@pytest.fixture
-def states(account: Account) -> Any:
-    """Step Functions of the worker region, with the machine in it."""
-    client = boto3.client("stepfunctions", region_name=AWAY)
-    machine = client.create_state_machine(
-        name="stratos-worker",
-        definition='{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}',
-        roleArn="arn:aws:iam::123456789012:role/states",
-    )
-    assert machine["stateMachineArn"] == WorkerMachine(AWAY).arn
-    return client
-
-
-def handed_over(token: str = "token") -> HandOverInput:
-    worker = worker_job()
-    return HandOverInput(
-        run=worker.run, job=worker.job, hyper_parameters={"a": "b"}, task_token=token
-    )
-
-
-def hand(payload: HandOverInput) -> dict[str, Any]:
-    return call(hand_over.handler, **dict(payload))
+from tests.unit.lambdas.handing_over import hand, handed_over
+from tests.unit.lambdas.two_regions import AWAY
 
 
 def test_a_message_that_comes_twice_is_one_execution(account: Account, states: Any) -> None:
