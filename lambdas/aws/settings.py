@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TypeVar
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stratos.dataset.allowance import LARGE_BYTES
 from stratos.hosting.names import StackNames
+
+Told = TypeVar("Told", bound=BaseSettings)
 
 
 class Settings(BaseSettings):
@@ -56,8 +59,20 @@ def settings() -> Settings:
     Raises:
         ValueError: naming the variables that are missing.
     """
+    return from_environment(Settings, "deploy the stack")
+
+
+def from_environment(told: type[Told], mend: str) -> Told:
+    """What a stack tells a function.
+
+    Args:
+        mend: What to do if it does not.
+
+    Raises:
+        ValueError: naming the variables that are missing.
+    """
     try:
-        return Settings()
+        return told()
     except ValidationError as error:
         missing = ", ".join(str(problem["loc"][0]).upper() for problem in error.errors())
-        raise ValueError(f"environment variables missing: {missing}; deploy the stack") from None
+        raise ValueError(f"environment variables missing: {missing}; {mend}") from None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from lambdas.aws.settings import from_environment
 from stratos.contracts.checkpoint_copies import CHECKPOINT_COPY_SECONDS
 from stratos.pipeline.worker_jobs import SHORTEST_WAIT_SECONDS
 
@@ -35,10 +35,4 @@ def worker_settings() -> WorkerSettings:
     Raises:
         ValueError: naming the variables that are missing.
     """
-    try:
-        return WorkerSettings()
-    except ValidationError as error:
-        missing = ", ".join(str(problem["loc"][0]).upper() for problem in error.errors())
-        raise ValueError(
-            f"environment variables missing: {missing}; deploy the worker stack of this region"
-        ) from None
+    return from_environment(WorkerSettings, "deploy the worker stack of this region")
