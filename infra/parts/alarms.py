@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypedDict
 
 from aws_cdk import Duration
@@ -66,14 +67,8 @@ class Alarms(Construct):
             action,
         )
         _alarm(self, "EventsLost", depth, _EVENTS_LOST, action)
-        for module in _LEAVES_BILLS:
-            _alarm(
-                self,
-                f"{functions[module].node.id}Errors",
-                errors[module],
-                f"{module} failed: an endpoint that nobody asked for may be left, and is billed",
-                action,
-            )
+        left = "an endpoint that nobody asked for may be left, and is billed"
+        _alarm_errors(self, functions, _LEAVES_BILLS, left, action)
         durations = (
             function.metric_duration(statistic="Maximum", period=_PERIOD)
             for function in functions.by_module.values()
@@ -123,15 +118,7 @@ class WorkerAlarms(Construct):
         left = "a job that nobody waits for may go on, and is billed"
         _alarm(self, "JobsLeft", failed, f"An execution could not give up its job: {left}", action)
         _alarm(self, "EventsLost", _depth(dead_letters), _EVENTS_LOST, action)
-        for module in ("give_up", "sweep_region"):
-            errors = functions[module].metric_errors(**_TOTAL)
-            _alarm(
-                self,
-                f"{functions[module].node.id}Errors",
-                errors,
-                f"{module} failed: {left}",
-                action,
-            )
+        _alarm_errors(self, functions, ("give_up", "sweep_region"), left, action)
 
 
 class _Runs:
@@ -167,6 +154,20 @@ class _Runs:
 
 def _graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
     return cloudwatch.GraphWidget(title=title, left=list(metrics), width=12)
+
+
+def _alarm_errors(
+    scope: Construct,
+    functions: Functions,
+    modules: Iterable[str],
+    left: str,
+    action: actions.SnsAction,
+) -> None:
+    """An alarm for each function whose failure costs money, with what may be left by it."""
+    for module in modules:
+        errors = functions[module].metric_errors(**_TOTAL)
+        name = f"{functions[module].node.id}Errors"
+        _alarm(scope, name, errors, f"{module} failed: {left}", action)
 
 
 def _alarm(

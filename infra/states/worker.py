@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import Aws, Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -25,6 +25,7 @@ from infra.parts.network import Network
 from infra.parts.training import WorkerTrainingJobs
 from infra.permissions import WORKER_MACHINE, arn, names_of, trusted
 from infra.states.lambda_calls import LambdaCalls
+from infra.states.machine import observed_machine
 from infra.states.training_jobs import LONGEST_ELSEWHERE, RETRY_THROTTLED, training_job_request
 
 _CREATE_SECONDS = 60
@@ -61,34 +62,21 @@ class WorkerWorkflow(Construct):
         self._lambdas = LambdaCalls(self, functions)
         self._job_role = training_jobs.role
         self._network = network.of_jobs
-        name = names_of(self).worker
         self.role = iam.Role(
             self,
             "Role",
             assumed_by=trusted("states", worker_machine_arn()),
             description="What a job of another region may call",
         )
-        self.log_group = logs.LogGroup(
+        self.state_machine = observed_machine(
             self,
-            "Logs",
-            log_group_name=f"/aws/vendedlogs/states/{name}",
-            encryption_key=key,
-            retention=log_retention,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        self.state_machine = sfn.StateMachine(
-            self,
-            "StateMachine",
-            state_machine_name=name,
-            role=self.role.without_policy_updates(),
-            definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
+            names_of(self).worker,
+            role=self.role,
+            definition=self._definition(),
             timeout=LONGEST_ELSEWHERE,
-            tracing_enabled=True,
-            logs=sfn.LogOptions(
-                destination=self.log_group, level=sfn.LogLevel.ALL, include_execution_data=False
-            ),
+            key=key,
+            log_retention=log_retention,
         )
-        self.state_machine.node.add_dependency(self.role)
 
     def _definition(self) -> sfn.IChainable:
         give_up = self._give_up()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -21,6 +21,7 @@ from infra.states.deployment import DEPLOYMENT, DeploymentStates
 from infra.states.inspection import InspectionStates
 from infra.states.lambda_calls import LambdaCalls
 from infra.states.load_gate import LoadGateStates
+from infra.states.machine import observed_machine
 from infra.states.probing import ProbeStates
 from infra.states.sharding import ShardStates
 from infra.states.training_jobs import TrainingJobStates
@@ -68,32 +69,15 @@ class Workflow(Construct):
             assumed_by=trusted("states", state_machine_arn(self)),
             description="What a run may call",
         )
-        self.log_group = logs.LogGroup(
+        self.state_machine = observed_machine(
             self,
-            "Logs",
-            log_group_name=f"/aws/vendedlogs/states/{names_of(self).prefix}",
-            encryption_key=key,
-            retention=log_retention,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        self.state_machine = sfn.StateMachine(
-            self,
-            "StateMachine",
-            state_machine_name=names_of(self).prefix,
-            # The CDK would grant invocation of every version of a function, and SDK calls on "*".
-            role=self.role.without_policy_updates(),
-            definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
+            names_of(self).prefix,
+            role=self.role,
+            definition=self._definition(),
             timeout=LONGEST_RUN,
-            tracing_enabled=True,
-            # Not the data of the states: it quotes the user's dataset in its errors. The console
-            # shows it to who may read the execution.
-            logs=sfn.LogOptions(
-                destination=self.log_group, level=sfn.LogLevel.ALL, include_execution_data=False
-            ),
+            key=key,
+            log_retention=log_retention,
         )
-        # What a Distributed Map needs: `infra.rights` grants it, as everything else.
-        self.state_machine.node.try_remove_child("DistributedMapPolicy")
-        self.state_machine.node.add_dependency(self.role)
 
     def _definition(self) -> sfn.IChainable:
         failed, rejected = self._failure(), self._rejection()
