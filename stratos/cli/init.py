@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import json
+import os
 import random
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -31,6 +30,7 @@ from stratos.dataset.proposal import (
     proposed_accuracy,
     proposed_splits,
 )
+from stratos.dataset.usual_columns import usual_columns
 from stratos.errors import DatasetRejected, FolderTaken
 from stratos.planning.offline.folder import inspect_folder
 from stratos.spec import PersonalData, Spec, Task
@@ -44,15 +44,6 @@ _KINDS: tuple[PersonalData, ...] = ("email", "card", "iban", "ip")
 """Phone numbers are found by country, which only a person can say."""
 _MOST_BAD = 0.5
 """More bad lines are another format, and not lines to skip."""
-_QUESTIONS = (
-    *("prompt", "question", "text", "message", "ticket", "input", "query", "utterance"),
-    *("sentence", "review", "content", "body"),
-)
-_ANSWERS = (
-    *("answer", "label", "intent", "category", "class", "completion", "target", "output"),
-    *("response", "reply"),
-)
-"""Names of columns, in the order in which they are looked for."""
 TO_DO = "TODO: say in words what makes an answer right"
 
 
@@ -124,7 +115,7 @@ def look(folder: Path, dataset: str) -> Seen:
     Raises:
         DatasetRejected: nothing can be read, or most of it cannot.
     """
-    named = {"dataset": dataset} | _columns(folder / dataset)
+    named = {"dataset": dataset} | usual_columns(folder / dataset)
     task = Task.model_validate(
         named
         | {
@@ -283,33 +274,6 @@ def _texts(record: Record) -> Iterator[str]:
         yield record.gold
 
 
-def _columns(file: Path) -> dict[str, Any]:
-    """The columns of a table whose names no format has, by what they are usually called."""
-    if not file.is_file():
-        return {}
-    fields = {name.strip().lower(): name for name in _fields(file)}
-    asked = next((fields[name] for name in _QUESTIONS if name in fields), None)
-    answer = next((fields[name] for name in _ANSWERS if name in fields), None)
-    known = {"prompt", "completion"} <= fields.keys() or {"input", "output"} <= fields.keys()
-    if asked is None or answer is None or known:
-        return {}
-    return {"columns": {"prompt": asked, "answer": answer}}
-
-
-def _fields(file: Path) -> list[str]:
-    """Of the first row of a CSV or JSON lines file; none where it cannot be told."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            if file.suffix == ".csv":
-                return next(csv.reader(lines), [])
-            row = json.loads(lines.readline()) if file.suffix == ".jsonl" else None
-    except (OSError, ValueError, csv.Error):
-        return []
-    if not isinstance(row, dict) or not all(isinstance(value, str) for value in row.values()):
-        return []
-    return list(row)
-
-
 def _place(path: Path) -> tuple[Path, str]:
     """The folder that gets the spec, and the dataset's path in it.
 
@@ -324,7 +288,7 @@ def _place(path: Path) -> tuple[Path, str]:
         raise DatasetRejected(f"{path} holds no .jsonl, .json, .csv or .parquet file")
     if len(names) == 1:
         return path, names[0]
-    common = _common_prefix(names)
+    common = os.path.commonprefix(names)  # noqa: RUF071  # as a dataset may be one
     if common and not common.startswith("."):
         return path, common
     raise DatasetRejected(
@@ -332,13 +296,6 @@ def _place(path: Path) -> tuple[Path, str]:
         f"differently; name one of them, or put them into one folder: mkdir {path / 'data'}, move "
         f"them there, and `stratos init {path}` again"
     )
-
-
-def _common_prefix(names: list[str]) -> str:
-    """Of sorted names, character by character: a spec's dataset may be such a prefix."""
-    first, last = names[0], names[-1]
-    same = (one == other for one, other in zip(first, last, strict=False))
-    return first[: sum(takewhile(bool, same))]
 
 
 def _is_hidden(name: str) -> bool:
