@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+from infra.local.host.changed_while_running import ChangedWhileRunning
 from infra.local.host.settings import LocalSettings
 
 Use = Literal["training", "spot", "hosting"]
@@ -43,7 +44,7 @@ class Capacity:
 
     def __init__(self, settings: LocalSettings, region: str = "") -> None:
         """Without a region: of home."""
-        self._file = settings.capacity_file
+        self._file = ChangedWhileRunning(settings.capacity_file, _File)
         self._region = None if region in ("", settings.home) else region
 
     def has(self, instance_type: str, use: Use) -> bool:
@@ -89,25 +90,15 @@ class Capacity:
         return {use: sorted(getattr(found, use)) for use in USES}
 
     def _read(self) -> _OfRegion:
-        found = self._read_all()
+        found = self._file.read()
         if self._region is None:
             return found
         return found.regions.get(self._region, _OfRegion())
 
-    def _read_all(self) -> _File:
-        try:
-            return _File.model_validate_json(self._file.read_bytes())
-        except FileNotFoundError:
-            return _File()
-
     def _write(self, changed: _OfRegion) -> None:
-        lacking = changed
-        if self._region is not None:
-            found = self._read_all()
+        found = self._file.read()
+        if self._region is None:
+            self._file.write(found.model_copy(update=dict(changed)))
+        else:
             regions = {**found.regions, self._region: changed}
-            lacking = found.model_copy(update={"regions": regions})
-        # Put in place whole: the cloud may read it at any moment.
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        written = self._file.with_suffix(".new")
-        written.write_text(lacking.model_dump_json(indent=1), encoding="utf-8")
-        written.replace(self._file)
+            self._file.write(found.model_copy(update={"regions": regions}))

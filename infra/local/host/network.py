@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
+from infra.local.host.changed_while_running import ChangedWhileRunning
 from infra.local.host.settings import LocalSettings
 from stratos.moment import now
 from stratos.planning.forecast.network import round_trip_ms
@@ -28,19 +29,19 @@ class RegionNetwork:
     """Whether a region can be reached from another one, and how far it is."""
 
     def __init__(self, settings: LocalSettings) -> None:
-        self._file = settings.network_file
+        self._file = ChangedWhileRunning(settings.network_file, _File)
         # A cloud of one region is all in one place.
         self._scale = settings.distance_scale if len(settings.regions) > 1 else 0.0
 
     def reaches(self, origin: str, region: str) -> bool:
         """Whether calls get through; an empty origin is outside of every region."""
-        return origin == region or not self._read().cut & {origin, region}
+        return origin == region or not self._file.read().cut & {origin, region}
 
     def seconds(self, origin: str, region: str) -> float:
         """What a call takes longer for its distance; from outside, nothing."""
         if not (self._scale and origin) or origin == region:
             return 0.0
-        given = self._read().round_trips_ms
+        given = self._file.read().round_trips_ms
         either = (given.get(f"{origin} {region}"), given.get(f"{region} {origin}"))
         found = next((one for one in either if one is not None), None)
         trip = round_trip_ms(origin, region) if found is None else found
@@ -48,7 +49,7 @@ class RegionNetwork:
 
     def cut_off(self) -> list[str]:
         """The regions that are cut off."""
-        return sorted(self._read().cut)
+        return sorted(self._file.read().cut)
 
     def cut(self, region: str, *, lose_jobs: bool = False) -> None:
         """From now on, nothing gets into a region or out of it.
@@ -56,37 +57,24 @@ class RegionNetwork:
         Args:
             lose_jobs: What runs there is gone, too.
         """
-        found = self._read()
+        found = self._file.read()
         changes: dict[str, object] = {"cut": found.cut | {region}}
         if lose_jobs:
             changes["lost"] = {**found.lost, region: now().timestamp()}
-        self._write(found.model_copy(update=changes))
+        self._file.write(found.model_copy(update=changes))
 
     def mend(self, region: str) -> None:
         """From now on, the region is reached again."""
-        found = self._read()
-        self._write(found.model_copy(update={"cut": found.cut - {region}}))
+        found = self._file.read()
+        self._file.write(found.model_copy(update={"cut": found.cut - {region}}))
 
     def lost_at(self, region: str) -> float:
         """Unix seconds: what began there before is gone. 0 where nothing was ever lost."""
-        return self._read().lost.get(region, 0.0)
+        return self._file.read().lost.get(region, 0.0)
 
     def set_round_trip(self, one: str, other: str, milliseconds: float) -> None:
         """From now on, two regions are so far from each other."""
-        found = self._read()
+        found = self._file.read()
         trips = {**found.round_trips_ms, f"{one} {other}": milliseconds}
         trips.pop(f"{other} {one}", None)
-        self._write(found.model_copy(update={"round_trips_ms": trips}))
-
-    def _read(self) -> _File:
-        try:
-            return _File.model_validate_json(self._file.read_bytes())
-        except FileNotFoundError:
-            return _File()
-
-    def _write(self, content: _File) -> None:
-        # Put in place whole: the cloud may read it at any moment.
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        written = self._file.with_suffix(".new")
-        written.write_text(content.model_dump_json(indent=1), encoding="utf-8")
-        written.replace(self._file)
+        self._file.write(found.model_copy(update={"round_trips_ms": trips}))
