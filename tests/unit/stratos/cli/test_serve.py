@@ -19,6 +19,21 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.fixture
+def put_on_path(tmp_path, monkeypatch):
+    """Let a program be the only one on the path."""
+
+    def put(name):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir()
+        program.write_text("#!/bin/sh\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", str(program.parent))
+        return program
+
+    return put
+
+
 def with_ggufs(folder):
     (folder / "model.gguf").write_bytes(b"in full")
     (folder / "model-q8_0.gguf").write_bytes(b"less")
@@ -51,12 +66,8 @@ def test_engines_answer_this_machine_alone(folder):
         assert arguments[arguments.index("--host") + 1] == "127.0.0.1"
 
 
-def test_a_program_on_the_path_is_become(folder, tmp_path, monkeypatch):
-    program = tmp_path / "bin" / "llama-server"
-    program.parent.mkdir()
-    program.write_text("#!/bin/sh\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", str(program.parent))
+def test_a_program_on_the_path_is_become(folder, put_on_path, monkeypatch):
+    program = put_on_path("llama-server")
     become = []
     monkeypatch.setattr(serve, "_become", lambda *asked: become.append(asked))
     serve.serve_command(with_ggufs(folder), 9000, None, 0)
@@ -65,12 +76,10 @@ def test_a_program_on_the_path_is_become(folder, tmp_path, monkeypatch):
     assert arguments[arguments.index("--port") + 1] == "9000"
 
 
-def test_vllm_does_not_stand_in_for_a_precision_that_was_asked_for(folder, tmp_path, monkeypatch):
-    program = tmp_path / "bin" / "vllm"
-    program.parent.mkdir()
-    program.write_text("#!/bin/sh\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", str(program.parent))
+def test_vllm_does_not_stand_in_for_a_precision_that_was_asked_for(
+    folder, put_on_path, monkeypatch
+):
+    put_on_path("vllm")
     monkeypatch.setattr(serve, "_WHEEL", "no_such_package")
     with pytest.raises(NoEngine, match="llama-server is not on the path"):
         serve.serve_command(with_ggufs(folder), 8080, "q8_0", 0)
