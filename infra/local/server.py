@@ -29,6 +29,7 @@ from infra.local.host.settings import LocalSettings
 from infra.local.iam.enforcement import AccessControl
 from infra.local.lambda_.function_processes import FunctionProcesses
 from infra.local.requests.between_regions import BetweenRegions
+from infra.local.requests.owners_only import OwnersOnly
 from infra.local.requests.refusals import RequestValidation
 from infra.local.s3.bucket_policies import BucketPolicies
 from infra.local.s3.bucket_regions import BucketRegions
@@ -42,6 +43,7 @@ from infra.local.stepfunctions.executions import StepFunctions
 from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
 
 SEAMS: tuple[type[Seam], ...] = (
+    OwnersOnly,
     RequestValidation,
     ObjectsOnDisk,
     AccessControl,
@@ -87,7 +89,7 @@ class LocalCloud:
         Raises:
             OSError: The port is in use.
         """
-        self.settings.state_dir.mkdir(parents=True, exist_ok=True)
+        self.settings.make_state_dir()
         self.settings = self.settings.model_copy(update={"port": self._port()})
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         self._server = ThreadedMotoServer(self.settings.host, self.settings.port, verbose=False)
@@ -99,9 +101,8 @@ class LocalCloud:
         # The state machine engine and boto3 clients inside moto find this server through these.
         self._set_environment(
             MOTO_PORT=str(port),
-            AWS_ACCESS_KEY_ID="local",
-            AWS_SECRET_ACCESS_KEY="local",
             AWS_DEFAULT_REGION=self.settings.home,
+            **self.settings.key.owner.environment(),
         )
         try:
             for seam_class in SEAMS:
@@ -165,8 +166,8 @@ def serve(settings: LocalSettings) -> None:
         AlreadyRunningError: Another process serves `settings.state_dir`.
     """
     state_dir = settings.state_dir.resolve()
-    state_dir.mkdir(parents=True, exist_ok=True)
     settings = settings.model_copy(update={"state_dir": state_dir})
+    settings.make_state_dir()
     with settings.lock_file.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
