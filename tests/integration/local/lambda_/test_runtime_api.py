@@ -44,7 +44,11 @@ def test_the_runtime_takes_a_request_and_answers_it(api):
 
 @pytest.mark.parametrize(
     "page",
-    [{"Origin": "https://page.example"}, {"Sec_Fetch_Site": "cross-site"}, {"Host": "page.example"}],
+    [
+        {"Origin": "https://page.example"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Host": "page.example"},
+    ],
 )
 def test_a_web_page_neither_takes_a_request_nor_answers_one(api, page):
     invocation = Invocation(b"{}", 60, "arn")
