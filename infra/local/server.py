@@ -38,6 +38,7 @@ from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 from infra.local.sagemaker.scalable_targets import ScalableTargets
 from infra.local.sagemaker.training.jobs import TrainingJobProcesses
 from infra.local.sagemaker.transform.jobs import TransformJobProcesses
+from infra.local.saved.keeping import Keeping
 from infra.local.saved.state import RestoreError, SavedState
 from infra.local.stepfunctions.executions import StepFunctions
 from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
@@ -78,6 +79,8 @@ class LocalCloud:
         self.settings = settings
         self._server: ThreadedMotoServer | None = None
         self._seams: list[Seam] = []
+        self._saved: SavedState | None = None
+        self._keeping: Keeping | None = None
         self._environment: dict[str, str | None] = {}
 
     def start(self) -> LocalSettings:
@@ -107,10 +110,14 @@ class LocalCloud:
         try:
             for seam_class in SEAMS:
                 if seam_class is SEAMS[-1]:
-                    SavedState(self.settings).restore()
+                    self._saved = SavedState(self.settings)
+                    self._saved.restore()
                 seam = seam_class()
                 self._seams.append(seam)
                 seam.install(self.settings)
+            assert self._saved is not None
+            self._keeping = Keeping(self._saved)
+            self._keeping.start()
         except BaseException:
             self.stop(save=False)
             raise
@@ -119,9 +126,13 @@ class LocalCloud:
     def stop(self, *, save: bool = True) -> None:
         """Save the state, stop every process the seams started, and stop serving."""
         try:
-            if save:
-                SavedState(self.settings).save()
+            if self._keeping is not None:
+                self._keeping.close()
+            if save and self._saved is not None:
+                self._saved.save()
         finally:
+            if self._saved is not None:
+                self._saved.close()
             self._close()
 
     def _close(self) -> None:

@@ -49,6 +49,16 @@ def unrecognized(service: str, method: str, hint: str = "") -> Response:
     return _json(service, "UnrecognizedClientException", message, request_id, code)
 
 
+def not_kept(service: str, method: str, message: str) -> Response:
+    """The answer to a request whose change the embedded cloud had no room for."""
+    request_id = str(uuid.uuid4())
+    if service == "s3":
+        return _s3(method, 507, "InsufficientStorage", message, request_id)
+    if service in _QUERY:
+        return _query("ServiceUnavailable", message, request_id)
+    return _json(service, "ServiceUnavailable", message, request_id, None)
+
+
 def _json(service: str, code: str, message: str, request_id: str, queried: str | None) -> Response:
     """
     Args:

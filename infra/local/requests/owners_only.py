@@ -7,7 +7,6 @@ send requests to its port. So a request has to name a key of this cloud, and to 
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
@@ -18,11 +17,9 @@ from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
 from infra.local.iam.refusals import unrecognized
 from infra.local.iam.sessions import SIGNED_BY, InvalidCredentialsError
-from infra.local.iam.signatures import access_key_of, session_of
+from infra.local.iam.signatures import access_key_of, scope_of, session_of
 from stratos.loopback import refusal
 
-_SERVICE = re.compile(r"/\d{8}/[^/]*/([^/]+)/aws4_request")
-"""In a signature's scope."""
 _NAMES = {"monitoring": "cloudwatch"}
 """Of services that boto3 calls otherwise than their signatures do."""
 
@@ -71,6 +68,5 @@ def _is_known(request: Request, known: set[str]) -> bool:
 
 
 def _service(request: Request) -> str:
-    scope = request.headers.get("Authorization", "") + request.args.get("X-Amz-Credential", "")
-    found = _SERVICE.search(scope)
-    return _NAMES.get(found[1], found[1]) if found else ""
+    _, service = scope_of(request)
+    return _NAMES.get(service, service)
