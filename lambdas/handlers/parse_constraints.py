@@ -8,6 +8,7 @@ from lambdas.aws import runs_table
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.settings import settings
 from lambdas.aws.spec_folder import SpecFolder
+from lambdas.gathering.secret_hosts import require_secrets
 from lambdas.step import step
 from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.spec_models import require_models
@@ -23,9 +24,15 @@ def handler(payload: ParseInput) -> Parsed:
     """Write the spec with its defaults as JSON, or all of its problems as `rejection.json`."""
     run, folder = payload.run, SpecFolder(payload.run)
     try:
-        stack = RunningStack(settings().names.prefix, settings().aws_region, settings().regions[1:])
+        stack = RunningStack(
+            settings().names.prefix,
+            settings().aws_region,
+            settings().regions[1:],
+            settings().allowed_private_hosts,
+        )
         spec = read_spec_in_folder(_uploaded(folder), _files_in(folder), folder.name, stack)
         require_models(spec, ModelFiles(folder))
+        require_secrets(spec)
     except SpecRejected as error:
         rejection = Rejection(
             spec_key=run.spec_key, spec_version_id=run.spec_version_id, problems=error.problems
