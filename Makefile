@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions wheel iam test-vllm lint venv synth docs lock images \
+.PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions wheel iam test-vllm lint venv synth docs site lock images \
 	check-images format bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house \
 	bench-dataset_large bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts \
 	bench-tool_calls_smollm2 bench-planner_real bench-region_copies ablation ablation-smollm2 clean
@@ -48,6 +48,7 @@ lint: synth  ## Style, types, layers, documents in step with the code, template 
 	@$(BIN)/python -m stratos.docs --check
 	@$(BIN)/python -m infra.docs --check
 	@$(BIN)/python -m infra.images --check
+	@$(SITE)
 	@$(BIN)/cfn-lint
 
 venv:
@@ -63,6 +64,15 @@ wheel: synth  ## What people install: build/dist, with the template and archives
 docs: synth  ## Write the generated documents anew.
 	@$(BIN)/python -m stratos.docs
 	@$(BIN)/python -m infra.docs
+
+# A page that no list names, and a link or heading that is not there, are errors.
+# Everything is read again each time: what was read before is not warned of.
+SITE = $(BIN)/sphinx-build --quiet --fail-on-warning --fresh-env --builder html --conf-dir docs/site \
+	--doctree-dir build/site/doctrees . build/site/html
+
+site: venv  ## The documentation, to look at: build/site/html/index.html.
+	@$(SITE)
+	@echo build/site/html/index.html
 
 images: venv  ## The catalog's table of container images, from AWS's SDK.
 	@$(BIN)/python -m infra.images
