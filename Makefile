@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions wheel iam test-vllm lint venv synth docs site lock images \
+.PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions test-tutorial wheel iam test-vllm lint venv synth docs site lock images \
 	check-images format bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house \
 	bench-dataset_large bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts \
 	bench-tool_calls_smollm2 bench-planner_real bench-region_copies ablation ablation-smollm2 clean
@@ -30,6 +30,9 @@ test-pythons: synth  ## The installed package on every Python that it is for and
 
 test-regions: synth  ## Whole runs through regions that fail, beyond those of `make test`: 10 minutes.
 	@$(BIN)/python -m pytest -m regions tests/integration/pipeline
+
+test-tutorial: synth  ## The tutorial as it stands, and three users who go on from there: five minutes.
+	@$(BIN)/python -m pytest -m tutorial tests/people
 
 iam: synth  ## Which calls of the latest `make test` needed which statement of the template.
 	@$(BIN)/python -m infra.local.iam.coverage build/iam
