@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any, get_args
 
 from infra.app import ROOT
@@ -17,17 +18,25 @@ ENTRIES = dict(re.findall(r"^### `(\w+)`\n\n(.+?)(?=\n##|\Z)", PAGE, re.MULTILIN
 PACKAGES = ("stratos", "lambdas", "training", "serving", "infra")
 
 
+@cache
+def sources() -> tuple[str, ...]:
+    """Every module of the product."""
+    return tuple(
+        path.read_text(encoding="utf-8")
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+    )
+
+
 def named_errors() -> dict[str, str]:
     """Each error of the tree → its base: those of `stratos/errors.py`, and what derives of them."""
     found = {"StratosError": "Exception"}
     classes = [
-        (node.name, base.id)
-        for package in PACKAGES
-        for path in (ROOT / package).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        (node.name, ast.unparse(base).removeprefix("errors."))
+        for source in sources()
+        for node in ast.parse(source).body
         if isinstance(node, ast.ClassDef)
         for base in node.bases
-        if isinstance(base, ast.Name)
     ]
     while more := {name: base for name, base in classes if base in found and name not in found}:
         found |= more
@@ -36,11 +45,8 @@ def named_errors() -> dict[str, str]:
 
 def is_only_a_base(name: str, bases: set[str]) -> bool:
     """Whether a class groups others and is raised nowhere itself."""
-    return name in bases and not any(
-        re.search(rf"raise (?:errors\.)?{name}\(", path.read_text(encoding="utf-8"))
-        for package in PACKAGES
-        for path in (ROOT / package).rglob("*.py")
-    )
+    raised = re.compile(rf"raise (?:errors\.)?{name}\(")
+    return name in bases and not any(map(raised.search, sources()))
 
 
 def errors_of_states(definition: Any) -> Iterator[str]:
