@@ -34,8 +34,19 @@ def test_the_report_says_what_was_asked_what_came_and_what_it_costs(report) -> N
 
 
 @of_one_look
-def test_the_report_compares_with_the_teacher_of_today(report) -> None:
-    assert "Saving against today's teacher" in report.replace("&#39;", "'")
+def test_the_report_begins_with_saving_quality_verdict_and_the_next_step(report) -> None:
+    words = report.replace("&#39;", "'")
+    summary = words.index("Summary</h2>")
+    for title in ("Saving against today's teacher", "Quality kept"):
+        assert summary < words.index(title) < words.index("Quality on held-out questions</h2>")
+    assert "Next steps</h2>" in words
+
+
+@of_one_look
+def test_the_plan_page_says_its_verdict_and_why_the_others_were_not_chosen(plan_page) -> None:
+    for title in ("Every constraint</h2>", "The choice, and why</h2>", "Why not the others</h2>"):
+        assert title in plan_page
+    assert "95%" in plan_page
 
 
 @pytest.mark.parametrize(
