@@ -25,7 +25,7 @@ from stratos.dataset.parquet import read_rows
 from stratos.dataset.reading import DatasetEntry, DatasetReader
 from stratos.dataset.s3_bodies import S3Bodies, is_body
 from stratos.dataset.splitting import MIN_TRAIN_RECORDS, deal, shortage
-from stratos.dataset.spool import Spool, line_of, record_of
+from stratos.dataset.spool import BUFFER_BYTES, Spool, line_of, record_of
 from stratos.dataset.tally import Tally
 from stratos.dataset.tool_texts import ToolTexts
 from stratos.errors import DatasetRejected
@@ -238,7 +238,8 @@ def _write(
     near = array("q")
     with ExitStack() as stack:
         outputs = {
-            split: stack.enter_context((folder / f"{split}.jsonl").open("wb")) for split in SPLITS
+            split: stack.enter_context((folder / f"{split}.jsonl").open("wb", BUFFER_BYTES))
+            for split in SPLITS
         }
         for (note, line), row in zip(spool.drain(), ledger.rows(), strict=True):
             if row.number % _ROWS_BETWEEN_CLOCKS == 0:
@@ -261,6 +262,7 @@ def _write(
                 added += b',"group":"%b"' % row.group.hex().encode()
             outputs[split].write(added.join((line[: -len(_END)], _END)))
             tally.add(facts, split)
+    tally.settle()
     tally.num_near_duplicates = len(near)
     ledger.drop(near)
     return tally

@@ -17,12 +17,13 @@ from stratos.dataset.formats.batch_files import BatchHalf
 from stratos.dataset.formats.detection import detect_format, read_fields
 from stratos.dataset.formats.pairs import column_row
 from stratos.dataset.formats.row import (
+    LABELS,
+    LONGEST_LABEL,
     Markup,
     NoAnswer,
     ParsedRow,
     Row,
     RowError,
-    check_text,
     json_value,
     name_of,
 )
@@ -37,8 +38,6 @@ from stratos.spec import FormatName, Task, ToolCalls
 
 MAX_SHOWN = 20
 """Bad lines that a message or an inspection quotes."""
-_LABELS, _LONGEST_LABEL = 256, 100
-"""Replies whose gold answers are remembered: most datasets have a few labels."""
 _MAX_FILES = 1000
 _OTHER_FILES = "(others)"
 _CONVERSATIONS = (
@@ -88,7 +87,7 @@ class DatasetReader:
 
     def __post_init__(self) -> None:
         self.redactor = Redactor(self.task)
-        self._short_gold = lru_cache(_LABELS)(self._gold)
+        self._short_gold = lru_cache(LABELS)(self._gold)
 
     def read(self, file: str, rows: Iterable[bytes | Row | RowError]) -> Iterator[DatasetEntry]:
         """Yield the records of one file; empty lines are skipped.
@@ -157,7 +156,7 @@ class DatasetReader:
     def _records(self, place: str, row: Row, found: ParsedRow) -> Iterator[DatasetEntry]:
         if found.markup is not None:
             self.markup[found.markup] += 1
-        turns = list(turns_of(found, self.task.learn))
+        turns = turns_of(found, self.task.learn)
         if isinstance(found.tool_choice, NamedTool):
             check_offered(found.tool_choice, found.tools or ())
         id_, group, workload = self._names(row, found)
@@ -216,7 +215,7 @@ class DatasetReader:
         return reply, gold
 
     def _gold_in(self, reply: str) -> str | None:
-        gold, fault = (self._short_gold if len(reply) <= _LONGEST_LABEL else self._gold)(reply)
+        gold, fault = (self._short_gold if len(reply) <= LONGEST_LABEL else self._gold)(reply)
         if fault is not None:
             raise RowError(fault)
         return gold
@@ -264,7 +263,9 @@ def _opening(
 ) -> tuple[Message, ...] | None:
     """A conversation up to its first user message; None if the record asks that and no more,
     unless one is always wanted."""
-    first = next(i for i, said in enumerate(messages) if said.role == "user")
+    first = 0
+    while messages[first].role != "user":
+        first += 1
     if (
         not always
         and first == len(messages) - 1
@@ -279,7 +280,9 @@ def _json_object(line: bytes) -> Row:
     if len(line) > MAX_LINE_BYTES:
         raise RowError(f"is longer than {MAX_LINE_BYTES:,} bytes")
     try:
-        row = json_value(line)
+        row = json_value(line, "it")
+    except RowError:
+        raise
     except UnicodeDecodeError as error:
         raise RowError(f"byte {error.start} is not UTF-8") from error
     except json.JSONDecodeError as error:
@@ -288,7 +291,6 @@ def _json_object(line: bytes) -> Row:
         raise RowError(f"is not JSON that can be read: {error}") from error
     if not isinstance(row, dict):
         raise RowError("is not a JSON object; each line must be one, in braces")
-    check_text(line, row, "it")
     return row
 
 
