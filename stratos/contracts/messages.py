@@ -127,6 +127,11 @@ def offered_tools(tools: Sequence[Tool], choice: ToolChoice | None) -> tuple[Too
     return offered
 
 
+def must_call(tools: Sequence[Tool], choice: ToolChoice | None) -> bool:
+    """Whether a reply has to be a call."""
+    return bool(tools) and (isinstance(choice, NamedTool) or choice == "required")
+
+
 def openai_tool_choice(choice: ToolChoice) -> str | dict[str, Any]:
     """A choice of tools as OpenAI's chat schema has it."""
     if isinstance(choice, NamedTool):

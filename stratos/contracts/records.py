@@ -55,6 +55,8 @@ class TrainingRecord(FrozenModel):
     id: str
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] | None = None
+    tool_choice: ToolChoice | None = None
+    """None in older files."""
     completion: str
     tool_calls: tuple[ToolCall, ...] | None = None
     """What the completion calls, after its text."""
