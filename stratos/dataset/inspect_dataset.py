@@ -177,7 +177,8 @@ def _check_lines(reader: DatasetReader, refuse: Refuse) -> None:
     if bad > (task.max_bad_share * reader.num_lines if skips else 0):
         shown = "\n".join(f"- {line}" for line in reader.bad_lines)
         more = bad - len(reader.bad_lines)
-        rest = f"\n- and {more} more" if more else ""
+        kinds = "; ".join(f"{num} × {kind}" for kind, num in reader.bad_kinds.commonest().items())
+        rest = f"\n- and {more} more\nBy kind: {kinds}" if more else ""
         allowed = (
             f"Fix them, or raise task.max_bad_share, which allows {task.max_bad_share:.0%}"
             if skips
@@ -290,6 +291,7 @@ def _inspection(
         num_lines=reader.num_lines,
         num_bad_lines=reader.num_bad_lines,
         bad_lines=tuple(reader.bad_lines),
+        bad_line_kinds=reader.bad_kinds.commonest(),
         num_exact_duplicates=duplicates.num_repeated,
         num_near_duplicates=tally.num_near_duplicates,
         num_contradictions=duplicates.num_contradictions,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from stratos.dataset.formats.tool_fields import check_offered
 from stratos.dataset.lines import MAX_LINE_BYTES
 from stratos.dataset.redaction import Redactor
 from stratos.dataset.s3_bodies import S3Bodies
+from stratos.dataset.tally import NameCounts
 from stratos.dataset.turns import LearnedTurn, Passed, shortened, turns_of
 from stratos.scoring.gold import gold_fault, gold_in
 from stratos.scoring.tool_calls import a_right_answer, calls_fault, surely_gold
@@ -43,6 +45,8 @@ _OTHER_FILES = "(others)"
 _CONVERSATIONS = (
     "conversation_id", "conversationId", "session_id", "sessionId", "thread_id", "threadId"
 )  # fmt: skip
+_VARIES = re.compile(r"['\"`:(]|(?<= found ).|(?<=the fields ).")
+_DIGITS = re.compile(r"\d[\d,]*")
 _ANY_CONVERSATION = frozenset(_CONVERSATIONS)
 
 
@@ -75,6 +79,8 @@ class DatasetReader:
     num_bad_lines: int = 0
     bad_lines: list[str] = field(default_factory=list)
     """The first few, as `file:line: what is wrong`."""
+    bad_kinds: NameCounts = field(default_factory=NameCounts)
+    """What is wrong, without what differs from line to line."""
     no_answer: Counter[NoAnswer] = field(default_factory=Counter)
     """Why replies are none to learn → how many."""
     num_shortened: int = 0
@@ -126,8 +132,10 @@ class DatasetReader:
     def report(self, place: str, problem: str) -> None:
         """Count a line as bad."""
         self.num_bad_lines += 1
+        told = self.redactor.problem(problem)
+        self.bad_kinds.add(_kind(told), 1)
         if len(self.bad_lines) < MAX_SHOWN:
-            self.bad_lines.append(f"{place}: {self.redactor.problem(problem)}")
+            self.bad_lines.append(f"{place}: {told}")
 
     def _entries(
         self, file: str, place: str, read: bytes | Row | RowError
@@ -237,6 +245,13 @@ class DatasetReader:
             _optional_text(row, group),
             found.workload or _optional_text(row, workload),
         )
+
+
+def _kind(problem: str) -> str:
+    """What is wrong with a line, without its words and its numbers."""
+    varies = _VARIES.search(problem)
+    told = problem if varies is None else problem[: varies.start()].rstrip(" …") + " …"
+    return _DIGITS.sub("N", told)
 
 
 def _conversation_of(row: Row) -> str | None:
