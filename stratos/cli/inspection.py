@@ -90,8 +90,8 @@ def print_dataset(to: Console, found: Inspection) -> None:
         to.print(f"left out, {reason}: {rows.num:,}", soft_wrap=True, markup=False)
         kinds = found.bad_line_kinds if reason == BAD_LINE else {}
         counted = [f"{num:,} × {kind}" for kind, num in kinds.items()] if len(kinds) > 1 else []
-        for told in (*counted, *rows.examples):
-            to.print(f"  {told}", soft_wrap=True, markup=False, highlight=False)
+        for line in (*counted, *rows.examples):
+            to.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
     if answers := answer_rows(found):
         table = Table("answer", "records", "share", box=None, pad_edge=False, header_style="dim")
         for answer in answers:

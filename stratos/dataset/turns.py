@@ -48,7 +48,8 @@ def turns_of(row: ParsedRow, learn: Literal["last", "all"]) -> list[LearnedTurn 
         return [closing]
     turns: list[LearnedTurn | Passed] = list(_earlier(row, earlier))
     if learn == "last":
-        turns = [turn for turn in turns if isinstance(turn, LearnedTurn)][-1:]
+        turns = [turn for turn in turns if isinstance(turn, LearnedTurn)]
+        del turns[:-1]
     if not not_closing:
         turns.append(closing)
     elif learn == "all" or not turns:
