@@ -20,6 +20,7 @@ from stratos.hosting.container import expected_artifact_bytes
 from stratos.hosting.modes.interface import HostingMode
 from stratos.hosting.offer import Hosted, Offer
 from stratos.planning.arrays import Floats, Integers, Mask
+from stratos.planning.candidates.pinned import pinned_modes, pinned_serving
 from stratos.planning.forecast.llama_cpp import memory_gib
 from stratos.planning.forecast.rates import Serving
 from stratos.planning.forecast.server_table import (
@@ -39,14 +40,14 @@ def hosting_table(request: PlanningRequest, regions: tuple[str, ...]) -> ServerT
     """Every fleet, and stand-ins for the processors that AWS chooses, as far as the modes need
     them."""
     table = ServerTable([])
-    modes = modes_considered(request.spec, request.live_mode)
+    modes = pinned_modes(modes_considered(request.spec, request.live_mode), request.pinned)
     if any(mode.on_instances for mode in modes):
         for_batches = any(mode.keeps_busy for mode in modes)
         table = serving_table(request.servers, regions, request.quotas, for_batches=for_batches)
     if not all(mode.on_instances for mode in modes):
         more = stand_in_table(request.servers, regions)
         table = ServerTable(table.rows + more.rows, more.rejected | table.rejected)
-    return table
+    return pinned_serving(table, request.pinned)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ class ModeOffers:
     def __init__(self, request: PlanningRequest, servers: ServerTable) -> None:
         self._spec, self._live = request.spec, request.live_mode
         self._servers = servers
-        self.modes = modes_considered(request.spec, request.live_mode)
+        considered = modes_considered(request.spec, request.live_mode)
+        self.modes = pinned_modes(considered, request.pinned)
         self._bound = request.spec.hosting.named is not None or request.live_mode is not None
         self.keeps_busy = any(mode.keeps_busy for mode in self.modes)
         self._usd_per_hour = servers.usd_per_hour
