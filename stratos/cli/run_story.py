@@ -238,17 +238,16 @@ def story_table(story: RunStory, state: str | None) -> Table:
     table = Table(box=None, padding=(0, 1), header_style="dim")
     table.add_column("")
     table.add_column("state")
-    for name in ("time", "forecast", "spent", "forecast"):
-        table.add_column(name, justify="right")
+    for title in ("time", "forecast", "spent", "forecast"):
+        table.add_column(title, justify="right")
     for row in story.phases:
+        begun = row.seconds is not None
+        name = Text(row.name, "" if begun else "dim")
         mark = Text("●", "cyan") if row.under_way else Text("✓", "green")
-        name = Text(row.name)
         if row.under_way and state is not None and state != row.name:
             name.append(f" ({state})", "dim")
-        if row.seconds is None:
-            mark, name = Text("·", "dim"), Text(row.name, "dim")
         table.add_row(
-            mark,
+            mark if begun else Text("·", "dim"),
             name,
             _shown(row.seconds, duration),
             Text(_shown(row.forecast_seconds, duration), "dim"),

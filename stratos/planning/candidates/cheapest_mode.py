@@ -32,6 +32,7 @@ from stratos.planning.forecast.server_table import (
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.request import PlanningRequest
 from stratos.spec import Spec
+from stratos.units import dollars
 
 NO_MODE = -1
 
@@ -186,7 +187,7 @@ class ModeOffers:
     def planned_in(self, regions: str, mode: int, usd_per_month: float) -> PlannedHosting:
         """The same mode in several regions, with the reason in words."""
         found = self.modes[mode]
-        told = f"{found.name} in each of {regions}: ${usd_per_month:,.2f} a month together"
+        told = f"{found.name} in each of {regions}: {dollars(usd_per_month)} a month together"
         return PlannedHosting(mode=found.name, reason=reason_for(self._spec, self._live, told, ()))
 
     def _told(
