@@ -202,7 +202,7 @@ FINDINGS = (
     ),
     wildcard(
         f"arn:<AWS::Partition>:secretsmanager:{_HERE}:secret:{{prefix}}/*",
-        (_JOBS,),
+        (_JOBS, *_roles("parse_constraints")),
         "The spec names the secrets of keys and tokens, which must begin with the stack's prefix.",
     ),
     wildcard(

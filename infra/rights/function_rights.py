@@ -22,6 +22,7 @@ from infra.permissions import (
     ENDPOINTS,
     EXECUTIONS,
     MODELS,
+    PREFIX,
     TRAINING_JOBS,
     TRANSFORM_JOBS,
     arn,
@@ -98,6 +99,15 @@ def _parse_constraints(granted: Granted) -> Statements:
         *read_objects(granted.bucket, "specs/"),
         write_objects(granted.bucket, "runs/*", "specs/*/rejection.json"),
         use_runs(granted.runs_table, "UpdateItem"),
+        _describe_secrets(),
+    )
+
+
+def _describe_secrets() -> iam.PolicyStatement:
+    """What a secret is tagged with, not what it holds."""
+    return iam.PolicyStatement(
+        actions=["secretsmanager:DescribeSecret"],
+        resources=[arn("secretsmanager", f"secret:{PREFIX}/*")],
     )
 
 

@@ -143,6 +143,7 @@ REASONS: Mapping[str, str] = {
     "scheduler:GetSchedule": "A schedule that is right already is left alone",
     "scheduler:ListSchedules": _ENDS_WHAT_IS_LEFT,
     "scheduler:UpdateSchedule": "Reruns and the ends of endpoints are schedules",
+    "secretsmanager:DescribeSecret": "A secret's tag says which hosts it may be sent to",
     "secretsmanager:GetSecretValue": (
         "A teacher of another provider is asked with a key, and a gated model of the Hub read with "
         "a token; both are kept as secrets"

@@ -2,7 +2,7 @@
 
 Exit codes: 0 success, 1 an unexpected error, 2 wrong usage, 3 the run failed, 4 the spec was
 refused, 5 the run was stopped, 6 not found (no stack, no such run, no endpoint), 7 no plan holds
-every constraint.
+every constraint, 130 Ctrl-C while a run was followed, which goes on.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import yaml
 
 from stratos.cli.init import SCHEMA_FILE, TO_DO, look
 from stratos.errors import DatasetRejected, FolderTaken, SpecRejected
+from tests import factories
 from tests.unit.stratos.cli.stack_contents import run
 
 
@@ -37,6 +38,40 @@ def test_a_spec_for_a_file_is_valid_and_says_why(tmp_path):
     assert text.splitlines()[0].endswith(f"$schema={SCHEMA_FILE}")
     assert json.loads((tmp_path / SCHEMA_FILE).read_text())["properties"]["task"]
     assert run("validate", str(tmp_path))[0] == 0
+
+
+def calling_rows(count=200):
+    """Logs of a service whose every reply calls a tool."""
+    tool = {"type": "function", "function": {"name": "route", "parameters": {"type": "object"}}}
+    for n in range(count):
+        call = {"name": "route", "arguments": json.dumps({"team": ["sales", "help"][n % 2]})}
+        reply = {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": f"c{n}", "function": call}],
+        }
+        messages = [{"role": "user", "content": f"Ticket {n}: order {n * n} came late."}, reply]
+        yield json.dumps({"messages": messages, "tools": [tool]}) + "\n"
+
+
+def test_logs_of_nothing_but_tool_calls_are_measured_by_their_calls(tmp_path):
+    (tmp_path / "chats.jsonl").write_text("".join(calling_rows()))
+    code, out = run("init", str(tmp_path))
+    assert code == 0, out
+    assert "gold answers" in out
+    assert "200, 2 of them distinct" in out
+    task = yaml.safe_load((tmp_path / "spec.yaml").read_text())["task"]
+    assert task["verifier"] == {"kind": "tool_call"}
+    assert task["heldout_records"] + task["probe_records"] <= 150
+
+
+def test_a_model_that_lies_beside_the_logs_is_no_data(tmp_path):
+    (tmp_path / "chats.jsonl").write_text(rows())
+    for name, content in factories.model_files().items():
+        (tmp_path / "student").mkdir(exist_ok=True)
+        (tmp_path / "student" / name).write_bytes(content)
+    assert run("init", str(tmp_path))[0] == 0
+    assert yaml.safe_load((tmp_path / "spec.yaml").read_text())["task"]["dataset"] == "chats.jsonl"
 
 
 def test_a_folder_of_logs_is_named_by_its_prefix(tmp_path):
