@@ -8,7 +8,7 @@ from stratos.catalog.model_card import ModelCard
 from stratos.catalog.quotas import Quota
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.calibration import CalibrationRow
-from stratos.contracts.plan import Purchase
+from stratos.contracts.plan import Plan, Purchase
 from stratos.frozen import FrozenModel
 from stratos.spec import ModeName, Spec
 
@@ -29,6 +29,17 @@ class DatasetFacts(FrozenModel):
     """Of all records, without the chat template; None where only means are known."""
     num_bytes: int | None = Field(default=None, ge=0)
     """Of the three splits together; None where only records are counted."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Records of each kind, as a saved plan keeps them."""
+        return {
+            "train": self.num_train,
+            "probe": self.num_probe,
+            "heldout": self.num_heldout,
+            "gold": self.num_gold,
+            "replies": self.num_replies,
+        }
 
 
 class RecentRefusal(FrozenModel):
@@ -60,6 +71,8 @@ class PlanningRequest(FrozenModel):
     calibration: tuple[CalibrationRow, ...] = ()
     spent_usd: float = Field(default=0.0, ge=0)
     spent_hours: float = Field(default=0.0, ge=0)
+    pinned: Plan | None = None
+    """The one candidate that is considered: its models, servers, mode and precisions."""
     live_mode: ModeName | None = None
     """Mode of the spec's endpoint in service, which cannot be changed; None without an endpoint."""
 
