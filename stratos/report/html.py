@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
-from jinja2 import Environment, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from stratos.contracts.plan import Plan, PlanSet
 from stratos.dataset.inspection import Inspection
+from stratos.look.pages import environment
 from stratos.moment import written
 from stratos.pipeline.summary import RunSummary, TrainingSummary
 from stratos.report.dataset_rows import answer_rows, counted_by, fact_rows, length_rows
@@ -30,21 +28,15 @@ from stratos.report.plots import LimitLine, Line, Point, axis, curves, scatter
 
 def render(summary: RunSummary) -> str:
     """Return the whole report as one HTML document; everything in it is inline."""
-    environment = Environment(
-        autoescape=select_autoescape(default=True, default_for_string=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    pages = environment()
+    pages.filters |= {
         "percent": percent,
         "share": share,
         "duration": duration,
         "money": money,
         "written": written,
     }
-    source = resources.files("stratos.report").joinpath("report.html.j2").read_text("utf-8")
-    return environment.from_string(source).render(
+    return pages.get_template("report/report.html.j2").render(
         run=summary,
         constraints=constraint_rows(summary),
         accuracies=accuracy_rows(summary),
