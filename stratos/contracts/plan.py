@@ -137,6 +137,19 @@ class TrainedElsewhere(FrozenModel):
         return "; ".join(parts)
 
 
+StepName = Literal["probe", "synthesize", "distill", "evaluate", "deploy"]
+
+
+class PlannedStep(FrozenModel):
+    """What one step of a run is forecast to take."""
+
+    step: StepName
+    """The jobs of that name; `deploy`: until the endpoint answers."""
+    hours: float
+    """From its beginning to its end, waiting and copies included."""
+    usd: float
+
+
 class Plan(FrozenModel):
     """One candidate: every decision, and what is expected of it."""
 
@@ -187,6 +200,9 @@ class Plan(FrozenModel):
     synthesis_servers: Annotated[int, Field(exclude_if=lambda servers: servers == 1)] = 1
     """That share synthesis; `caveats` say why, if there is more than one."""
     evaluation_servers: Annotated[int, Field(exclude_if=lambda servers: servers == 1)] = 1
+    steps: Annotated[tuple[PlannedStep, ...], Field(exclude_if=lambda steps: not steps)] = ()
+    """In their order; together they are what `hours_to_deploy` and `usd_to_deploy` add to what was
+    spent before. Empty in older plans."""
     calibration: dict[str, float] = Field(default_factory=dict)
     """Correction of each predicted quantity by finished runs, already applied."""
     caveats: tuple[str, ...] = ()
@@ -217,6 +233,26 @@ class Plan(FrozenModel):
         return (self.serving.region, *(more.server.region for more in self.more_endpoints))
 
 
+Outcome = Literal["holds", "likely", "unknown", "misses"]
+"""`holds`: all of the forecast's 95% interval does. `likely`: its middle does. `unknown`: nothing
+can be told before it is probed or measured. `misses`: the middle does not."""
+
+
+class ForecastVerdict(FrozenModel):
+    """One constraint: what was asked, what is forecast, and whether that holds it."""
+
+    name: str
+    """Of the field in `constraints`."""
+    asked: float | tuple[str, ...]
+    """A number, or the names that are allowed."""
+    forecast: Interval | tuple[str, ...] | None
+    """In the unit of `asked`; None of what only a measurement shows. Of `min_accuracy`: the share
+    of right answers, of which the lower end on the held-out records counts."""
+    outcome: Outcome
+    note: str = ""
+    """What finding out costs, or what the forecast does not show."""
+
+
 class PlanSet(FrozenModel):
     """The choice, and the front it was made from."""
 
@@ -239,6 +275,11 @@ class PlanSet(FrozenModel):
         default_factory=dict
     )
     """Region → why it was not chosen. Empty where there was no choice."""
+    verdicts: Annotated[tuple[ForecastVerdict, ...], Field(exclude_if=lambda found: not found)] = ()
+    """What the choice makes of each constraint that the spec gives. Empty in older plans."""
+    infeasible: Annotated[str, Field(exclude_if=lambda why: not why)] = ""
+    """Why no plan holds every constraint: then the plans here are the nearest to it, with what
+    they miss. Empty where one does; a run is never made from such plans."""
     seconds: float
 
 

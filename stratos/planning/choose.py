@@ -20,6 +20,7 @@ from stratos.planning.limits import MEASURED, Limit, expected_to_hold, feasible,
 from stratos.planning.places import Places
 from stratos.planning.plan_maker import PlanMaker
 from stratos.planning.request import PlanningRequest
+from stratos.planning.verdict import verdicts
 from stratos.spec import Preferences, Spec
 
 MAX_FRONT = 500
@@ -160,6 +161,7 @@ def _choose(
         binding=_binding(pool, limits, request.spec),
         rejected=dict(sorted(pool.rejected.items())),
         regions=Places(request, pool, int(front[0])).why_not(),
+        verdicts=verdicts(request, chosen),
         seconds=round(time.perf_counter() - started, 4),
     )
     return plans, pool.pairings[pool.pairing[front[0]]].reason

@@ -15,7 +15,7 @@ from stratos.planning.front import non_dominated
 from stratos.planning.limits import Limit
 from stratos.planning.places import Places
 from stratos.planning.request import PlanningRequest
-from stratos.units import figure
+from stratos.units import figure, quantity
 
 NEAREST = 3
 
@@ -28,21 +28,24 @@ def nearest(limits: list[Limit]) -> Integers:
     return np.asarray(rows[order][:NEAREST], dtype=np.int64)
 
 
-def explanation(limits: list[Limit], pool: Pool) -> str:
-    """One message: what is unattainable, and which relaxed spec would have a plan."""
+def unattainable(limits: list[Limit]) -> str:
+    """What cannot be held, alone or together."""
     alone = [limit for limit in limits if not limit.holds.any()]
     if alone:
-        head = "; ".join(
+        return "; ".join(
             f"{x.name}: {_shown(x, x.asked)} was asked, at best {_shown(x, x.best())} is attainable"
             for x in alone
         )
-    else:
-        names = ", ".join(f"{x.name} {_shown(x, x.asked)}" for x in limits)
-        head = f"each of {names} can be held alone, but no plan holds all together"
+    names = ", ".join(f"{x.name} {_shown(x, x.asked)}" for x in limits)
+    return f"each of {names} can be held alone, but no plan holds all together"
+
+
+def explanation(limits: list[Limit], pool: Pool) -> str:
+    """One message: what is unattainable, and which relaxed spec would have a plan."""
     offers = []
     for row in nearest(limits):
         changes = [
-            f"{x.name}: {_relaxed(x, float(x.reached[row]))}" for x in limits if not x.holds[row]
+            f"{x.name}: {relaxed(x, float(x.reached[row]))}" for x in limits if not x.holds[row]
         ]
         pairing = pool.pairings[pool.pairing[row]]
         training = pool.training.rows[pool.training_row[row]]
@@ -54,7 +57,8 @@ def explanation(limits: list[Limit], pool: Pool) -> str:
             f"{training.region}, served by {_endpoint(serving, mode)} in "
             f"{' and '.join(pool.served_in(int(row)))}"
         )
-    return "\n- ".join((f"No plan holds every constraint. {head}. Nearest:", *offers))
+    head = f"No plan holds every constraint. {unattainable(limits)}. Nearest:"
+    return "\n- ".join((head, *offers))
 
 
 def why_precision(request: PlanningRequest, pool: Pool, row: int) -> str:
@@ -91,14 +95,14 @@ def _endpoint(serving: ServerRow, mode: HostingMode) -> str:
     return f"{serving.count} × {serving.instance.instance_type} ({mode.name})"
 
 
-def _relaxed(limit: Limit, reached: float) -> str:
+def relaxed(limit: Limit, reached: float) -> str:
     """A value just loose enough, rounded to the lax side at three digits, to write into a spec."""
     if reached <= 0:
-        return f"{reached:g}"
+        return figure(reached, grouped=False)
     step = 10.0 ** (np.floor(np.log10(reached)) - 2)
     rounded = np.floor(reached / step) * step if limit.at_least else np.ceil(reached / step) * step
     return figure(float(rounded), grouped=False)
 
 
 def _shown(limit: Limit, value: float) -> str:
-    return f"{'>=' if limit.at_least else '<='} {figure(value)}"
+    return f"{'>=' if limit.at_least else '<='} {quantity(limit.name, value)}"

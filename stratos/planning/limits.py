@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stratos.hosting.monthly import requests_per_month
-from stratos.planning.arrays import Floats, Mask
+from stratos.planning.arrays import Floats, Integers, Mask
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.request import PlanningRequest
 from stratos.spec.constraints import LATENCY_PERCENTILES
 from stratos.statistics.wilson import proportion
-from stratos.units import figure
+from stratos.units import figure, quantity
 
 MEASURED = frozenset(("min_accuracy", *LATENCY_PERCENTILES, "max_usd_per_1000_requests"))
 """Limits that a gate checks before the model is in service; the others are only forecast."""
@@ -48,6 +48,11 @@ class Limit:
         """Relative relaxation that each candidate would need; 0 if it meets the constraint."""
         gap = self.asked - self.reached if self.at_least else self.reached - self.asked
         return np.asarray(np.where(self.holds, 0.0, gap / self.asked), dtype=np.float64)
+
+    def at(self, rows: Integers) -> Limit:
+        """The same of some candidates."""
+        forecast = None if self.forecast is None else self.forecast[rows]
+        return replace(self, reached=self.reached[rows], holds=self.holds[rows], forecast=forecast)
 
     def best(self) -> float:
         return float(self.reached.max() if self.at_least else self.reached.min())
@@ -94,7 +99,7 @@ def _optimistic_bounds(pool: Pool, num_heldout: int) -> Floats:
         np.column_stack([pool.pairing, pool.trained_share]), axis=0, return_inverse=True
     )
     bounds = [
-        _gate(pool.pairings[int(number)].best_accuracy(float(share)), num_heldout)
+        gate(pool.pairings[int(number)].best_accuracy(float(share)), num_heldout)
         for number, share in keys
     ]
     return np.array(bounds, dtype=np.float64)[inverse.ravel()]
@@ -103,11 +108,11 @@ def _optimistic_bounds(pool: Pool, num_heldout: int) -> Floats:
 def _expected_bounds(pool: Pool, num_heldout: int) -> Floats:
     """The gate's Wilson lower bound at the middle of each candidate's forecast."""
     errors, inverse = np.unique(pool.error, return_inverse=True)
-    bounds = [_gate(1.0 - float(error), num_heldout) for error in errors]
+    bounds = [gate(1.0 - float(error), num_heldout) for error in errors]
     return np.array(bounds, dtype=np.float64)[inverse.ravel()]
 
 
-def _gate(accuracy: float, num_heldout: int) -> float:
+def gate(accuracy: float, num_heldout: int) -> float:
     """What the gate would see if a student scored this."""
     return proportion(round(accuracy * num_heldout), num_heldout).lo
 
@@ -130,7 +135,8 @@ def misses(limits: Sequence[Limit], pool: Pool, row: int) -> tuple[str, ...]:
 def _miss(limit: Limit, pool: Pool, row: int) -> str:
     expected = float(limit.expected[row])
     if limit.name != "min_accuracy":
-        return f"{limit.name}: {figure(expected)} is forecast, {figure(limit.asked)} was asked"
+        found, asked = (quantity(limit.name, value) for value in (expected, limit.asked))
+        return f"{limit.name}: {found} is forecast, {asked} was asked"
     forecast = 1 - float(pool.error[row])
     return (
         f"min_accuracy: {forecast:.2f} is forecast, of which the gate would count {expected:.2f}; "

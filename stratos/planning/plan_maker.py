@@ -14,11 +14,13 @@ from stratos.contracts.plan import (
     Plan,
     PlannedEngine,
     PlannedHosting,
+    PlannedStep,
     ServedPrecision,
     Server,
 )
 from stratos.contracts.time_limit import ask_for
 from stratos.hosting.monthly import requests_per_month
+from stratos.planning.candidates.effort import planned_steps
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.candidates.regional import RegionalFleet
@@ -130,6 +132,7 @@ class PlanMaker:
             num_records=pairing.synthesis.num_records * share,
             synthesis_servers=int(pool.synthesis_servers[row]),
             evaluation_servers=int(pool.evaluation_servers[row]),
+            steps=self._steps(row),
             calibration=learned | outlook.factors(position),
             caveats=(
                 *self._caveats(pairing, training, endpoint.server, share, devices),
@@ -168,6 +171,12 @@ class PlanMaker:
             around(hours, sd, fixed=self.request.spent_hours),
             around(usd, usd_sd, fixed=self.request.spent_usd),
         )
+
+    def _steps(self, row: int) -> tuple[PlannedStep, ...]:
+        pool = self.pool
+        jobs = float(pool.effort[row, ::2].sum())
+        starting = float(pool.hours[row]) - self.request.spent_hours - jobs
+        return planned_steps(pool.effort[row], starting)
 
     def _correction(
         self, quantity: str, server: ServerRow, pairing: Pairing, devices: int = 1

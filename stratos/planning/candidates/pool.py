@@ -46,6 +46,8 @@ class Pool:
     synthesis_servers: Integers
     """That share synthesis."""
     evaluation_servers: Integers
+    effort: Floats
+    """`Effort.columns` of each candidate, a row of its own."""
     capacity: Floats
     serving_devices: Integers
     """Of one replica."""
@@ -149,7 +151,7 @@ def multiply_out(
     error, training_hours, training_usd = training.values.T
     latency_ms, starting_hours, usd_per_month = serving.values.T
     tokens_per_second, trained_share, training_devices, training_seconds, *shared = training.facts.T
-    synthesis_servers, evaluation_servers = shared
+    synthesis_servers, evaluation_servers, *effort = shared
     capacity, serving_devices, serving_replicas, slots, mode, fleet = serving.facts.T
     usd_to_deploy = training_usd + spent.usd
     return Pool(
@@ -174,6 +176,7 @@ def multiply_out(
         training_seconds=training_seconds,
         synthesis_servers=synthesis_servers.astype(np.int64),
         evaluation_servers=evaluation_servers.astype(np.int64),
+        effort=np.column_stack(effort),
         capacity=capacity,
         serving_devices=serving_devices.astype(np.int64),
         serving_replicas=serving_replicas.astype(np.int64),

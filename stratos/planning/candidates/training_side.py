@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from stratos.catalog.model_card import ModelCard
 from stratos.contracts.jobs import PAID_TEACHER_RECORDS, REVERSE_PROBES, JobStep, ProbeResult
 from stratos.contracts.plan import Precision
 from stratos.planning.arrays import Floats, Mask
+from stratos.planning.candidates.effort import Effort, JobTiming, StepEffort
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.side import Side
 from stratos.planning.candidates.split_steps import most_at_once, servers_needed
@@ -44,23 +44,6 @@ API_BATCH_SECONDS = 6 * 3600.0
 """Bedrock's batch inference promises a day; most jobs end sooner. Assumed."""
 MIN_TRAINED_SHARE = 0.2
 """A plan whose deadlines leave less of the planned training than this is dropped."""
-
-
-@dataclass(frozen=True)
-class JobTiming:
-    """Seconds of one job: what it needs, and what its deadline allows."""
-
-    needed: Floats
-    limit: Floats | float
-
-    @property
-    def share(self) -> Floats:
-        """Of the work that gets done in time."""
-        return np.asarray(np.minimum(1.0, self.limit / np.maximum(self.needed, 1e-9)))
-
-    @property
-    def seconds(self) -> Floats:
-        return np.asarray(np.minimum(self.needed, self.limit), dtype=np.float64)
 
 
 class TrainingSide:
@@ -100,8 +83,8 @@ class TrainingSide:
         """Expected error, hours and dollars on each server; None if no server is possible.
 
         Facts: training tokens per second, the share of the training that deadlines allow, the
-        devices that train together, seconds of the training job, and the servers that share
-        synthesis and evaluation. All other jobs only ask models, on one device.
+        devices that train together, seconds of the training job, the servers that share synthesis
+        and evaluation, and the effort of each step. All other jobs only ask models, on one device.
         """
         found = self._evaluated(pairing, shared=True)
         if found is None:
@@ -162,23 +145,19 @@ class TrainingSide:
         distill = self._billed_start + training.seconds
         if reinforcement is not None:
             distill = distill + reinforcement.seconds
-        other = 2 * self._billed_start + synthesis.seconds + evaluation.seconds + probing
-        elapsed = other + np.where(self._spot, spot_seconds(distill, self._interruptions), distill)
-        num_starts = 3 + (probing > 0)
-        elapsed = elapsed + num_starts * self._preparing + self._waiting_seconds(pairing.teacher)
-        elapsed = elapsed + copying + self.elsewhere.waiting_seconds
-        extra = (2 * workload.SHORTLIST - 1) * probing  # the other probes, which run meanwhile
-        beside = (writing - 1) * (self._billed_start + synthesis.seconds)
-        beside = beside + (judged - 1) * (self._billed_start + evaluation.seconds)
-        usd = self._server_usd(distill, other + extra + beside)
-        usd = usd + self._token_usd(pairing, calls * synthesis.share + asked)
-        usd = usd + self.elsewhere.usd(what, distill)
-
+        effort = Effort(
+            probe=self._probe_effort(pairing, probing),
+            synthesize=self._shared_effort(
+                synthesis, writing, calls * synthesis.share * usd_per_call(pairing)
+            ).later(self._waiting_seconds(pairing.teacher)),
+            distill=self._distill_effort(distill, what, copying),
+            evaluate=self._shared_effort(evaluation, judged, asked * usd_per_call(pairing)),
+        )
         share = np.asarray(synthesis.share * training.share, dtype=np.float64)
         possible = step.possible & answers & writers & (share >= MIN_TRAINED_SHARE)
-        values = np.column_stack([self._error(pairing, share), elapsed / 3600, usd])
-        facts = np.column_stack([rate, share, step.devices, distill, writing, judged])
-        return possible, values, facts
+        values = np.column_stack([self._error(pairing, share), effort.hours, effort.usd])
+        facts = [rate, share, step.devices, distill, writing, judged, *effort.columns]
+        return possible, values, np.column_stack(facts)
 
     def _reject(self, pairing: Pairing) -> None:
         name = f"{pairing.student.name} from {pairing.teacher.name}"
@@ -318,16 +297,31 @@ class TrainingSide:
 
     # --- dollars and accuracy -----------------------------------------------------------------
 
-    def _server_usd(self, distill: Floats, other: Floats) -> Floats:
-        """The bill of the training job, which may be spot, and of all other jobs."""
-        usd = billed_usd(distill, self._usd_per_hour, self._spot)
-        return usd + billed_usd(other, self._usd_per_hour, np.zeros_like(self._spot))
-
-    def _token_usd(self, pairing: Pairing, calls: Floats) -> Floats:
-        """What a paid teacher charges, including probes that are still to come."""
+    def _probe_effort(self, pairing: Pairing, probing: Floats) -> StepEffort:
+        """All probes run at the same time, each on a server of its own."""
+        usd = self._usd(2 * workload.SHORTLIST * probing)
         if not self._probes:
-            calls = calls + pairing.work.num_probe + REVERSE_PROBES
-        return np.asarray(calls * usd_per_call(pairing), dtype=np.float64)
+            usd = usd + (pairing.work.num_probe + REVERSE_PROBES) * usd_per_call(pairing)
+        return StepEffort(probing + (probing > 0) * self._preparing, usd)
+
+    def _shared_effort(self, job: JobTiming, servers: Floats, token_usd: Floats) -> StepEffort:
+        """A step that several servers may share, each for as long as all."""
+        running = self._billed_start + job.seconds
+        return StepEffort(running + self._preparing, self._usd(servers * running) + token_usd)
+
+    def _distill_effort(self, running: Floats, what: Moved, copying: Floats) -> StepEffort:
+        spot = spot_seconds(running, self._interruptions)
+        return StepEffort(
+            np.where(self._spot, spot, running)
+            + self._preparing
+            + copying
+            + self.elsewhere.waiting_seconds,
+            billed_usd(running, self._usd_per_hour, self._spot) + self.elsewhere.usd(what, running),
+        )
+
+    def _usd(self, seconds: Floats) -> Floats:
+        """The bill of jobs that are never spot."""
+        return billed_usd(seconds, self._usd_per_hour, np.zeros_like(self._spot))
 
     def _error(self, pairing: Pairing, share: Floats) -> Floats:
         """Expected error on each server; the same wherever training is not cut short."""

@@ -22,7 +22,7 @@ def test_what_cannot_be_had_is_named_with_the_best_attainable_and_a_nearest_plan
     with pytest.raises(NoFeasiblePlan) as refusal:
         plan_before_probing(request(CHEAP, asked=asked))
     message = str(refusal.value)
-    assert "max_p95_latency_ms: <= 1 was asked, at best <=" in message
+    assert "max_p95_latency_ms: <= 1 ms was asked, at best <=" in message
     assert "Nearest:\n- max_p95_latency_ms:" in message
     assert "max_budget_usd" not in message
 
@@ -73,7 +73,7 @@ def test_large_numbers_are_written_out_and_relaxed_values_fit_into_a_spec() -> N
     with pytest.raises(NoFeasiblePlan) as refusal:
         plan_before_probing(request(CHEAP, asked=asked))
     message = str(refusal.value)
-    assert "max_p95_latency_ms: <= 20,000 was asked, at best <= " in message
+    assert "max_p95_latency_ms: <= 20,000 ms was asked, at best <= " in message
     assert "e+" not in message
     relaxed = message.partition("Nearest:\n- max_p95_latency_ms: ")[2].partition(" ")[0]
     assert float(relaxed) > 20_000

@@ -25,7 +25,7 @@ def test_a_price_of_requests_rules_out_servers_as_the_month_it_comes_to_would() 
 
 def test_a_plan_whose_95th_percentile_is_too_slow_for_the_99th_is_ruled_out() -> None:
     asked = spec({"max_p99_latency_ms": 1.0})
-    with pytest.raises(NoFeasiblePlan, match="max_p99_latency_ms: <= 1 was asked"):
+    with pytest.raises(NoFeasiblePlan, match="max_p99_latency_ms: <= 1 ms was asked"):
         plan_before_probing(request(CHEAP, asked=asked))
     gate_only = spec({"max_p50_latency_ms": 1.0})
     assert plan_before_probing(request(CHEAP, asked=gate_only)).front_size >= 1

@@ -15,6 +15,8 @@ from tests.unit.stratos.planning.planning_inputs import CHEAP, FAST, cpu, gpu, p
 
 DIGITS = 9
 """Of figures: processors differ in the last bits of a logarithm."""
+_SAID_SINCE = {"steps", "verdicts"}
+"""What plans have come to say since; nothing is decided by it."""
 
 REQUESTS: dict[str, PlanningRequest] = {
     "one server": request(gpu(), cpu()),
@@ -44,7 +46,8 @@ FINGERPRINTS = {
 
 
 def told(plans: PlanSet) -> object:
-    """All but the time that it took, and caveats, which count the days of a price."""
+    """All but the time that it took, caveats, which count the days of a price, and later fields."""
+    left_out = {"caveats", *_SAID_SINCE}
 
     def rounded(found: object) -> object:
         if isinstance(found, float):
@@ -52,7 +55,7 @@ def told(plans: PlanSet) -> object:
         if isinstance(found, list):
             return [rounded(each) for each in found]
         if isinstance(found, dict):
-            return {key: rounded(each) for key, each in found.items() if key != "caveats"}
+            return {key: rounded(each) for key, each in found.items() if key not in left_out}
         return found
 
     return rounded(plans.model_dump(mode="json", exclude={"seconds"}))
