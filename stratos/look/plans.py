@@ -10,7 +10,6 @@ from markupsafe import Markup
 from stratos.contracts.plan import Interval, Plan, PlanSet
 from stratos.hosting.modes.table import told_endpoint
 from stratos.look.charts import LimitLine, Point, axis, scatter
-from stratos.spec import Constraints
 from stratos.units import between, dollars, figure, quantity
 
 CHOSEN, FALLBACK = "chosen", "fallback"
@@ -120,12 +119,14 @@ def setting(plan: Plan) -> str:
     )
 
 
-def front_limits(constraints: Constraints) -> list[LimitLine]:
-    """The constraints that the chart of the front can show."""
+def front_limits(p95_latency_ms: float | None, accuracy: float | None) -> list[LimitLine]:
+    """The constraints that the chart of the front can show; None of one that is not asked."""
     limits = []
-    if (latency := constraints.max_p95_latency_ms) is not None:
-        limits.append(LimitLine("x", latency, f"≤ {quantity('p95_latency_ms', latency)}"))
-    if (accuracy := constraints.min_accuracy) is not None:
+    if p95_latency_ms is not None:
+        limits.append(
+            LimitLine("x", p95_latency_ms, f"≤ {quantity('p95_latency_ms', p95_latency_ms)}")
+        )
+    if accuracy is not None:
         limits.append(LimitLine("y", accuracy, f"≥ {figure(accuracy)}"))
     return limits
 

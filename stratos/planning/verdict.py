@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stratos.contracts.plan import Interval, Outcome, Plan, ForecastVerdict
+from stratos.contracts.plan import ForecastVerdict, Interval, Outcome, Plan
 from stratos.planning.limits import gate
 from stratos.planning.request import PlanningRequest
 from stratos.units import between, dollars, figure, quantity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stratos.contracts.plan import Interval, ForecastVerdict
+from stratos.contracts.plan import ForecastVerdict, Interval
 from stratos.planning.choose import plan_after_probing, plan_before_probing
 from stratos.planning.verdict import asked_text, finding_out, forecast_text, verdicts
 from tests.unit.stratos.planning.planning_inputs import CHEAP, probe, request, spec
