@@ -38,8 +38,11 @@ class PlanRow:
 
 
 def plan_rows(plans: PlanSet) -> list[PlanRow]:
-    """The choice, its fallbacks in the order they would be tried, and the named alternatives."""
-    roles: dict[str, list[str]] = {plans.chosen.id: [CHOSEN]}
+    """The choice, its fallbacks in the order they would be tried, and the named alternatives.
+
+    Where no plan holds every constraint: the nearest plans.
+    """
+    roles: dict[str, list[str]] = {plans.chosen.id: ["nearest" if plans.infeasible else CHOSEN]}
     known = {plans.chosen.id: plans.chosen}
     for number, plan in enumerate(plans.fallbacks, start=1):
         roles.setdefault(plan.id, []).append(f"{FALLBACK} {number}")
@@ -47,6 +50,10 @@ def plan_rows(plans: PlanSet) -> list[PlanRow]:
     for name, plan in plans.alternatives.items():
         roles.setdefault(plan.id, []).append(name.replace("_", " "))
         known.setdefault(plan.id, plan)
+    if plans.infeasible:
+        for number, plan in enumerate(plans.front, start=1):
+            if plan.id not in known:
+                roles[plan.id], known[plan.id] = [f"near {number}"], plan
     fallbacks = {plan.id for plan in plans.fallbacks}
     return [
         PlanRow(

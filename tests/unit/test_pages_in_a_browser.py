@@ -10,9 +10,12 @@ import pytest
 from playwright.sync_api import Browser
 
 from stratos.pipeline.summary import RunSummary
+from stratos.planning.nearest import plan_or_nearest
+from stratos.planning.offline.page import plan_page
 from stratos.report.html import render
 from tests.browser import LOOKS, Look, chromium, faults, opened
 from tests.summaries import measurement, plan, plan_set, succeeded_run
+from tests.unit.stratos.planning.planning_inputs import gpu, model, request, spec
 from tests.unit.stratos.report.test_headline import SAVING
 
 LONG = "a-model-with-a-long-name-" + "x" * 80 + " & <b>markup</b>"
@@ -41,6 +44,14 @@ def odd_run() -> RunSummary:
     )
 
 
+def odd_plan(**constraints: float) -> str:
+    """The page of a plan for a model of a long name, with servers to choose among."""
+    fast = gpu("ml.g9.48xlarge", 400, 900, 80, {"us-east-1": 5.0})
+    asked = request(gpu(), fast, students=(model(LONG),), asked=spec(constraints))
+    advice = ("stratos plan x --what-if constraints.max_p95_latency_ms=3500", f"then {LONG}")
+    return plan_page(asked.spec, plan_or_nearest(asked), [advice])
+
+
 def failed_run() -> RunSummary:
     return RunSummary(
         run_id="r-1",
@@ -62,7 +73,12 @@ def browser() -> Iterator[Browser]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Addresses of pages, written once."""
     folder: Path = tmp_path_factory.mktemp("pages")
-    texts = {"report": render(odd_run()), "failed report": render(failed_run())}
+    texts = {
+        "report": render(odd_run()),
+        "failed report": render(failed_run()),
+        "plan": odd_plan(max_p95_latency_ms=9_000.0, min_accuracy=0.1),
+        "infeasible plan": odd_plan(max_p95_latency_ms=1.0, max_hosting_usd_per_month=12.0),
+    }
     found = {}
     for name, text in texts.items():
         file = folder / f"{name}.html"
@@ -72,7 +88,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=str)
-@pytest.mark.parametrize("name", ["report", "failed report"])
+@pytest.mark.parametrize("name", ["report", "failed report", "plan", "infeasible plan"])
 def test_nothing_of_a_page_is_cut_off_or_overlaps(
     browser: Browser, pages: dict[str, str], name: str, look: Look
 ) -> None:
@@ -104,3 +120,25 @@ def test_a_page_has_one_main_part_its_headings_in_order_and_a_scope_for_each_hea
         assert page.locator("section:not([aria-labelledby])").count() == 0
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.className") == "skip"
+
+
+def test_every_plan_of_the_front_is_reached_by_keyboard_and_told_with_its_intervals(
+    browser: Browser, pages: dict[str, str]
+) -> None:
+    with opened(browser, pages["plan"], Look(800, "light")) as page:
+        points, shown = page.locator("#chart circle"), page.locator("#shown")
+        assert points.count() > 2
+        assert page.locator("#chart [tabindex='0']").count() == 1
+        page.locator("#chart [tabindex='0']").focus()
+        for _ in range(points.count()):
+            page.keyboard.press("ArrowLeft")
+        told = []
+        for _ in range(points.count()):
+            told.append((shown.text_content(), page.locator("#chart :focus").count()))
+            page.keyboard.press("ArrowRight")
+        assert len(set(told)) == points.count()
+        assert all(focused == 1 for _, focused in told)
+        assert all("expected accuracy" in (words or "") for words, _ in told)
+        page.select_option("#x", label="hosting, dollars a month")
+        assert page.locator("#chart text.axis").first.text_content() == "hosting, dollars a month"
+        assert faults(page) == []
