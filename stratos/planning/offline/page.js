@@ -4,7 +4,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const holder = document.getElementById("chart"), shown = document.getElementById("shown");
 const axisAt = id => data.axes[document.getElementById(id).value];
 const LEFT = 72, RIGHT = 16, TOP = 28, BOTTOM = 46, LETTER = 7;
-let chart, current = data.plans.findIndex(plan => plan.role === "chosen");
+let chart, current = data.plans.findIndex(plan => plan.kind === "chosen");
 
 const short = value => value >= 1000 || value === 0
   ? value.toLocaleString("en", { maximumFractionDigits: 0 })
@@ -107,7 +107,7 @@ function limits(x, y, right, bottom) {
 function points(x, y) {
   const [across, up] = [axisAt("x").field, axisAt("y").field];
   const order = data.plans.map((plan, index) => index);
-  order.sort((a, b) => (data.plans[a].role === "chosen") - (data.plans[b].role === "chosen"));
+  order.sort((a, b) => (data.plans[a].kind === "chosen") - (data.plans[b].kind === "chosen"));
   const [, left, end] = data.plans[current].forecasts[across];
   const [, low, high] = data.plans[current].forecasts[up];
   const [cx, cy] = [x.place(data.plans[current].forecasts[across][0]), y.place(data.plans[current].forecasts[up][0])];
@@ -116,7 +116,7 @@ function points(x, y) {
   for (const index of order) {
     const plan = data.plans[index];
     const dot = add("circle", {
-      class: `point ${plan.kind}`, r: plan.role === "chosen" ? 8 : 5.5, tabindex: index === current ? 0 : -1,
+      class: `point ${plan.kind}`, r: plan.kind === "chosen" ? 8 : 5.5, tabindex: index === current ? 0 : -1,
       cx: x.place(plan.forecasts[across][0]), cy: y.place(plan.forecasts[up][0]),
       role: "img", "aria-label": [plan.role, plan.text[0]].filter(Boolean).join(": "),
     });

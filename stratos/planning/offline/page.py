@@ -219,7 +219,7 @@ def _axis(spec: Spec, field: str) -> dict[str, object]:
 def _point(plan: Plan, row: PlanRow | None) -> dict[str, object]:
     forecasts = {field: getattr(plan, field) for field in AXES}
     return {
-        "role": ", ".join(row.roles) if row and row.kind != "chosen" else "chosen" if row else "",
+        "role": ", ".join(row.roles) if row else "",
         "kind": row.kind if row else "plain",
         "forecasts": {field: [one.value, one.lo, one.hi] for field, one in forecasts.items()},
         "text": [
