@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from stratos.contracts.plan_document import Advice
 from stratos.pipeline.summary import RunSummary
 from stratos.planning.nearest import plan_or_nearest
 from stratos.planning.offline.page import plan_page
@@ -48,8 +49,14 @@ def odd_plan(**constraints: float) -> str:
     """The page of a plan for a model of a long name, with servers to choose among."""
     fast = gpu("ml.g9.48xlarge", 400, 900, 80, {"us-east-1": 5.0})
     asked = request(gpu(), fast, students=(model(LONG),), asked=spec(constraints))
-    advice = ("stratos plan x --what-if constraints.max_p95_latency_ms=3500", f"then {LONG}")
-    return plan_page(asked.spec, plan_or_nearest(asked), [advice])
+    plans = plan_or_nearest(asked)
+    advice = Advice(
+        moves="constraints",
+        options=(),
+        command="stratos plan x --what-if constraints.max_p95_latency_ms=3500",
+        plan=plans.chosen,
+    )
+    return plan_page(asked.spec, plans, [advice] * bool(plans.infeasible))
 
 
 def failed_run() -> RunSummary:

@@ -9,6 +9,7 @@ from importlib import resources
 from markupsafe import Markup
 
 from stratos.contracts.plan import ForecastVerdict, Outcome, Plan, PlanSet
+from stratos.contracts.plan_document import Advice
 from stratos.look.charts import LimitLine, strip
 from stratos.look.pages import environment
 from stratos.look.plans import (
@@ -20,6 +21,8 @@ from stratos.look.plans import (
     plan_rows,
     setting,
 )
+from stratos.planning.caveats import gathered
+from stratos.planning.offline.advice import told
 from stratos.planning.verdict import OUTCOMES, asked_text, finding_out, forecast_text
 from stratos.spec import Spec
 from stratos.units import dollars, quantity
@@ -62,11 +65,11 @@ class _Line:
     strip: Markup
 
 
-def plan_page(spec: Spec, plans: PlanSet, advice: Sequence[tuple[str, str]] = ()) -> str:
+def plan_page(spec: Spec, plans: PlanSet, advice: Sequence[Advice] = ()) -> str:
     """The page of a plan, or of the nearest plans where none holds every constraint.
 
     Args:
-        advice: Commands to paste, each with what it would bring.
+        advice: Changes that were tried and do, where no plan holds every constraint.
     """
     chosen = plans.chosen
     return (
@@ -77,7 +80,7 @@ def plan_page(spec: Spec, plans: PlanSet, advice: Sequence[tuple[str, str]] = ()
             plans=plans,
             verdict=_verdict(plans),
             lines=[_line(verdict) for verdict in plans.verdicts],
-            advice=[(Markup("<code>{}</code>").format(command), told) for command, told in advice],
+            advice=[(Markup("<code>{}</code>").format(one.command), told(one)) for one in advice],
             chosen=setting(chosen),
             why=_why(plans),
             details=list(_details(chosen)),
@@ -91,6 +94,7 @@ def plan_page(spec: Spec, plans: PlanSet, advice: Sequence[tuple[str, str]] = ()
             plan_name=_plan_name,
             forecasts=lambda plan: [forecast(name, getattr(plan, name)) for name in FORECASTS],
             left_out=[*plans.regions.items(), *plans.rejected.items()],
+            caveats=gathered(chosen.caveats),
             data=_data(spec, plans),
             script=Markup(
                 resources.files("stratos.planning.offline").joinpath("page.js").read_text("utf-8")
@@ -105,20 +109,17 @@ def _limits(spec: Spec) -> list[LimitLine]:
 
 def _verdict(plans: PlanSet) -> _Verdict:
     if plans.infeasible:
-        told = (
-            "No plan holds every constraint. What follows is the nearest plan, and what it misses."
-        )
-        return _Verdict("bad", "no plan holds", told)
+        sentence = "No plan holds every constraint. Below are the nearest plan and what it misses."
+        return _Verdict("bad", "no plan holds", sentence)
     outcomes = {verdict.outcome for verdict in plans.verdicts}
     missed = _names(plans, "misses")
     if missed or plans.chosen.misses:
-        told = (
-            f"The choice is expected to miss {missed or plans.chosen.misses[0]}, and may hold it."
-        )
-        return _Verdict("open", "may hold", told)
+        named = missed or plans.chosen.misses[0]
+        sentence = f"The choice is expected to miss {named}, and may hold it."
+        return _Verdict("open", "may hold", sentence)
     if "unknown" in outcomes:
-        told = f"Nothing is expected to be missed. Not known yet: {_names(plans, 'unknown')}."
-        return _Verdict("open", "not all known yet", told)
+        sentence = f"Nothing is expected to be missed. Not known yet: {_names(plans, 'unknown')}."
+        return _Verdict("open", "not all known yet", sentence)
     return _Verdict("good", "expected to hold", "Every constraint is expected to hold.")
 
 
@@ -228,7 +229,7 @@ def _point(plan: Plan, row: PlanRow | None) -> dict[str, object]:
             "; ".join(
                 f"{AXES[f][0].partition(',')[0]} {forecast(f, one)}" for f, one in forecasts.items()
             ),
-            *(f"{name}: {told}" for name, told in _details(plan) if name != "forecast to miss"),
+            *(f"{name}: {words}" for name, words in _details(plan) if name != "forecast to miss"),
             *([row.why_not] if row and row.why_not else []),
         ],
     }

@@ -6,8 +6,10 @@ import json
 import re
 from typing import Any
 
+from stratos.contracts.plan_document import Advice
 from stratos.planning.choose import plan_before_probing
 from stratos.planning.nearest import plan_or_nearest
+from stratos.planning.offline.advice import told
 from stratos.planning.offline.page import AXES, plan_page
 from tests.unit.stratos.planning.planning_inputs import gpu, model, request, spec
 
@@ -69,14 +71,20 @@ def test_a_plan_that_is_forecast_to_miss_a_constraint_says_so_before_anything_el
 def test_where_nothing_fits_the_page_shows_the_nearest_plans_and_what_would_hold() -> None:
     asked = request(gpu(), asked=spec({"max_p95_latency_ms": 1.0, "max_budget_usd": 1e6}))
     plans = plan_or_nearest(asked)
-    command = "stratos plan x --what-if 'constraints.max_p95_latency_ms=3500'"
-    words = words_of(plan_page(asked.spec, plans, [(command, "then <this> is chosen")]))
+    advice = Advice(
+        moves="constraints",
+        options=("--what-if", "constraints.max_p95_latency_ms=3500"),
+        command="stratos plan <x> --what-if 'constraints.max_p95_latency_ms=3500'",
+        plan=plans.chosen,
+    )
+    words = words_of(plan_page(asked.spec, plans, [advice]))
     assert "No plan holds every constraint." in words
     assert "misses" in words
     assert "What would hold" in words
-    assert "constraints.max_p95_latency_ms=3500&#39; then &lt;this&gt; is chosen" in words
+    assert "stratos plan &lt;x&gt; --what-if &#39;constraints.max_p95_latency_ms=3500&#39;" in words
+    assert told(advice) in words
     assert "The nearest plan" in words
-    assert "names changes" in words_of(plan_page(asked.spec, plans))
+    assert "No single change that was tried is enough" in words_of(plan_page(asked.spec, plans))
 
 
 def test_each_rival_stands_with_its_intervals_and_why_it_was_not_chosen() -> None:
