@@ -111,7 +111,7 @@ class Reinforcement(FrozenModel):
     """Longest sample."""
 
 
-class Tracking(FrozenModel):
+class MlflowTracking(FrozenModel):
     """An MLflow server that is told of the training: loss, learning rate, pace, validation loss.
     Where it cannot be reached, the training goes on, and its log says so once. TensorBoard's files
     are written in any case."""
@@ -127,7 +127,7 @@ class Tracking(FrozenModel):
     prefix, as `api_key_secret`, and is sent over https only."""
 
     @model_validator(mode="after")
-    def _sends_no_token_in_clear(self) -> Tracking:
+    def _sends_no_token_in_clear(self) -> MlflowTracking:
         if self.token_secret is not None and not self.tracking_uri.startswith("https://"):
             raise ValueError(
                 f"a token would go to {self.tracking_uri} in clear; give an https:// address, or "
@@ -174,7 +174,7 @@ class Training(FrozenModel):
     answers_only: bool = False
     """Train on the verified answers without the rationales: the ablation."""
     reinforcement: Reinforcement = Reinforcement()
-    tracking: Annotated[Tracking | None, Field(exclude_if=lambda found: found is None)] = None
+    tracking: Annotated[MlflowTracking | None, Field(exclude_if=lambda found: found is None)] = None
     """Beside TensorBoard's files, which are written in any case."""
 
     @property

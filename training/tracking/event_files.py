@@ -11,7 +11,7 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.summary import scalar, text
 
-from training.tracking.tracker import Point, Status
+from training.tracking.tracker import Status, TrainingPoint
 
 
 class Upload(Protocol):
@@ -48,7 +48,7 @@ class EventFiles:
     def name(self) -> str:
         return f"TensorBoard's files at {self._prefix_uri}"
 
-    def keep(self, points: Sequence[Point]) -> None:
+    def keep(self, points: Sequence[TrainingPoint]) -> None:
         for point in points:
             # After an upload that failed, the same points come again.
             if self._written_to is not None and (point.step, point.at) <= self._written_to:

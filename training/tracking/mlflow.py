@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from training.teachers.bounded_http import Bounds, HttpReply, post
-from training.tracking.tracker import Point, Status
+from training.tracking.tracker import Status, TrainingPoint
 
 _CALL_SECONDS = 5.0
 _MOST_BYTES = 2**20
@@ -68,7 +68,7 @@ class MlflowServer:
     def name(self) -> str:
         return f"MLflow at {self._uri}"
 
-    def keep(self, points: Sequence[Point]) -> None:
+    def keep(self, points: Sequence[TrainingPoint]) -> None:
         run_id = self._begun()
         metrics = [
             {"key": key, "value": value, "timestamp": round(1000 * point.at), "step": point.step}

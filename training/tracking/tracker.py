@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Point:
+class TrainingPoint:
     """Figures of one step."""
 
     step: int
@@ -41,7 +41,7 @@ class Tracker(Protocol):
         """For the log, such as `MLflow at https://…`."""
         ...
 
-    def keep(self, points: Sequence[Point]) -> None:
+    def keep(self, points: Sequence[TrainingPoint]) -> None:
         """Keep points, the oldest first; after an error, it is given them again."""
         ...
 
@@ -56,7 +56,7 @@ class Feed:
     def __init__(self, tracker: Tracker, interval_seconds: float = _INTERVAL_SECONDS) -> None:
         self._tracker, self._interval = tracker, interval_seconds
         self._pause = interval_seconds
-        self._waiting: list[Point] = []
+        self._waiting: list[TrainingPoint] = []
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._status: Status = "finished"
         self._told = False
@@ -65,7 +65,7 @@ class Feed:
     def start(self) -> None:
         self._thread.start()
 
-    def put(self, point: Point) -> None:
+    def put(self, point: TrainingPoint) -> None:
         """Take note of a point; cheap enough for every step."""
         with self._lock:
             self._waiting.append(point)
@@ -153,6 +153,6 @@ class Tracking:
 
     def note(self, step: int, **figures: float) -> None:
         """Figures of one step, for every tracker."""
-        point = Point(step, self._now(), figures)
+        point = TrainingPoint(step, self._now(), figures)
         for feed in self._feeds:
             feed.put(point)

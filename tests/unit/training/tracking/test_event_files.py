@@ -9,7 +9,7 @@ import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from training.tracking.event_files import EventFiles
-from training.tracking.tracker import Point
+from training.tracking.tracker import TrainingPoint
 
 PREFIX = "s3://bucket/runs/r/jobs/distill-a0/tensorboard/"
 
@@ -43,13 +43,18 @@ def bucket(tmp_path: Path) -> Bucket:
 
 def test_figures_are_read_back_as_they_were_noted(tmp_path: Path, bucket: Bucket) -> None:
     files = EventFiles(tmp_path / "events", PREFIX, bucket.upload, {"method": "lora"})
-    files.keep([Point(1, 10.0, {"loss": 0.5}), Point(2, 11.0, {"loss": 0.25, "learning_rate": 2})])
+    files.keep(
+        [
+            TrainingPoint(1, 10.0, {"loss": 0.5}),
+            TrainingPoint(2, 11.0, {"loss": 0.25, "learning_rate": 2}),
+        ]
+    )
     assert list(scalars(bucket.folder)) == [
         ("loss", 1, 10.0, 0.5),
         ("loss", 2, 11.0, 0.25),
         ("learning_rate", 2, 11.0, 2.0),
     ]
-    files.keep([Point(3, 12.0, {"loss": 0.125})])
+    files.keep([TrainingPoint(3, 12.0, {"loss": 0.125})])
     files.end("finished")
     assert list(scalars(bucket.folder))[-1] == ("loss", 3, 12.0, 0.125)
     [file] = bucket.folder.iterdir()
@@ -67,10 +72,10 @@ def test_points_that_come_again_after_a_failed_upload_are_written_once(
 ) -> None:
     files = EventFiles(tmp_path / "events", PREFIX, bucket.upload, {})
     bucket.down = True
-    points = [Point(1, 10.0, {"loss": 0.5})]
+    points = [TrainingPoint(1, 10.0, {"loss": 0.5})]
     with pytest.raises(ConnectionError):
         files.keep(points)
     bucket.down = False
-    files.keep([*points, Point(2, 11.0, {"loss": 0.25})])
+    files.keep([*points, TrainingPoint(2, 11.0, {"loss": 0.25})])
     assert [step for _, step, _, _ in scalars(bucket.folder)] == [1, 2]
     files.end("finished")

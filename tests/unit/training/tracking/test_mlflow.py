@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.training.tracking.mlflow_stand_in import MlflowStandIn, mlflow_stand_in
 from training.tracking.mlflow import MlflowRefused, MlflowRun, MlflowServer
-from training.tracking.tracker import Point
+from training.tracking.tracker import TrainingPoint
 
 RUN = MlflowRun("it's mine", "tiles-0123/distill-a0", {"method": "lora", "epochs": "3"})
 
@@ -29,7 +29,7 @@ def test_a_training_becomes_a_run_of_its_experiment_with_settings_and_metrics(
 ) -> None:
     tracker = told(mlflow)
     assert mlflow.calls == []
-    tracker.keep([Point(1, 10.5, {"loss": 0.5, "learning_rate": 0.1})])
+    tracker.keep([TrainingPoint(1, 10.5, {"loss": 0.5, "learning_rate": 0.1})])
     tracker.end("finished")
     assert [one["name"] for one in mlflow.experiments] == ["it's mine"]
     [run] = mlflow.runs
@@ -44,17 +44,17 @@ def test_a_training_becomes_a_run_of_its_experiment_with_settings_and_metrics(
 
 
 def test_an_attempt_that_resumes_goes_on_in_the_same_run(mlflow: MlflowStandIn) -> None:
-    told(mlflow).keep([Point(1, 10.0, {"loss": 0.5})])
-    told(mlflow).keep([Point(2, 20.0, {"loss": 0.25})])
+    told(mlflow).keep([TrainingPoint(1, 10.0, {"loss": 0.5})])
+    told(mlflow).keep([TrainingPoint(2, 20.0, {"loss": 0.25})])
     other = MlflowRun(RUN.experiment, "tiles-0123/distill-a1", {})
-    told(mlflow, other).keep([Point(1, 30.0, {"loss": 0.7})])
+    told(mlflow, other).keep([TrainingPoint(1, 30.0, {"loss": 0.7})])
     assert len(mlflow.experiments) == 1
     assert [metric["step"] for metric in mlflow.metrics["run-0"]] == [1, 2]
     assert [metric["value"] for metric in mlflow.metrics["run-1"]] == [0.7]
 
 
 def test_many_points_are_sent_in_as_many_calls_as_the_server_allows(mlflow: MlflowStandIn) -> None:
-    told(mlflow).keep([Point(step, 1.0, {"loss": 1.0}) for step in range(2_500)])
+    told(mlflow).keep([TrainingPoint(step, 1.0, {"loss": 1.0}) for step in range(2_500)])
     assert len(mlflow.metrics["run-0"]) == 2_500
 
 
@@ -67,12 +67,12 @@ def test_a_training_that_fails_is_a_run_that_failed(mlflow: MlflowStandIn) -> No
 def test_a_refusal_says_what_was_asked_and_what_came(mlflow: MlflowStandIn) -> None:
     mlflow.down = True
     with pytest.raises(MlflowRefused, match=r"experiments/search was answered with 503: .*UNAVAIL"):
-        told(mlflow).keep([Point(1, 1.0, {"loss": 1.0})])
+        told(mlflow).keep([TrainingPoint(1, 1.0, {"loss": 1.0})])
 
 
 def test_a_token_lets_a_training_in() -> None:
     with mlflow_stand_in(token="secret") as mlflow:
         with pytest.raises(MlflowRefused, match="401"):
-            told(mlflow).keep([Point(1, 1.0, {"loss": 1.0})])
-        told(mlflow, token="secret").keep([Point(1, 1.0, {"loss": 1.0})])
+            told(mlflow).keep([TrainingPoint(1, 1.0, {"loss": 1.0})])
+        told(mlflow, token="secret").keep([TrainingPoint(1, 1.0, {"loss": 1.0})])
         assert len(mlflow.metrics["run-0"]) == 1

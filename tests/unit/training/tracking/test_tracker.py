@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from training.tracking.tracker import Feed, Point, Status, Tracking
+from training.tracking.tracker import Feed, Status, Tracking, TrainingPoint
 
 
 class Notebook:
@@ -17,10 +17,10 @@ class Notebook:
 
     def __init__(self) -> None:
         self.down = False
-        self.points: list[Point] = []
+        self.points: list[TrainingPoint] = []
         self.status: Status | None = None
 
-    def keep(self, points: Sequence[Point]) -> None:
+    def keep(self, points: Sequence[TrainingPoint]) -> None:
         if self.down:
             raise ConnectionRefusedError("nobody listens")
         self.points += points
@@ -31,8 +31,8 @@ class Notebook:
         self.status = status
 
 
-def point(step: int) -> Point:
-    return Point(step, 1000.0 + step, {"loss": 1 / step})
+def point(step: int) -> TrainingPoint:
+    return TrainingPoint(step, 1000.0 + step, {"loss": 1 / step})
 
 
 def test_what_is_noted_reaches_every_tracker_in_order_with_its_time() -> None:
@@ -98,7 +98,7 @@ def test_a_job_does_not_wait_for_a_tracker_that_hangs(caplog: pytest.LogCaptureF
     hangs, well = threading.Event(), Notebook()
 
     class Hanging(Notebook):
-        def keep(self, points: Sequence[Point]) -> None:
+        def keep(self, points: Sequence[TrainingPoint]) -> None:
             hangs.wait()
 
     with Tracking((well, Hanging()), patience_seconds=0.2) as tracking:
