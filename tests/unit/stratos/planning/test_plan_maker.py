@@ -89,6 +89,4 @@ def test_a_tracker_beyond_the_bucket_is_told_with_what_the_job_needs_for_it() ->
         "training reports to MLflow at mlflow.example.com, for which the job needs the network; "
         "where it has no way there, it trains without"
     ) in told
-    assert not any(
-        "MLflow" in caveat for caveat in plan_before_probing(request(cpu())).chosen.caveats
-    )
+    assert not any("MLflow" in caveat for caveat in plan_before_probing(request()).chosen.caveats)
