@@ -2,12 +2,14 @@
 
 specs/<name>/spec.yaml            dropped by the user; starts a run
 specs/<name>/…                    dataset, checker and model folders beside it
+specs/<name>/plan.json            the plan that a submitted spec is to run, if one was saved
 specs/<name>/rejection.json       every problem of a spec that was refused
 catalog/servers.json              the instance types on offer
 catalog/teachers.json             the models that Bedrock offers, as last fetched
 catalog/calibration.jsonl         predicted and measured, one line a finished run
 catalog/refusals.jsonl            what regions refused to jobs, and when
 runs/<run id>/spec.json           the spec as read
+runs/<run id>/saved_plan.json     the plan that it was submitted with, if any
 runs/<run id>/checker/            checker.py, as it was when the run began
 runs/<run id>/dataset/            train.jsonl probe.jsonl heldout.jsonl inspection.json
 runs/<run id>/plans.json          the Pareto front, before spending
@@ -49,6 +51,10 @@ SPEC_FILE = "spec.yaml"
 SERVERS_KEY = "catalog/servers.json"
 TEACHERS_KEY = "catalog/teachers.json"
 REJECTION_FILE = "rejection.json"
+PLAN_FILE = "plan.json"
+PLAN_METADATA = "stratos-plan-sha256"
+"""Metadata of a spec's version that is to run by plan.json: the hash of that file's bytes. A spec
+without it is planned afresh, whatever lies beside it."""
 PROGRESS_FILE = "progress.json"
 RESULT_FILE = "result.json"
 RECORDS_FILE = "records.jsonl"
@@ -143,6 +149,10 @@ class RunKeys:
     @property
     def plans(self) -> str:
         return self.prefix + "plans.json"
+
+    @property
+    def saved_plan(self) -> str:
+        return self.prefix + "saved_plan.json"
 
     @property
     def match(self) -> str:
