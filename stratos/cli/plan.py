@@ -108,7 +108,8 @@ def plan_command(
     )
     document = _document(planner, str(spec), changes, options + ["--local"] * local)
     if html is not None and document.plans is not None:
-        html.write_text(plan_page(planner.spec(changes), document.plans), encoding="utf-8")
+        page = plan_page(planner.spec(changes), document.plans, document.advice)
+        html.write_text(page, encoding="utf-8")
     text = json.dumps(document.model_dump(mode="json"), indent=2)
     if out is not None:
         out.write_text(text + "\n", encoding="utf-8")

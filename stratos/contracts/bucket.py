@@ -58,6 +58,8 @@ without it is planned afresh, whatever lies beside it."""
 PROGRESS_FILE = "progress.json"
 RESULT_FILE = "result.json"
 RECORDS_FILE = "records.jsonl"
+EVENTS_FOLDER = "tensorboard/"
+"""Of a training job, beside its result."""
 REJECTED_FILE = "rejected.jsonl"
 CALIBRATION_KEY = "catalog/calibration.jsonl"
 REFUSALS_KEY = "catalog/refusals.jsonl"
@@ -94,6 +96,15 @@ def split_uri(uri: str) -> tuple[str, str]:
     if not found:
         raise ValueError(f"{uri!r} is not an S3 URI; expected s3://bucket/key")
     return found[1], found[2]
+
+
+def events_prefix(result_uri: str) -> str:
+    """Of TensorBoard's files of a training job, with its slash.
+
+    Args:
+        result_uri: Of the job.
+    """
+    return result_uri.rpartition("/")[0] + "/" + EVENTS_FOLDER
 
 
 def spec_folder(spec_key: str) -> str:
@@ -235,6 +246,10 @@ class RunKeys:
 
     def job_progress(self, step: str) -> str:
         return self.job(step) + PROGRESS_FILE
+
+    def events(self, step: str) -> str:
+        """Key prefix of TensorBoard's files of a training, with its slash."""
+        return self.job(step) + EVENTS_FOLDER
 
     def shards(self, step: str, round_: int) -> str:
         """The jobs that share a step, in one round: a JSON array of training jobs."""

@@ -14,12 +14,14 @@ from stratos.hosting.modes.table import told_measurement
 from stratos.hosting.monthly import HOURS_PER_MONTH, worked_off_usd_per_month
 from stratos.measuring.gates import FAILED_REQUESTS, LATENCIES, too_few
 from stratos.pipeline.evidence import RunEvidence
+from stratos.pipeline.saving import monthly_saving
 from stratos.pipeline.summary import (
     BatchSummary,
     ConstraintOutcome,
     EndpointSummary,
     ModelSummary,
     RunSummary,
+    Saving,
     ServedSummary,
     StrategySummary,
     TrainingSummary,
@@ -33,6 +35,7 @@ _OF_THE_WHOLE_RUN = frozenset(("max_training_hours", "max_budget_usd"))
 def build_summary(evidence: RunEvidence) -> RunSummary:
     """The summary of a run that has ended."""
     match, found = evidence.match, _evaluation(evidence)
+    saving, unknown = _saving(evidence)
     return RunSummary(
         run_id=evidence.run.run_id,
         spec_name=evidence.spec_name or spec_name_in(evidence.run.run_id),
@@ -55,6 +58,8 @@ def build_summary(evidence: RunEvidence) -> RunSummary:
         constraints=tuple(_constraints(evidence)),
         phases=evidence.phases,
         total_usd=evidence.total_usd,
+        saving=saving,
+        saving_unknown=unknown,
         endpoint=_endpoint(evidence),
         batch=_batch(evidence),
         measurements=evidence.measurements,
@@ -209,17 +214,11 @@ def _constraints(evidence: RunEvidence) -> Iterator[ConstraintOutcome]:
     if evidence.spec is None:
         return
     asked, plan = evidence.spec.constraints, _plan(evidence)
-    found, last, deployment = _evaluation(evidence), evidence.measurement, evidence.deployment
+    found, last = _evaluation(evidence), evidence.measurement
     load, cost = (last.load, last.usd_per_1000_requests) if last else (None, None)
     if last is not None and FAILED_REQUESTS in last.missed:
         load = cost = None  # of an endpoint whose requests fail, nothing else is known
-    done = evidence.status == "succeeded"
-    monthly = None
-    if deployment is not None and evidence.promoted:
-        monthly = deployment.usd_per_hour * HOURS_PER_MONTH
-        if isinstance(deployment, BatchDeployment) and last and last.batch:
-            rate, hourly = last.batch.requests_per_second, deployment.transform_job.usd_per_hour
-            monthly = worked_off_usd_per_month(evidence.spec.load, hourly, rate)
+    done, monthly = evidence.status == "succeeded", _hosting_usd_per_month(evidence)
     rows = (
         ("min_accuracy", "accuracy", found.student.lo if found else None),
         ("max_p50_latency_ms", "p50_latency_ms", _value(load.p50_ms if load else None)),
@@ -242,6 +241,27 @@ def _constraints(evidence: RunEvidence) -> Iterator[ConstraintOutcome]:
         if name in LATENCIES and outcome.passed and load is not None and too_few(load, name):
             outcome = outcome.model_copy(update={"passed": None})
         yield outcome
+
+
+def _hosting_usd_per_month(evidence: RunEvidence) -> float | None:
+    """Of what is in service."""
+    deployment, last = evidence.deployment, evidence.measurement
+    if deployment is None or evidence.spec is None or not evidence.promoted:
+        return None
+    if isinstance(deployment, BatchDeployment) and last and last.batch:
+        rate, hourly = last.batch.requests_per_second, deployment.transform_job.usd_per_hour
+        return worked_off_usd_per_month(evidence.spec.load, hourly, rate)
+    return deployment.usd_per_hour * HOURS_PER_MONTH
+
+
+def _saving(evidence: RunEvidence) -> tuple[Saving | None, str | None]:
+    plan = _plan(evidence)
+    if plan is None or evidence.spec is None:
+        return None, None
+    try:
+        return monthly_saving(evidence, plan, _hosting_usd_per_month(evidence)), None
+    except ValueError as why:
+        return None, str(why)
 
 
 def _value(found: Interval | None) -> float | None:

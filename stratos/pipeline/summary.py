@@ -64,6 +64,29 @@ class ConstraintOutcome(FrozenModel):
     ended before it was done, within the hours or dollars that it had spent until then."""
 
 
+class Saving(FrozenModel):
+    """A month of the declared load: what the teacher would charge, and what the student costs."""
+
+    teacher: str
+    requests_per_month: float
+    prompt_tokens: float
+    """Of one request: as the spec's load says, else their mean in the dataset."""
+    output_tokens: float
+    input_usd_per_million_tokens: float
+    """Asked one by one, not in batches."""
+    output_usd_per_million_tokens: float
+    teacher_usd_per_month: float
+    hosting_usd_per_month: float
+    """Of the student, in service for the whole month."""
+    is_forecast: bool
+    """Nothing is in service: hosting is what the plan forecasts."""
+
+    @property
+    def usd_per_month(self) -> float:
+        """Below 0 if the student costs more than the teacher."""
+        return self.teacher_usd_per_month - self.hosting_usd_per_month
+
+
 class Phase(FrozenModel):
     """Where time and money went: one phase of the execution."""
 
@@ -136,6 +159,10 @@ class RunSummary(FrozenModel):
     constraints: tuple[ConstraintOutcome, ...] = ()
     phases: tuple[Phase, ...] = ()
     total_usd: float = 0.0
+    saving: Saving | None = None
+    """Against today's teacher."""
+    saving_unknown: str | None = None
+    """Why there is none, and what to give."""
     endpoint: EndpointSummary | None = None
     batch: BatchSummary | None = None
     """In place of an endpoint."""

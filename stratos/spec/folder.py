@@ -116,7 +116,8 @@ def _check_name(document: SpecDocument, folder_name: str) -> None:
 
 def _check_secrets(document: SpecDocument, stack_prefix: str) -> None:
     """A stack's jobs may read the secrets below its prefix, by name or ARN, and no others."""
-    for location in _of_models(document, *_SECRETS):
+    of_tracker: Location = ("training", "tracking", "token_secret")
+    for location in (of_tracker, *_of_models(document, *_SECRETS)):
         secret = document.tree.at(*location)
         if not isinstance(secret, str):
             continue
@@ -131,7 +132,8 @@ def _check_secrets(document: SpecDocument, stack_prefix: str) -> None:
 
 
 def _check_hosts(document: SpecDocument, private_hosts: tuple[str, ...]) -> None:
-    for location in _of_models(document, "base_url"):
+    of_tracker: Location = ("training", "tracking", "tracking_uri")
+    for location in (of_tracker, *_of_models(document, "base_url")):
         url = document.tree.at(*location)
         problem = why_not_asked(url, private_hosts) if isinstance(url, str) else None
         if problem is not None:

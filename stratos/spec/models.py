@@ -144,6 +144,13 @@ class Logs(FrozenModel):
     Beside live teachers, they come first, and a live teacher is asked only for the rest."""
 
     kind: Literal["logs"]
+    input_usd_per_million_tokens: Annotated[
+        float, Field(ge=0, exclude_if=lambda price: price == 0)
+    ] = 0.0
+    """Of the model that wrote them. The report says by it what the student saves; no run pays."""
+    output_usd_per_million_tokens: Annotated[
+        float, Field(ge=0, exclude_if=lambda price: price == 0)
+    ] = 0.0
     rights: Rights | None = None
     """Who may train on its answers, as you know it."""
 

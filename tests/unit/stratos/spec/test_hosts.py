@@ -82,7 +82,10 @@ def test_every_secret_of_a_spec_is_found_with_its_place_and_host():
         factories.spec_dict()
         | {
             "task": factories.spec_dict()["task"] | {"verifier": judge},
-            "training": {"kd_weight": 0},
+            "training": {
+                "kd_weight": 0,
+                "tracking": {"tracking_uri": "https://mlflow.example", "token_secret": "s/m"},
+            },
             "teachers": [service, service | {"api_key_secret": "s/t"}],
             "students": [{"hub": "org/model", "hub_token_secret": "s/h"}],
         }
@@ -90,5 +93,6 @@ def test_every_secret_of_a_spec_is_found_with_its_place_and_host():
     assert list(named_secrets(spec)) == [
         NamedSecret("task.verifier.model.api_key_secret", "s/j", "a.example"),
         NamedSecret("teachers[1].api_key_secret", "s/t", "a.example"),
+        NamedSecret("training.tracking.token_secret", "s/m", "mlflow.example"),
         NamedSecret("students[0].hub_token_secret", "s/h", "huggingface.co"),
     ]

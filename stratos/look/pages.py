@@ -1,0 +1,36 @@
+"""Pages from templates: each one file that holds its style, and needs no network."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+
+def stylesheet() -> str:
+    """The look of every page, as CSS."""
+    return _text("look/look.css")
+
+
+def environment() -> Environment:
+    """Templates of `stratos`, named by their path in it; whatever they are given is escaped."""
+    made = Environment(
+        autoescape=True,
+        loader=FunctionLoader(_text),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["breakable"] = breakable
+    made.globals["stylesheet"] = Markup(stylesheet())
+    return made
+
+
+def breakable(name: str) -> Markup:
+    """A name of several words, such as `max_p95_latency_ms`, that may be broken between them."""
+    return Markup("_<wbr>").join(name.split("_"))
+
+
+def _text(path: str) -> str:
+    return resources.files("stratos").joinpath(path).read_text("utf-8")
