@@ -130,7 +130,7 @@ def _why_not(name: str | None, error: Exception) -> str:
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     deploy = (
         "Start one on this machine with `stratos local up` and set what it prints, or deploy to "
-        "AWS with `npx cdk deploy` and set AWS_PROFILE and AWS_REGION"
+        "AWS with `stratos deploy` once AWS_PROFILE and AWS_REGION are set"
     )
     match error:
         case NoRegionError():
