@@ -144,8 +144,8 @@ REASONS: Mapping[str, str] = {
     "scheduler:ListSchedules": _ENDS_WHAT_IS_LEFT,
     "scheduler:UpdateSchedule": "Reruns and the ends of endpoints are schedules",
     "secretsmanager:GetSecretValue": (
-        "A teacher of another provider is asked with a key, and a gated model of the Hub read with "
-        "a token; both are kept as secrets"
+        "A teacher of another provider is asked with a key, a gated model of the Hub read with a "
+        "token, and webhooks may be posted to by whoever knows their addresses: all are secrets"
     ),
     "sns:Publish": "People are told of an outcome, or asked for an answer",
     "sqs:SendMessage": "An event that failed every time is kept",
@@ -204,5 +204,8 @@ OF_RESOURCES: Mapping[tuple[str, str], str] = {
         "Events that a rule could not deliver are kept"
     ),
     ("AWS::Lambda::Permission", "events.amazonaws.com"): "A rule calls the function",
+    ("AWS::Lambda::Permission", "sns.amazonaws.com"): (
+        "The topic calls the function that posts to webhooks, once it is subscribed"
+    ),
 }
 """By type of the resource that holds a policy, and who the statement is about."""

@@ -113,6 +113,10 @@ class Commands(LazyCommands):
             "Refuse the model of a run that waits for approval; the run fails, nothing is "
             "deployed.",
         ),
+        "notify": Listed(
+            "stratos.cli.notify:notify_app",
+            "Say who is told how runs end, of models that wait for approval, and of alarms.",
+        ),
         "sweep": Listed(
             "stratos.cli.sweep:sweep_command",
             "Remove resources that belong to no run. This also happens every hour on its own.",

@@ -38,6 +38,8 @@ class Stack:
     schedule_group: str
     names: StackNames
     """Of what it makes."""
+    topic_arn: str = ""
+    """Of what people are told by."""
     worker_regions: tuple[str, ...] = ()
     """Others in which it runs jobs."""
     elsewhere: str = ""
@@ -67,6 +69,7 @@ class Stack:
             state_machine_arn=outputs["StateMachineArn"],
             schedule_group=outputs["ScheduleGroup"],
             names=StackNames(outputs.get("StackName", DEFAULT_STACK)),
+            topic_arn=outputs.get("TopicArn", ""),
             worker_regions=tuple(filter(None, outputs.get("WorkerRegions", "").split(","))),
         )
 

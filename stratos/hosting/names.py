@@ -73,6 +73,11 @@ class StackNames:
         return f"{self.worker}-{account}-{region}"
 
     @property
+    def webhooks_secret(self) -> str:
+        """The secret with the addresses that are told of runs."""
+        return f"{self.prefix}/webhooks"
+
+    @property
     def reruns(self) -> str:
         """What the names of schedules begin with that run a spec again."""
         return f"{self.start}rerun-"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import boto3
@@ -45,6 +49,33 @@ def assembly(tmp_path: Path) -> Path:
     return brought
 
 
+@dataclass
+class Webhook:
+    """An address on this machine, and what was posted to it."""
+
+    url: str
+    posts: list[dict[str, str]] = field(default_factory=list)
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    class Listening(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            found.posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: the secret is in the path."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Listening)
+    found = Webhook(f"http://127.0.0.1:{server.server_port}/services/T0/B0/secret")
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield found
+    server.shutdown()
+    server.server_close()
+
+
 def command(*words: str | Path, typed: str = "") -> Result:
     return CliRunner().invoke(cli.app, [str(word) for word in words], input=typed)
 
@@ -61,7 +92,9 @@ def stacks() -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("empty_cloud")
-def test_a_built_stack_is_shown_deployed_used_and_removed_without_a_trace(assembly: Path) -> None:
+def test_a_built_stack_is_shown_deployed_used_and_removed_without_a_trace(
+    assembly: Path, webhook: Webhook
+) -> None:
     shown = command("deploy", "--assembly", assembly, "--dry-run")
     assert shown.exit_code == 0, shown.output
     assert "account 123456789012 at http://127.0.0.1" in shown.output
@@ -75,10 +108,13 @@ def test_a_built_stack_is_shown_deployed_used_and_removed_without_a_trace(assemb
     code = boto3.client("lambda").get_function(FunctionName="stratos-parse-constraints")
     assert code["Configuration"]["State"] == "Active"
 
+    assert command("notify", "add", webhook.url).exit_code == 0
     stack = Stack.find()
     stack.s3.put_object(Bucket=stack.bucket, Key="specs/bad/spec.yaml", Body=SMALLEST)
     [run] = eventually(lambda: [row for row in list_runs(stack) if row.finished], seconds=120)
     assert run.status == "rejected"
+    told = eventually(lambda: webhook.posts[:1], seconds=60)
+    assert told[0]["text"].startswith(f"Stratos: bad rejected ({run.run_id})")
 
     again = command("deploy", "--assembly", assembly)
     assert "nothing to change" in again.output, again.output
@@ -91,6 +127,7 @@ def test_a_built_stack_is_shown_deployed_used_and_removed_without_a_trace(assemb
     gone = command("destroy", "--data", typed="Stratos\n")
     assert gone.exit_code == 0, gone.output
     assert f"deleted bucket {asset_bucket}" in gone.output
+    assert "secret stratos/webhooks, 40 cents a month" in gone.output
     assert (stacks(), buckets()) == ([], [])
     assert boto3.client("dynamodb").list_tables()["TableNames"] == []
     assert (
