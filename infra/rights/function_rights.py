@@ -318,7 +318,7 @@ def _sweep(granted: Granted) -> Statements:
 
 def _tell_webhooks(granted: Granted) -> Statements:
     # Secrets Manager puts a hyphen and six characters behind a secret's name.
-    secret = f"secret:{PREFIX}/webhooks-??????"
+    secret = f"secret:{PREFIX}-webhooks-??????"
     return (
         iam.PolicyStatement(
             actions=["secretsmanager:GetSecretValue"], resources=[arn("secretsmanager", secret)]

@@ -144,8 +144,8 @@ REASONS: Mapping[str, str] = {
     "scheduler:ListSchedules": _ENDS_WHAT_IS_LEFT,
     "scheduler:UpdateSchedule": "Reruns and the ends of endpoints are schedules",
     "secretsmanager:GetSecretValue": (
-        "A teacher of another provider is asked with a key, a gated model of the Hub read with a "
-        "token, and webhooks may be posted to by whoever knows their addresses: all are secrets"
+        "A teacher of another provider is asked with a key, and a gated model of the Hub read with "
+        "a token; both are kept as secrets"
     ),
     "sns:Publish": "People are told of an outcome, or asked for an answer",
     "sqs:SendMessage": "An event that failed every time is kept",
@@ -161,6 +161,9 @@ REASONS: Mapping[str, str] = {
 }
 
 OF_ROLES: Mapping[tuple[str, str], str] = {
+    ("FunctionsTellWebhooksRole", "secretsmanager:GetSecretValue"): (
+        "Whoever knows a webhook's address can post to it, so the addresses are a secret"
+    ),
     ("FunctionsSweepRole", "lambda:InvokeFunction"): "CleanUp takes back what a run left",
     ("SchedulesRole", "lambda:InvokeFunction"): (
         "An endpoint with a component takes more than one call to delete, which the sweeper makes"

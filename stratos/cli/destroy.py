@@ -77,6 +77,7 @@ def destroy_command(
     delete_stack(account, described["StackId"], _teller(console))
     _say(console, f"{name} is deleted")
     _remove_archives(console, account, name)
+    _remove_webhooks(console, account, StackNames(name))
     if data:
         _delete_data(console, account, staying)
     for line in _left(account, name, [] if data else staying):
@@ -139,6 +140,17 @@ def _remove_archives(console: Console, account: Account, owner: str) -> None:
     if bucket.exists():
         bucket.remove()
         _say(console, f"deleted bucket {bucket.name}, which held archives and templates")
+
+
+def _remove_webhooks(console: Console, account: Account, names: StackNames) -> None:
+    """Delete the secret of `stratos notify`: the topic that it was for is gone."""
+    secrets = client("secretsmanager", region=account.region)
+    try:
+        secrets.describe_secret(SecretId=names.webhooks_secret)
+    except secrets.exceptions.ResourceNotFoundException:
+        return
+    secrets.delete_secret(SecretId=names.webhooks_secret, ForceDeleteWithoutRecovery=True)
+    _say(console, f"deleted secret {names.webhooks_secret}")
 
 
 def _delete_data(console: Console, account: Account, staying: list[StayingResource]) -> None:

@@ -74,8 +74,11 @@ class StackNames:
 
     @property
     def webhooks_secret(self) -> str:
-        """The secret with the addresses that are told of runs."""
-        return f"{self.prefix}/webhooks"
+        """The secret with the addresses that are told of runs.
+
+        Not among those that jobs may read, whose names begin with the prefix and a slash.
+        """
+        return f"{self.start}webhooks"
 
     @property
     def reruns(self) -> str:

@@ -127,7 +127,7 @@ def test_a_built_stack_is_shown_deployed_used_and_removed_without_a_trace(
     gone = command("destroy", "--data", typed="Stratos\n")
     assert gone.exit_code == 0, gone.output
     assert f"deleted bucket {asset_bucket}" in gone.output
-    assert "secret stratos/webhooks, 40 cents a month" in gone.output
+    assert "deleted secret stratos-webhooks" in gone.output
     assert (stacks(), buckets()) == ([], [])
     assert boto3.client("dynamodb").list_tables()["TableNames"] == []
     assert (

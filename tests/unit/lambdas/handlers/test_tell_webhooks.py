@@ -53,7 +53,7 @@ def listen() -> Iterator[Any]:
 
 def keep(account: Account, *urls: str) -> None:
     account.client("secretsmanager").create_secret(
-        Name="stratos/webhooks", SecretString=json.dumps({"urls": urls})
+        Name="stratos-webhooks", SecretString=json.dumps({"urls": urls})
     )
 
 

@@ -94,9 +94,11 @@ def test_archives_go_with_the_stack_and_secrets_are_named(cloudformation, stack)
     stack.s3.create_bucket(Bucket="stratos-assets-123456789012-us-east-1")
     boto3.client("secretsmanager").create_secret(Name="stratos/teacher", SecretString="s")
     boto3.client("secretsmanager").create_secret(Name="stratosdev/teacher", SecretString="s")
+    boto3.client("secretsmanager").create_secret(Name="stratos-webhooks", SecretString="s")
     _, text = run("destroy", "--yes")
     assert "deleted bucket stratos-assets-123456789012-us-east-1" in text
     assert "secret stratos/teacher" in text
+    assert "deleted secret stratos-webhooks" in text
     assert "stratosdev" not in text
 
 

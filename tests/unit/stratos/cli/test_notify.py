@@ -73,7 +73,7 @@ def test_a_webhook_is_kept_as_a_secret_and_shown_in_part(told, function):
             0,
             f"{MASKED} is told from now on; `stratos notify test` tries it\n",
         )
-    secret = boto3.client("secretsmanager").get_secret_value(SecretId="stratos/webhooks")
+    secret = boto3.client("secretsmanager").get_secret_value(SecretId="stratos-webhooks")
     assert json.loads(secret["SecretString"]) == {"urls": [SLACK]}
     assert protocols(told) == ["lambda"]
     listed = run("notify", "list")[1]
