@@ -15,13 +15,15 @@ from stratos.cli.runs import list_hosting, list_runs
 from stratos.cli.stack import Stack, client
 from stratos.cli.sweep import sweep_now
 from stratos.contracts.run import RunRow
-from stratos.errors import StackInUse
+from stratos.errors import StackInUse, StackNotFound
 from stratos.units import count
 from stratos.waiting import every, wait_until, within
 
 _ENDING_SECONDS = 1800.0
 """CleanUp ends a job and an endpoint within minutes; a batch takes longest."""
 _POLL_SECONDS = 5.0
+_GONE = ("ValidationException", "ResourceNotFound")
+"""SageMaker's codes for what does not exist."""
 _STOPPED_BY = "stopped by `stratos destroy`"
 
 
@@ -84,22 +86,33 @@ def end_all(
         if row.live:
             for name in delete(stack, row):
                 tell(f"deleted {name}")
-    for orphan in sweep_now(stack, dry_run=False).removed:
-        tell(f"deleted {orphan.kind} {orphan.name}, which belonged to no run")
+    try:
+        swept = sweep_now(stack, dry_run=False)
+    except StackNotFound:
+        tell("the sweeper is gone already, so a stack was half deleted before")
+    else:
+        for orphan in swept.removed:
+            tell(f"deleted {orphan.kind} {orphan.name}, which belonged to no run")
     _wait(lambda: list(_billed(stack)), sleep)
 
 
 def empty_registry(stack: Stack) -> int:
     """Delete the versions of the model registry, with which no stack can be deleted."""
-    pages = stack.sagemaker.get_paginator("list_model_packages")
-    group = stack.names.prefix
+    group, sagemaker = stack.names.prefix, stack.sagemaker
+    try:
+        sagemaker.describe_model_package_group(ModelPackageGroupName=group)
+    except sagemaker.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] not in _GONE:
+            raise
+        return 0
+    pages = sagemaker.get_paginator("list_model_packages")
     found = [
         version["ModelPackageArn"]
         for page in pages.paginate(ModelPackageGroupName=group)
         for version in page["ModelPackageSummaryList"]
     ]
     for arn in found:
-        stack.sagemaker.delete_model_package(ModelPackageName=arn)
+        sagemaker.delete_model_package(ModelPackageName=arn)
     return len(found)
 
 
@@ -144,6 +157,10 @@ def _billed(stack: Stack) -> Iterator[str]:
 
 
 def _reruns(stack: Stack) -> Iterator[str]:
-    pages = client("scheduler").get_paginator("list_schedules")
-    for page in pages.paginate(GroupName=stack.schedule_group, NamePrefix=stack.names.reruns):
-        yield from (schedule["Name"] for schedule in page["Schedules"])
+    scheduler = client("scheduler")
+    pages = scheduler.get_paginator("list_schedules")
+    try:
+        for page in pages.paginate(GroupName=stack.schedule_group, NamePrefix=stack.names.reruns):
+            yield from (schedule["Name"] for schedule in page["Schedules"])
+    except scheduler.exceptions.ResourceNotFoundException:
+        return  # the group went when the stack was half deleted

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import boto3
 import pytest
 
 from stratos.cli import destroy
 from stratos.cli.ending import StackUse
+from stratos.cli.stack import Stack
 from stratos.deploying.deployment import Account
 from stratos.errors import StackInUse
 from tests.fake_cloudformation import FakeCloudFormation
@@ -107,3 +110,17 @@ def test_a_stack_that_was_never_made_whole_is_removed_too(cloudformation):
     assert run("destroy", "--yes")[0] == 0
     assert cloudformation.ended == []
     assert cloudformation.stacks["Stratos"]["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_worker_regions_go_first_with_what_is_in_their_buckets(cloudformation, stack, monkeypatch):
+    worker = replace(stack, worker_regions=("eu-west-1",))
+    monkeypatch.setattr(Stack, "find", classmethod(lambda cls: worker))
+    bucket = "stratos-worker-123456789012-eu-west-1"
+    s3 = boto3.client("s3", region_name="eu-west-1")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket=bucket, Key="copies/a", Body=b"")
+    cloudformation.add_stack("stratos-worker", "UPDATE_COMPLETE")
+    _, text = run("destroy", "--yes")
+    assert "stratos-worker in eu-west-1, with all that is in its bucket" in text
+    assert text.index("stratos-worker in eu-west-1 is deleted") < text.index("Stratos is deleted")
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0

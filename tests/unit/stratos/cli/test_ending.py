@@ -97,3 +97,10 @@ def test_an_endpoint_that_belongs_to_no_run_is_waited_for(stack, scheduler, swep
 def test_the_registry_is_emptied(kept):
     assert empty_registry(kept) == 2
     assert empty_registry(kept) == 0
+
+
+def test_a_stack_that_was_half_deleted_can_be_deleted_again(stack):
+    said: list[str] = []
+    end_all(stack, StackUse.of(stack), said.append, lambda seconds: None)
+    assert said == ["the sweeper is gone already, so a stack was half deleted before"]
+    assert empty_registry(stack) == 0
