@@ -206,11 +206,6 @@ FINDINGS = (
         "The spec names the secrets of keys and tokens, which must begin with the stack's prefix.",
     ),
     wildcard(
-        f"arn:<AWS::Partition>:secretsmanager:{_HERE}:secret:{{prefix}}-webhooks-??????",
-        _roles("tell_webhooks"),
-        "Secrets Manager ends a secret's ARN with six characters of its own.",
-    ),
-    wildcard(
         f"{_SAGEMAKER}:training-job/*", (*_roles(*_READS_JOBS, "sweep"), _MACHINE), _RUN_NAMES
     ),
     wildcard(
