@@ -92,7 +92,10 @@ class ChangeSets:
 
         original_check = replace(api, "_validate_different_update", check_update)
         original_template_at = replace(api, "_get_stack_from_s3_url", template_at)
-        self._patches.add(api, "update_termination_protection", _update_protection)
+        operation = "update_termination_protection"
+        # Another cloud of this process may have added it.
+        put = replace if hasattr(api, operation) else self._patches.add
+        put(api, operation, _update_protection)
 
     def close(self) -> None:
         """Wait for the changes that are under way."""
