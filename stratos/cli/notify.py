@@ -15,7 +15,10 @@ from stratos.cli.stack import Stack, client
 from stratos.contracts.webhooks import Webhooks, masked
 from stratos.errors import NotFound, StackNotFound, StratosError
 
-notify_app = typer.Typer(no_args_is_help=True, help=__doc__)
+notify_app = typer.Typer(
+    no_args_is_help=True,
+    help="Say who is told how runs end, of models that wait for approval, and of alarms.",
+)
 _PENDING = "PendingConfirmation"
 _FUNCTION = "tell_webhooks"
 
