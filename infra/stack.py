@@ -132,7 +132,7 @@ class Stratos(Stack):
         return told
 
     def _react(self, state_machine: sfn.IStateMachine) -> None:
-        """What happens by itself: on a new spec, on a run that ended badly, and every hour."""
+        """What happens by itself: on a new spec, a bad end or a notice, and every hour."""
         Triggers(
             self,
             "Triggers",
@@ -141,6 +141,7 @@ class Stratos(Stack):
             clean_up=self._functions["clean_up"],
             dead_letters=self._notifications.dead_letters,
         )
+        self._notifications.let_call(self._functions["tell_webhooks"])
         Sweeping(
             self,
             "Sweeping",

@@ -325,6 +325,16 @@ def _sweep(granted: Granted) -> Statements:
     )
 
 
+def _tell_webhooks(granted: Granted) -> Statements:
+    # Secrets Manager puts a hyphen and six characters behind a secret's name.
+    secret = f"secret:{PREFIX}-webhooks-??????"
+    return (
+        iam.PolicyStatement(
+            actions=["secretsmanager:GetSecretValue"], resources=[arn("secretsmanager", secret)]
+        ),
+    )
+
+
 _RIGHTS: Mapping[str, Callable[[Granted], Statements]] = {
     "claim_run": _claim_run,
     "parse_constraints": _parse_constraints,
@@ -345,6 +355,7 @@ _RIGHTS: Mapping[str, Callable[[Granted], Statements]] = {
     "report": _report,
     "clean_up": _clean_up,
     "sweep": _sweep,
+    "tell_webhooks": _tell_webhooks,
 }
 """By handler module, as `infra.parts.functions.HANDLERS` lists them."""
 

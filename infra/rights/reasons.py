@@ -162,6 +162,9 @@ REASONS: Mapping[str, str] = {
 }
 
 OF_ROLES: Mapping[tuple[str, str], str] = {
+    ("FunctionsTellWebhooksRole", "secretsmanager:GetSecretValue"): (
+        "Whoever knows a webhook's address can post to it, so the addresses are a secret"
+    ),
     ("FunctionsSweepRole", "lambda:InvokeFunction"): "CleanUp takes back what a run left",
     ("SchedulesRole", "lambda:InvokeFunction"): (
         "An endpoint with a component takes more than one call to delete, which the sweeper makes"
@@ -205,5 +208,8 @@ OF_RESOURCES: Mapping[tuple[str, str], str] = {
         "Events that a rule could not deliver are kept"
     ),
     ("AWS::Lambda::Permission", "events.amazonaws.com"): "A rule calls the function",
+    ("AWS::Lambda::Permission", "sns.amazonaws.com"): (
+        "The topic calls the function that posts to webhooks, once it is subscribed"
+    ),
 }
 """By type of the resource that holds a policy, and who the statement is about."""

@@ -61,6 +61,15 @@ class Commands(LazyCommands):
             "stratos.cli.delete:delete_command",
             "Delete a run's endpoint with its configuration and model, or its model and batches.",
         ),
+        "deploy": Listed(
+            "stratos.cli.deploy:deploy_command",
+            "Deploy the built stack to AWS, or change the one that is there, without Node or the "
+            "CDK.",
+        ),
+        "destroy": Listed(
+            "stratos.cli.destroy:destroy_command",
+            "Delete the deployed stack; what holds data stays, unless you say otherwise.",
+        ),
         "submit": Listed(
             "stratos.cli.submit:submit_command",
             "Validate a folder, upload it, and start its run.",
@@ -110,6 +119,10 @@ class Commands(LazyCommands):
             "stratos.cli.approval:reject_command",
             "Refuse the model of a run that waits for approval; the run fails, nothing is "
             "deployed.",
+        ),
+        "notify": Listed(
+            "stratos.cli.notify:notify_app",
+            "Say who is told how runs end, of models that wait for approval, and of alarms.",
         ),
         "sweep": Listed(
             "stratos.cli.sweep:sweep_command",

@@ -93,15 +93,14 @@ def init_command(
         raise typer.BadParameter(f"there is no {path}; give a data file, or a folder of them")
     console = make_console()
     folder, dataset = _place(path.absolute())
-    if (folder / SPEC_FILE).exists():
-        raise FolderTaken(f"{folder / SPEC_FILE} is there already; change it, or move it away")
+    schema = json.dumps(Spec.model_json_schema(), indent=1) + "\n"
+    _refuse_taken(folder, schema)
     with aloud(make_console(stderr=True), f"looking at {path}"):
         seen = look(folder, dataset)
         text = spec_text(_slug(folder.name if path.is_dir() else path.name), seen)
         found = refuse_what_a_run_would(folder, text)
     (folder / SPEC_FILE).write_text(text, encoding="utf-8")
-    schema = json.dumps(Spec.model_json_schema(), indent=1)
-    (folder / SCHEMA_FILE).write_text(schema + "\n", encoding="utf-8")
+    (folder / SCHEMA_FILE).write_text(schema, encoding="utf-8")
     print_dataset(console, found)
     to_do = "" if TO_DO not in text else f"Write the judge's criteria where it says {TO_DO[:4]}. "
     console.print(
@@ -113,6 +112,18 @@ def init_command(
         markup=False,
         highlight=False,
     )
+
+
+def _refuse_taken(folder: Path, schema: str) -> None:
+    """Raise FolderTaken if a file would be lost that somebody else wrote."""
+    if (folder / SPEC_FILE).exists():
+        raise FolderTaken(f"{folder / SPEC_FILE} is there already; change it, or move it away")
+    beside = folder / SCHEMA_FILE
+    if beside.exists() and beside.read_bytes() != schema.encode():
+        raise FolderTaken(
+            f"{beside} is there already, and is not what this version would write there; move it "
+            "away"
+        )
 
 
 def look(folder: Path, dataset: str) -> Seen:

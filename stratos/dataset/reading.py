@@ -14,6 +14,7 @@ from typing import NamedTuple
 from stratos.contracts.messages import Message, NamedTool, Tool, ToolCall, calls_text
 from stratos.contracts.records import Record
 from stratos.dataset.batch_halves import BatchHalves
+from stratos.dataset.encodings import conversion
 from stratos.dataset.formats.batch_files import BatchHalf
 from stratos.dataset.formats.detection import detect_format, read_fields
 from stratos.dataset.formats.pairs import column_row
@@ -299,7 +300,7 @@ def _json_object(line: bytes) -> Row:
     except RowError:
         raise
     except UnicodeDecodeError as error:
-        raise RowError(f"byte {error.start} is not UTF-8") from error
+        raise RowError(f"byte {error.start} is not UTF-8; {conversion()}") from error
     except json.JSONDecodeError as error:
         raise RowError(f"is not JSON: {error.msg} at column {error.colno}") from error
     except (RecursionError, ValueError) as error:

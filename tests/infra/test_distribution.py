@@ -100,6 +100,13 @@ def test_the_tutorial_leads_from_an_installation_to_a_plan(wheel, tmp_path):
         reader.follow(page[section])
 
 
+def test_an_installation_deploys_what_it_brought(ask):
+    unset = ask("deploy", "--dry-run")
+    assert (unset.returncode, "set AWS_REGION" in unset.stderr) == (1, True), unset.stderr
+    other = ask("--stack", "Dev", "deploy", "--dry-run")
+    assert "stratos/assembly was synthesized for the stack Stratos" in other.stderr
+
+
 def test_an_installation_says_of_the_embedded_cloud_that_it_needs_a_clone(ask):
     answer = ask("local", "up")
     assert answer.returncode == 1

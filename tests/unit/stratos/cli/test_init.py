@@ -183,3 +183,35 @@ def test_a_spec_that_is_there_is_left_alone(tmp_path):
     with pytest.raises(FolderTaken, match="is there already"):
         run("init", str(tmp_path))
     assert (tmp_path / "spec.yaml").read_text() == "mine"
+
+
+def test_a_schema_of_somebody_elses_is_left_alone(tmp_path):
+    (tmp_path / "log.jsonl").write_text(rows())
+    (tmp_path / SCHEMA_FILE).write_text("{}")
+    with pytest.raises(FolderTaken, match="not what this version would write"):
+        run("init", str(tmp_path / "log.jsonl"))
+    assert (tmp_path / SCHEMA_FILE).read_text() == "{}"
+    assert not (tmp_path / "spec.yaml").exists()
+
+
+def test_a_schema_of_this_version_is_no_hindrance(tmp_path):
+    (tmp_path / "log.jsonl").write_text(rows())
+    assert run("init", str(tmp_path / "log.jsonl"))[0] == 0
+    (tmp_path / "spec.yaml").unlink()
+    assert run("init", str(tmp_path / "log.jsonl"))[0] == 0
+
+
+def test_a_table_that_pandas_wrote_is_read(tmp_path):
+    lines = [f"{n},order {n * n} came late,{['refund', 'no'][n % 2]}" for n in range(200)]
+    (tmp_path / "log.csv").write_text("\n".join([",Message,Intent", *lines]) + "\n")
+    assert run("init", str(tmp_path / "log.csv"))[0] == 0
+    columns = yaml.safe_load((tmp_path / "spec.yaml").read_text())["task"]["columns"]
+    assert columns == {"prompt": "Message", "answer": "Intent"}
+
+
+def test_a_table_in_utf_16_is_told_how_to_be_converted(tmp_path):
+    lines = [f"order {n} came late,refund" for n in range(200)]
+    text = "\n".join(["Message,Intent", *lines]) + "\n"
+    (tmp_path / "log.csv").write_bytes(text.encode("utf-16"))
+    with pytest.raises(DatasetRejected, match="it is UTF-16; convert it: iconv -f UTF-16"):
+        run("init", str(tmp_path / "log.csv"))
