@@ -36,6 +36,7 @@
     ├── CopyUnfinished          files are on their way to another region; the next call goes on
     ├── NoLongerAwaited         home has stopped waiting for a job of another region
     ├── RunLost                 an execution ended and nothing reported it
+    ├── NotAllowed              `stratos ui` was not started for that, or nobody agreed to its cost
     └── NotFound                what a command names does not exist
         ├── StackNotFound       no deployed stack
         ├── RunNotFound         no run of that id, or no report of it yet
@@ -218,6 +219,10 @@ class NoLongerAwaited(StratosError):
 
 class RunLost(StratosError):
     """The execution is over, but its run has no final status."""
+
+
+class NotAllowed(StratosError):
+    """A page was asked to do what its server was not started for, or what nobody agreed to."""
 
 
 class NotFound(StratosError):
