@@ -1,4 +1,4 @@
-"""Reference pages, generated: the spec by field, the command line, answers, two JSON Schemas.
+"""Reference pages, generated: the spec by field, the command line, answers, three JSON Schemas.
 
 python -m stratos.docs            write docs/spec.md, docs/cli.md, docs/answers.md and docs/schemas/
 python -m stratos.docs --check    fail if a page is out of date
@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from stratos.cli.reference import cli_reference
+from stratos.contracts.plan_document import PlanDocument
 from stratos.dataset.allowance import LARGE_BYTES, MAX_BYTES, MAX_SECONDS
 from stratos.dataset.near_duplicates import MIN_WORDS, PERMUTATIONS, SHINGLE_WORDS, THRESHOLD
 from stratos.dataset.reading import MAX_SHOWN
@@ -146,6 +147,7 @@ def pages(folder: Path) -> dict[Path, str]:
         folder / "spec.md": spec_reference(),
         folder / "schemas" / "spec.schema.json": schema_text(Spec),
         folder / "schemas" / "run.schema.json": schema_text(RunSummary),
+        folder / "schemas" / "plan.schema.json": schema_text(PlanDocument),
     }
 
 

@@ -53,6 +53,8 @@ def between(name: str, value: float, lo: float, hi: float) -> str:
     """The same with its interval: `0.32 (0.15–0.68) h`, `$64 ($57–$71)`."""
     words = name.split("_")
     told = [quantity(name, number) for number in (value, lo, hi)]
+    if not {"ms", "hours", "usd"} & set(words):
+        told = [figure(number, 2) for number in (value, lo, hi)]
     if "usd" in words and value >= 10:
         told = [f"${number:,.0f}" for number in (value, lo, hi)]
     unit = next((unit for unit in (" ms", " h") if told[0].endswith(unit)), "")

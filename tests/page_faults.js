@@ -8,8 +8,13 @@
       + (words ? ` “${words}”` : "");
   };
   const root = document.documentElement;
-  if (root.scrollWidth > root.clientWidth + slack)
-    faults.push(`the page scrolls sideways: ${root.scrollWidth} of ${root.clientWidth} px`);
+  if (root.scrollWidth > root.clientWidth + slack) {
+    const reach = element => element.getBoundingClientRect().right;
+    const furthest = [...document.body.querySelectorAll("*")].reduce(
+      (found, one) => reach(one) > reach(found) ? one : found, document.body);
+    faults.push(`the page scrolls sideways: ${root.scrollWidth} of ${root.clientWidth} px, as far as `
+      + name(furthest));
+  }
   const isClippedAway = element => element && getComputedStyle(element).clipPath === "inset(50%)";
   const unseen = element => element.closest(".unseen, .skip, [hidden], script, style, title, desc")
     || element.closest("details:not([open]) > :not(summary)")
@@ -48,6 +53,18 @@
       // Ascenders and descenders leave room that two lines may share.
       lines.push({ node, element, left: box.left + 1, right: box.right - 1,
                    top: box.top + box.height * 0.2, bottom: box.bottom - box.height * 0.2 });
+    }
+  }
+  // A short word over two lines: its box is too narrow for words.
+  const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = words.nextNode(); node; node = words.nextNode()) {
+    if (!node.textContent.trim() || unseen(node.parentElement)) continue;
+    for (const word of node.textContent.matchAll(/(?<=^|\s)\p{L}{2,14}(?=$|[\s.,;:])/gu)) {
+      const range = document.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map(box => Math.round(box.top))).size > 1)
+        faults.push(`broken word: ${word[0]} in ${name(node.parentElement)}`);
     }
   }
   lines.sort((a, b) => a.top - b.top);

@@ -1,7 +1,8 @@
 """`stratos`: submit, watch and manage runs, on AWS or any other endpoint of boto3.
 
 Exit codes: 0 success, 1 an unexpected error, 2 wrong usage, 3 the run failed, 4 the spec was
-refused, 5 the run was stopped, 6 not found (no stack, no such run, no endpoint).
+refused, 5 the run was stopped, 6 not found (no stack, no such run, no endpoint), 7 no plan holds
+every constraint.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ import typer
 
 from stratos.cli.lazy_commands import LazyCommands, Listed
 from stratos.cli.options import STACK_VARIABLE
-from stratos.errors import DatasetRejected, NotFound, SpecRejected, StratosError
+from stratos.errors import (
+    DatasetRejected,
+    NoFeasiblePlan,
+    NotFound,
+    SpecRejected,
+    StratosError,
+)
 
 DISTRIBUTION = "stratos-distill"
 """The package's name on an index: `stratos` is somebody else's."""
@@ -168,6 +175,9 @@ def main() -> None:
     except (SpecRejected, DatasetRejected) as error:
         _explain(str(error))
         sys.exit(4)
+    except NoFeasiblePlan as error:
+        _explain(str(error))
+        sys.exit(7)
     except StratosError as error:
         _explain(f"{type(error).__name__}: {error}")
         sys.exit(6 if isinstance(error, NotFound) else 1)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from stratos.frozen import FrozenModel
 from stratos.spec import QUANTISED, Method, ModeName, StrategyName
-from stratos.units import figure
+from stratos.units import count, figure
 
 Purchase = Literal["on_demand", "spot"]
 Precision = Literal["float32", "bfloat16", "fp8"]
@@ -70,8 +70,8 @@ class PlannedEngine(FrozenModel):
     def told(self) -> str:
         """In one line."""
         return (
-            f"{ENGINE_TITLES[self.name]} in {self.precision}: {self.slots} requests at once, each "
-            f"with a context of {self.context_tokens:,} tokens; "
+            f"{ENGINE_TITLES[self.name]} in {self.precision}: {count(self.slots, 'request')} at "
+            f"once, each with a context of {self.context_tokens:,} tokens; "
             f"{figure(self.memory_gib, 2)} GiB forecast"
         )
 

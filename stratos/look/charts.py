@@ -218,7 +218,7 @@ class _Plot:
         return drawn
 
     def limit_lines(self, limits: Sequence[LimitLine]) -> list[str]:
-        """Limits inside the chart. What limits x is named at the bottom, what limits y at a side."""
+        """Limits inside the chart, that of x named at the bottom, that of y at the right."""
         left, right = LEFT, self.size.width - RIGHT
         top, bottom = TOP, self.size.height - BOTTOM
         drawn = []

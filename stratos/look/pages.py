@@ -22,8 +22,14 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["breakable"] = breakable
     made.globals["stylesheet"] = Markup(stylesheet())
     return made
+
+
+def breakable(name: str) -> Markup:
+    """A name of several words, such as `max_p95_latency_ms`, that may be broken between them."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def _text(path: str) -> str:

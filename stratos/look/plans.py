@@ -10,7 +10,6 @@ from markupsafe import Markup
 from stratos.contracts.plan import Interval, Plan, PlanSet
 from stratos.hosting.modes.table import told_endpoint
 from stratos.look.charts import LimitLine, Point, axis, scatter
-from stratos.spec import Constraints
 from stratos.units import between, dollars, figure, quantity
 
 CHOSEN, FALLBACK = "chosen", "fallback"
@@ -39,8 +38,11 @@ class PlanRow:
 
 
 def plan_rows(plans: PlanSet) -> list[PlanRow]:
-    """The choice, its fallbacks in the order they would be tried, and the named alternatives."""
-    roles: dict[str, list[str]] = {plans.chosen.id: [CHOSEN]}
+    """The choice, its fallbacks in the order they would be tried, and the named alternatives.
+
+    Where no plan holds every constraint: the nearest plans.
+    """
+    roles: dict[str, list[str]] = {plans.chosen.id: ["nearest" if plans.infeasible else CHOSEN]}
     known = {plans.chosen.id: plans.chosen}
     for number, plan in enumerate(plans.fallbacks, start=1):
         roles.setdefault(plan.id, []).append(f"{FALLBACK} {number}")
@@ -48,6 +50,10 @@ def plan_rows(plans: PlanSet) -> list[PlanRow]:
     for name, plan in plans.alternatives.items():
         roles.setdefault(plan.id, []).append(name.replace("_", " "))
         known.setdefault(plan.id, plan)
+    if plans.infeasible:
+        for number, plan in enumerate(plans.front, start=1):
+            if plan.id not in known:
+                roles[plan.id], known[plan.id] = [f"near {number}"], plan
     fallbacks = {plan.id for plan in plans.fallbacks}
     return [
         PlanRow(
@@ -120,12 +126,14 @@ def setting(plan: Plan) -> str:
     )
 
 
-def front_limits(constraints: Constraints) -> list[LimitLine]:
-    """The constraints that the chart of the front can show."""
+def front_limits(p95_latency_ms: float | None, accuracy: float | None) -> list[LimitLine]:
+    """The constraints that the chart of the front can show; None of one that is not asked."""
     limits = []
-    if (latency := constraints.max_p95_latency_ms) is not None:
-        limits.append(LimitLine("x", latency, f"≤ {quantity('p95_latency_ms', latency)}"))
-    if (accuracy := constraints.min_accuracy) is not None:
+    if p95_latency_ms is not None:
+        limits.append(
+            LimitLine("x", p95_latency_ms, f"≤ {quantity('p95_latency_ms', p95_latency_ms)}")
+        )
+    if accuracy is not None:
         limits.append(LimitLine("y", accuracy, f"≥ {figure(accuracy)}"))
     return limits
 

@@ -14,7 +14,9 @@ _GIVE_PRICES = (
 )
 
 
-def monthly_saving(evidence: RunEvidence, plan: Plan, hosting_usd_per_month: float | None) -> Saving:
+def monthly_saving(
+    evidence: RunEvidence, plan: Plan, hosting_usd_per_month: float | None
+) -> Saving:
     """Compare what the teacher would charge for a month of the spec's load with hosting.
 
     Args:

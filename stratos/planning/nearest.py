@@ -46,6 +46,7 @@ def nearest_plans(request: PlanningRequest) -> PlanSet:
     rows = finite[nearest([limit.at(finite) for limit in limits])]
     maker = PlanMaker(request, pool, limits)
     plans = tuple(maker.plan(int(row)) for row in rows)
+    ruled_out = frozenset(limit.name for limit in limits if not limit.holds[rows[0]])
     return PlanSet(
         chosen=plans[0],
         fallbacks=(),
@@ -55,7 +56,7 @@ def nearest_plans(request: PlanningRequest) -> PlanSet:
         num_candidates=pool.num_candidates,
         binding=tuple(limit.name for limit in limits if not limit.holds.any()),
         rejected=dict(sorted(pool.rejected.items())),
-        verdicts=verdicts(request, plans[0]),
+        verdicts=verdicts(request, plans[0], ruled_out),
         infeasible=unattainable(limits),
         seconds=round(time.perf_counter() - started, 4),
     )

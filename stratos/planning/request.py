@@ -30,6 +30,17 @@ class DatasetFacts(FrozenModel):
     num_bytes: int | None = Field(default=None, ge=0)
     """Of the three splits together; None where only records are counted."""
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """Records of each kind, as a saved plan keeps them."""
+        return {
+            "train": self.num_train,
+            "probe": self.num_probe,
+            "heldout": self.num_heldout,
+            "gold": self.num_gold,
+            "replies": self.num_replies,
+        }
+
 
 class RecentRefusal(FrozenModel):
     """A region that had no capacity for a training server."""

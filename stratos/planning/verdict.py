@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stratos.contracts.plan import Interval, Outcome, Plan, ForecastVerdict
+from stratos.contracts.plan import ForecastVerdict, Interval, Outcome, Plan
 from stratos.planning.limits import gate
 from stratos.planning.request import PlanningRequest
 from stratos.units import between, dollars, figure, quantity
@@ -33,9 +33,15 @@ _MEASURED_LATER = {
 }
 
 
-def verdicts(request: PlanningRequest, plan: Plan) -> tuple[ForecastVerdict, ...]:
-    """One row for each constraint that the spec gives, in the order of its reference."""
-    return tuple(_rows(request, plan))
+def verdicts(
+    request: PlanningRequest, plan: Plan, ruled_out: frozenset[str] = frozenset()
+) -> tuple[ForecastVerdict, ...]:
+    """One row for each constraint that the spec gives, in the order of its reference.
+
+    Args:
+        ruled_out: Constraints that the plan could not hold even at best.
+    """
+    return tuple(_rows(request, plan, ruled_out))
 
 
 def asked_text(verdict: ForecastVerdict) -> str:
@@ -57,15 +63,21 @@ def forecast_text(verdict: ForecastVerdict) -> str:
 
 
 def finding_out(plan: Plan) -> str:
-    """What probing costs: `$0.02 and 0.1 h`; empty of a plan that was made on probes."""
+    """What probing costs: `$0.02 and 6.2 min`; empty of a plan that was made on probes."""
     probe = next((step for step in plan.steps if step.step == "probe"), None)
-    return "" if probe is None else f"{dollars(probe.usd)} and {quantity('hours', probe.hours)}"
+    if probe is None:
+        return ""
+    minutes, hours = f"{figure(60 * probe.hours, 2)} min", quantity("hours", probe.hours)
+    return f"{dollars(probe.usd)} and {minutes if probe.hours < 1 else hours}"
 
 
-def _rows(request: PlanningRequest, plan: Plan) -> Iterator[ForecastVerdict]:
+def _rows(
+    request: PlanningRequest, plan: Plan, ruled_out: frozenset[str]
+) -> Iterator[ForecastVerdict]:
     asked = request.spec.constraints
     if asked.min_accuracy is not None:
-        yield _accuracy(request, plan, asked.min_accuracy)
+        possible = "min_accuracy" not in ruled_out
+        yield _accuracy(request, plan, asked.min_accuracy, possible=possible)
     for name, field in _FORECASTS.items():
         limit, forecast = getattr(asked, name), getattr(plan, field)
         if limit is not None:
@@ -79,20 +91,19 @@ def _rows(request: PlanningRequest, plan: Plan) -> Iterator[ForecastVerdict]:
         yield _licences(request, plan, asked.licences)
 
 
-def _accuracy(request: PlanningRequest, plan: Plan, asked: float) -> ForecastVerdict:
+def _accuracy(
+    request: PlanningRequest, plan: Plan, asked: float, *, possible: bool
+) -> ForecastVerdict:
     heldout = max(1, request.dataset.num_heldout)
-    worst, middle, best = (
-        gate(value, heldout) for value in (plan.accuracy.lo, plan.accuracy.value, plan.accuracy.hi)
-    )
-    counts = f"of {heldout:,} held-out records right, the lower 95% end counts: {figure(middle, 2)}"
+    worst, middle = (gate(value, heldout) for value in (plan.accuracy.lo, plan.accuracy.value))
+    note = f"on {heldout:,} held-out records the lower 95% end counts, {figure(middle, 2)}"
     outcome: Outcome = "holds" if worst >= asked else "likely" if middle >= asked else "misses"
-    note = counts
-    if outcome == "misses" and best >= asked:
-        note += f"; {figure(best, 2)} is possible"
-    if plan.strategy is None and worst < asked <= best:
+    if plan.strategy is None and outcome != "holds" and possible:
         guess = "that it holds" if outcome == "likely" else "that it misses"
         outcome = "unknown"
-        note = f"before probing the guess is {guess} ({counts}); probing tells: {finding_out(plan)}"
+        note = f"before probing the guess is {guess} ({note}); probing tells: {finding_out(plan)}"
+    elif outcome == "misses":
+        note += "; it may still hold" if possible else "; it could not hold even at best"
     return ForecastVerdict(
         name="min_accuracy", asked=asked, forecast=plan.accuracy, outcome=outcome, note=note
     )

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from markupsafe import Markup
 
-from stratos.contracts.plan import Plan, PlanSet
 from stratos.dataset.inspection import Inspection
+from stratos.look.charts import LimitLine, Line, axis, curves, strip
 from stratos.look.pages import environment
-from stratos.moment import written
+from stratos.look.plans import PlanRow, forecast, front_chart, front_limits, plan_rows, setting
+from stratos.measuring.gates import SIGNIFICANCE
 from stratos.pipeline.summary import RunSummary, TrainingSummary
+from stratos.report.comparisons import comparison_told
 from stratos.report.dataset_rows import answer_rows, counted_by, fact_rows, length_rows
 from stratos.report.figures import (
+    AccuracyRow,
+    ComparisonRow,
     accuracy_rows,
     batch_rows,
     comparison_rows,
-    constraint_rows,
     duration,
     engine_told,
     measurement_rows,
     money,
     percent,
     share,
+    told_moment,
 )
+from stratos.report.headline import cards, saving_computed
+from stratos.report.lineage import lineage
 from stratos.report.next_steps import next_steps
-from stratos.report.plots import LimitLine, Line, Point, axis, curves, scatter
+from stratos.report.verdicts import verdict_lines
+
+_STATUS_BADGES = {"succeeded": "good", "failed": "bad", "rejected": "bad"}
 
 
-def render(summary: RunSummary) -> str:
+def render(run: RunSummary) -> str:
     """Return the whole report as one HTML document; everything in it is inline."""
     pages = environment()
     pages.filters |= {
@@ -34,28 +44,105 @@ def render(summary: RunSummary) -> str:
         "share": share,
         "duration": duration,
         "money": money,
-        "written": written,
+        "moment": told_moment,
+        "forecast": lambda found, name: forecast(name, found),
+    }
+    parts = {
+        "verdicts": verdict_lines(run),
+        "accuracies": [_AccuracyLine(row, _accuracy_strip(run, row)) for row in accuracy_rows(run)],
+        "comparisons": [_ComparisonLine(row, comparison_told(row)) for row in comparison_rows(run)],
+        "next_steps": next_steps(run),
+        "measurements": measurement_rows(run),
+        "batches": batch_rows(run),
+        "dataset": _dataset(run.dataset) if run.dataset else None,
+        "front": front_chart(run.plans, _limits(run)) if run.plans else None,
+        "curve": _learning_curve(run.training) if run.training else None,
     }
     return pages.get_template("report/report.html.j2").render(
-        run=summary,
-        constraints=constraint_rows(summary),
-        accuracies=accuracy_rows(summary),
-        comparisons=comparison_rows(summary),
-        engine=engine_told(summary),
-        next_steps=next_steps(summary),
-        measurements=measurement_rows(summary),
-        batches=batch_rows(summary),
-        dataset=_dataset(summary.dataset) if summary.dataset else None,
-        front=Markup(_front(summary.plans, _limits(summary))) if summary.plans else None,
-        curve=Markup(_learning_curve(summary.training)) if summary.training else None,
-        seconds=sum(phase.seconds for phase in summary.phases),
-        longest=max((phase.seconds for phase in summary.phases), default=0.0),
+        run=run,
+        parts=_titles(run, parts),
+        status_badge=_STATUS_BADGES.get(run.status, "open"),
+        cards=cards(run),
+        saving_computed=saving_computed(run.saving) if run.saving else None,
+        steps=[(Markup("<code>{}</code>").format(step), what) for step, what in next_steps(run)],
+        significance=SIGNIFICANCE,
+        engine=engine_told(run),
+        chosen=setting(run.plans.chosen) if run.plans else None,
+        plans=plan_rows(run.plans) if run.plans else (),
+        plan_name=_plan_name,
+        seconds=sum(phase.seconds for phase in run.phases),
+        longest=max((phase.seconds for phase in run.phases), default=0.0),
+        lineage=lineage(run),
+        **parts,
+    )
+
+
+@dataclass(frozen=True)
+class _AccuracyLine:
+    """A row of accuracies with its interval drawn."""
+
+    row: AccuracyRow
+    strip: Markup
+
+
+@dataclass(frozen=True)
+class _ComparisonLine:
+    """A row of McNemar's test with its words."""
+
+    row: ComparisonRow
+    told: str
+
+
+def _titles(run: RunSummary, parts: dict[str, object]) -> list[tuple[str, str]]:
+    """The sections that this report has: id and title, in their order."""
+    learned = run.strategy or run.synthesis or parts["curve"]
+    sections = (
+        ("summary", "Summary", True),
+        ("constraints", "Every constraint", parts["verdicts"]),
+        ("next", "Next steps", parts["next_steps"]),
+        ("quality", "Quality", parts["accuracies"]),
+        ("plans", "The plan, and why not another", parts["front"]),
+        ("training", "How it learned", learned),
+        ("load", "Under load", parts["measurements"] or parts["batches"]),
+        ("dataset", "Dataset", parts["dataset"]),
+        ("ledger", "Time and money", run.phases),
+        ("lineage", "Where it comes from", True),
+    )
+    return [(name, title) for name, title, there in sections if there]
+
+
+def _accuracy_strip(run: RunSummary, row: AccuracyRow) -> Markup:
+    found = row.accuracy
+    asked = _asked(run).get("min_accuracy") if row.is_student else None
+    return strip(
+        f"{row.name}: {share(found)}{f', at least {asked:g} asked' if asked else ''}",
+        low=0.0,
+        high=1.0,
+        interval=(found.lo, found.hi),
+        value=found.value,
+        limit=asked,
+    )
+
+
+def _asked(run: RunSummary) -> dict[str, float]:
+    return {outcome.name: outcome.asked for outcome in run.constraints}
+
+
+def _limits(run: RunSummary) -> list[LimitLine]:
+    asked = _asked(run)
+    return front_limits(asked.get("max_p95_latency_ms"), asked.get("min_accuracy"))
+
+
+def _plan_name(row: PlanRow) -> Markup:
+    """What a plan is, and beneath it what it does."""
+    return Markup('{}<br><span class="small dim">{}</span>').format(
+        ", ".join(row.roles), setting(row.plan)
     )
 
 
 def _dataset(found: Inspection) -> dict[str, object]:
     return {
-        "facts": fact_rows(found),
+        "facts": [(row.name, row.found) for row in fact_rows(found)],
         "left_out": found.left_out,
         "answers": answer_rows(found),
         "lengths": length_rows(found),
@@ -63,54 +150,7 @@ def _dataset(found: Inspection) -> dict[str, object]:
     }
 
 
-def _limits(summary: RunSummary) -> list[LimitLine]:
-    asked = {constraint.name: constraint.asked for constraint in summary.constraints}
-    limits = []
-    if (latency := asked.get("max_p95_latency_ms")) is not None:
-        limits.append(LimitLine("x", latency, f"p95 ≤ {latency:g} ms"))
-    if (accuracy := asked.get("min_accuracy")) is not None:
-        limits.append(LimitLine("y", accuracy, f"accuracy ≥ {accuracy:g}"))
-    return limits
-
-
-def _front(plans: PlanSet, limits: list[LimitLine]) -> str:
-    fallbacks = {plan.id for plan in plans.fallbacks}
-
-    def kind(plan: Plan) -> str:
-        if plan.id == plans.chosen.id:
-            return "chosen"
-        return "fallback" if plan.id in fallbacks else "plain"
-
-    shown = {plan.id: plan for plan in (*plans.front, plans.chosen)}.values()
-    points = [
-        Point(plan.p95_latency_ms.value, plan.accuracy.value, _describe(plan), kind(plan))
-        for plan in shown
-    ]
-    reach = [limit.value for limit in limits if limit.axis == "y"]
-    return scatter(
-        points,
-        axis("p95 latency, ms", [point.x for point in points], logarithmic=True),
-        axis("expected accuracy", [*(point.y for point in points), *reach]),
-        limits,
-    )
-
-
-def _describe(plan: Plan) -> str:
-    training, serving = plan.training, plan.serving
-    engine = f"{plan.engine.told}\n" if plan.engine else ""
-    return (
-        f"{plan.student} from {plan.teacher}, {plan.method} {plan.precision}\n"
-        f"train on {training.count}× {training.instance_type}{training.layout}, {training.region}, "
-        f"{training.purchase}\nserve on {serving.count}× {serving.instance_type}{serving.layout}, "
-        f"{', '.join(plan.regions)}\n"
-        f"{engine}"
-        f"accuracy {plan.accuracy.value:.3f}, p95 {plan.p95_latency_ms.value:.0f} ms, "
-        f"{plan.hours_to_deploy.value:.2f} h, {money(plan.usd_to_deploy.value)} to deploy, "
-        f"{money(plan.usd_per_month.value)} a month"
-    )
-
-
-def _learning_curve(training: TrainingSummary) -> str:
+def _learning_curve(training: TrainingSummary) -> Markup | None:
     points = [(float(point.step), point.loss) for point in training.curve]
     validation = [
         (float(point.step), point.validation_loss)
@@ -118,12 +158,13 @@ def _learning_curve(training: TrainingSummary) -> str:
         if point.validation_loss is not None
     ]
     if not points:
-        return ""
+        return None
     lines = [Line("training loss", points)]
     if validation:
         lines.append(Line("validation loss", validation, "second"))
     return curves(
+        f"Learning curve: the loss over {training.steps:,} steps, {points[-1][1]:.3g} at the end",
         lines,
         axis("step", [x for x, _ in points]),
-        axis("loss, nats a token", [y for _, y in (*points, *validation)], logarithmic=True),
+        axis("nats a token", [y for _, y in (*points, *validation)], logarithmic=True),
     )

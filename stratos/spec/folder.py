@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from stratos.errors import SpecRejected
 from stratos.spec import Spec, bucket_path
-from stratos.spec.reader import SpecDocument, did_you_mean, read_document
+from stratos.spec.reader import SpecDocument, read_document
+from stratos.spec.refusals import did_you_mean
 from stratos.spec.yaml_tree import Location
 
 ListFiles = Callable[[str], Iterable[str]]

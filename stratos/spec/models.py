@@ -146,7 +146,7 @@ class Logs(FrozenModel):
     input_usd_per_million_tokens: Annotated[
         float, Field(ge=0, exclude_if=lambda price: price == 0)
     ] = 0.0
-    """Of the model that wrote them. The report says by it what the student saves; no run pays it."""
+    """Of the model that wrote them. The report says by it what the student saves; no run pays."""
     output_usd_per_million_tokens: Annotated[
         float, Field(ge=0, exclude_if=lambda price: price == 0)
     ] = 0.0

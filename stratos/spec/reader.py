@@ -6,34 +6,21 @@ What the file alone shows is checked here; what needs the files beside it, in
 
 from __future__ import annotations
 
-import difflib
 import math
-import types
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from stratos.errors import SpecRejected
 from stratos.problems import Problem
-from stratos.regions import known_regions, region_places
+from stratos.regions import known_regions
 from stratos.spec import Spec
+from stratos.spec.refusals import by_place, did_you_mean, explain_all
 from stratos.spec.schedule import At, Cron, next_times, parse_schedule, time_zone
 from stratos.spec.verifier_faults import verifier_faults
 from stratos.spec.yaml_tree import Location, YamlTree, path_text, read_yaml
 from stratos.statistics.wilson import proportion
-
-_NEEDED = {
-    "model_type": "a mapping of fields",
-    "tuple_type": "a list",
-    "int_parsing": "a whole number",
-    "float_parsing": "a number",
-    "string_type": "text; quote it",
-}
-"""In the words of YAML; pydantic has those of Python."""
 
 _LATE = timedelta(days=2)
 """A rerun reads its spec after it was due: Scheduler tries for up to a day to start it."""
@@ -76,137 +63,16 @@ def read_document(content: str | bytes) -> SpecDocument:
     try:
         spec = Spec.model_validate(tree.data)
     except ValidationError as error:
-        for details in error.errors(include_url=False):
-            location = _without_tags(details["loc"], tree)
-            tree.report(*_explain(details, location))
+        for location, found in by_place(error.errors(include_url=False), tree).items():
+            tree.report(*explain_all(found, location))
     _check_attainable(tree)
-    _check_origins(tree)
+    _check_regions(tree)
     _check_schedule(tree)
     if spec is not None:
         _check_names(spec, tree)
         for field, fault in verifier_faults(spec.task.verifier):
             tree.report(("task", "verifier", field), fault)
     return SpecDocument(tree, spec)
-
-
-# --- what the model refuses, in words ---------------------------------------------------------
-
-
-def _without_tags(location: tuple[int | str, ...], tree: YamlTree) -> Location:
-    """Drop the union tags that pydantic puts into a location; they are not in the file."""
-    kept: list[int | str] = []
-    for part in location:
-        here = tree.at(*kept)
-        if isinstance(here, dict) and part not in here and part == here.get("kind"):
-            continue
-        kept.append(part)
-    return tuple(kept)
-
-
-def _explain(details: ErrorDetails, location: Location) -> tuple[Location, str]:
-    """Return where a problem is, and what was found, what is needed, what to do."""
-    kind, found, context = details["type"], details["input"], details.get("ctx", {})
-    if kind == "extra_forbidden":
-        known = _fields_around(details["loc"])
-        name = str(location[-1])
-        hint = _similar_field(name, known)
-        return location, f"unknown field `{name}`{hint} (known here: {', '.join(known)})"
-    if kind == "missing":
-        return location, "required, but missing"
-    if kind == "literal_error":
-        choices = [str(choice) for choice in _literals_at(details["loc"])]
-        return location, _wrong_choice(found, choices)
-    if kind == "unknown_choice":
-        return location, _wrong_choice(found, str(context["needed"]).split(", "))
-    if kind == "union_tag_invalid":
-        tags = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
-        return (*location, "kind"), _wrong_choice(context["tag"], tags)
-    if kind == "union_tag_not_found":
-        if not isinstance(found, dict):
-            return location, f"found {_shown(found)}; needed: a mapping with the field `kind`"
-        tags = sorted(_tags_at(details["loc"]))
-        return (*location, "kind"), f"required, but missing; one of {', '.join(tags)}"
-    if kind == "value_error":
-        return location, str(context.get("error", details["msg"]))
-    needed = _NEEDED.get(kind) or details["msg"].replace("Input should be ", "")
-    return location, f"found {_shown(found)}; needed: {needed[:1].lower()}{needed[1:]}"
-
-
-def _shown(found: object) -> str:
-    if isinstance(found, dict | list | tuple):
-        return "a mapping" if isinstance(found, dict) else "a list"
-    text = "nothing" if found is None else repr(found)
-    return text if len(text) <= 60 else text[:57] + "…"
-
-
-def _wrong_choice(found: object, choices: Sequence[str]) -> str:
-    hint = _similar_field(str(found), choices)
-    return f"found {_shown(found)}; needed: one of {', '.join(choices)}{hint}"
-
-
-def _similar_field(name: str, known: Sequence[str]) -> str:
-    return did_you_mean(name.lower().replace("-", "_"), known)
-
-
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """A hint that ends a sentence; empty if nothing known is similar."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"; did you mean `{close[0]}`?" if close else ""
-
-
-# --- walking the model's types ----------------------------------------------------------------
-
-
-def _alternatives(annotation: Any) -> Iterator[Any]:
-    """The types a value may have, with Annotated and unions taken apart."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        yield from _alternatives(get_args(annotation)[0])
-    elif origin in (Union, types.UnionType):
-        for member in get_args(annotation):
-            yield from _alternatives(member)
-    else:
-        yield annotation
-
-
-def _types_at(location: tuple[int | str, ...]) -> list[Any]:
-    """The types allowed at a location, union tags included in it."""
-    current: list[Any] = [Spec]
-    for part in location:
-        following: list[Any] = []
-        for kind in current:
-            if isinstance(part, int) and get_origin(kind) is tuple:
-                following += _alternatives(get_args(kind)[0])
-            elif isinstance(kind, type) and issubclass(kind, BaseModel):
-                if part in kind.model_fields:
-                    following += _alternatives(kind.model_fields[str(part)].annotation)
-                elif part in _tags_of(kind):
-                    following.append(kind)
-        current = following
-    return current
-
-
-def _tags_of(model: type[BaseModel]) -> tuple[str, ...]:
-    field = model.model_fields.get("kind")
-    return get_args(field.annotation) if field else ()
-
-
-def _tags_at(location: tuple[int | str, ...]) -> set[str]:
-    models = [m for m in _types_at(location) if isinstance(m, type) and issubclass(m, BaseModel)]
-    return {tag for model in models for tag in _tags_of(model)}
-
-
-def _fields_around(location: tuple[int | str, ...]) -> list[str]:
-    models = [m for m in _types_at(location[:-1]) if hasattr(m, "model_fields")]
-    return sorted({name for model in models for name in model.model_fields})
-
-
-def _literals_at(location: tuple[int | str, ...]) -> list[object]:
-    literals = [kind for kind in _types_at(location) if get_origin(kind) is Literal]
-    return [choice for literal in literals for choice in get_args(literal)]
-
-
-# --- what no field shows alone ----------------------------------------------------------------
 
 
 def _check_attainable(tree: YamlTree) -> None:
@@ -232,18 +98,24 @@ def _check_attainable(tree: YamlTree) -> None:
         )
 
 
-def _check_origins(tree: YamlTree) -> None:
-    """Refuse an origin whose distance is unknown.
+def _check_regions(tree: YamlTree) -> None:
+    """Refuse a region that is not known: nothing has a price there, and its distance is unknown.
 
     Here and not in the model, because the model also reads the specs of earlier runs.
     """
+    named = tree.at("constraints", "regions")
     origins = tree.at("load", "origins")
+    places: list[tuple[Location, object]] = []
+    for index, region in enumerate(named if isinstance(named, list) else ()):
+        places.append((("constraints", "regions", index), region))
     for region in origins if isinstance(origins, dict) else ():
-        if region not in region_places():
-            known = known_regions()
+        places.append((("load", "origins", str(region)), region))
+    known = known_regions()
+    for location, region in places:
+        if isinstance(region, str) and region not in known:
             tree.report(
-                ("load", "origins", str(region)),
-                f"{region!r} is no region whose place is known{did_you_mean(str(region), known)} "
+                location,
+                f"{region!r} is no region whose place is known{did_you_mean(region, known)} "
                 f"(known: {', '.join(known)})",
             )
 

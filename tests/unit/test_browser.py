@@ -15,6 +15,7 @@ BROKEN = {
     "the page scrolls sideways": '<div style="width:2000px">x</div>',
     "cut off": '<div style="width:60px;overflow:hidden;white-space:nowrap">words that go on</div>',
     "overlap": '<p style="position:absolute;top:0">one</p><p style="position:absolute;top:2px">or',
+    "broken word": '<p style="width:30px;overflow-wrap:anywhere">constraint held</p>',
     "too wide for its box": '<div class="card" style="width:40px"><b>unbreakable-word</b></div>',
 }
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from stratos.catalog.cards import card_of, student_card
+from stratos.catalog.chat_template import Conversation
 from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.models import default_students, default_teachers
@@ -34,6 +37,34 @@ from stratos.spec.folder import dataset_files, files_under
 DEFAULT_REGION = "us-east-1"
 
 
+@dataclass(frozen=True)
+class FolderDataset:
+    """What inspecting a folder's dataset showed."""
+
+    found: Inspection
+    probe: tuple[Record, ...]
+    conversations: tuple[Conversation, ...]
+    """One of each kind."""
+    num_bytes: int
+    """Of the three splits together."""
+
+
+def see_dataset(folder: Path, task: Task) -> FolderDataset:
+    """Inspect a folder's dataset, and keep what a plan needs of it.
+
+    Raises:
+        DatasetRejected: when the dataset cannot be used.
+    """
+    with TemporaryDirectory() as name:
+        splits = Path(name)
+        return FolderDataset(
+            found=inspect_folder(folder, task, splits),
+            probe=tuple(read_jsonl(splits / "probe.jsonl", Record)),
+            conversations=tuple(conversations_in(splits)),
+            num_bytes=sum(file.stat().st_size for file in splits.glob("*.jsonl")),
+        )
+
+
 def request_of_folder(
     folder: Path,
     spec: Spec,
@@ -42,25 +73,23 @@ def request_of_folder(
     worker_regions: Sequence[str] = (),
     *,
     files: ModelFiles | None = None,
+    seen: FolderDataset | None = None,
 ) -> PlanningRequest:
     """Describe a spec's folder to the planner, as the pipeline would.
 
     Args:
         worker_regions: Where the stack could train and serve, beside its own region.
         files: Of the folder, if some were looked at before.
+        seen: Its dataset, if that was looked at before.
 
     Raises:
         DatasetRejected: when the dataset cannot be used.
         ValueError, LookupError: when a model cannot be described, with the reason.
     """
     files = files or ModelFiles(FilesOnDisk(folder))
-    with TemporaryDirectory() as name:
-        splits = Path(name)
-        found = inspect_folder(folder, spec.task, splits)
-        require_replies(spec, found)
-        require_roles(spec, files, conversations_in(splits))
-        probe = list(read_jsonl(splits / "probe.jsonl", Record))
-        num_bytes = sum(file.stat().st_size for file in splits.glob("*.jsonl"))
+    seen = seen or see_dataset(folder, spec.task)
+    require_replies(spec, seen.found)
+    require_roles(spec, files, seen.conversations)
     teachers = tuple(card_of(teacher, files) for teacher in spec.teachers)
     students = tuple(student_card(student, files) for student in spec.students)
     if not teachers:
@@ -74,15 +103,15 @@ def request_of_folder(
         region=region,
         training_regions=regions,
         serving_regions=regions,
-        teachers=count_templates(teachers, {m.name: m for m in spec.teachers}, files, probe),
+        teachers=count_templates(teachers, {m.name: m for m in spec.teachers}, files, seen.probe),
         students=count_templates(
             students or tuple(row.card() for row in default_students()),
             {m.name: m for m in spec.students},
             files,
-            probe,
+            seen.probe,
         ),
         servers=servers,
-        dataset=_facts(found, probe, counter_of(files, beside), num_bytes),
+        dataset=_facts(seen, counter_of(files, beside)),
     )
 
 
@@ -99,9 +128,17 @@ def inspect_folder(folder: Path, task: Task, splits: Path, refuse: Refuse = reje
     return inspect_dataset(_data_files(folder, task.dataset), task, splits, refuse=refuse)
 
 
-def _facts(
-    found: Inspection, probe: Sequence[Record], count: CountTokens, num_bytes: int
-) -> DatasetFacts:
+def dataset_sha256(folder: Path, dataset: str) -> str:
+    """Hash of the files of a dataset, by their names and what is in them."""
+    digest = hashlib.sha256()
+    for name in dataset_files(dataset, files_under(folder)):
+        with (folder / name).open("rb") as file:
+            digest.update(f"{name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _facts(seen: FolderDataset, count: CountTokens) -> DatasetFacts:
+    found, probe = seen.found, seen.probe
     prompts = ["\n".join(message.content for message in record.messages) for record in probe]
     return DatasetFacts(
         num_train=found.num_records["train"],
@@ -112,7 +149,7 @@ def _facts(
         prompt_tokens=mean_tokens(prompts, count),
         answer_tokens=mean_tokens((r.gold for r in probe if r.gold is not None), count),
         longest_prompt_tokens=longest_prompt(prompts, count, found.prompt_characters.max),
-        num_bytes=num_bytes,
+        num_bytes=seen.num_bytes,
     )
 
 

@@ -96,7 +96,7 @@ def test_the_plan_of_a_first_spec_holds_its_limits(tmp_path):
     assert run("init", str(tmp_path))[0] == 0
     code, out = run("plan", str(tmp_path), "--json")
     assert code == 0
-    assert json.loads(out)["chosen"]["misses"] == []
+    assert json.loads(out)["plans"]["chosen"]["misses"] == []
 
 
 def test_personal_data_is_counted_and_redacted(tmp_path):

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from stratos.look.pages import environment, stylesheet
+from stratos.look.pages import breakable, environment, stylesheet
 
 INK_ON_GROUND = [
     ("ink", "paper"),
@@ -60,3 +60,8 @@ def test_what_a_template_is_given_is_escaped_and_its_style_is_not() -> None:
     page = made.render(name="<b>x</b>")
     assert page.endswith("&lt;b&gt;x&lt;/b&gt;")
     assert "html { -webkit" in page
+
+
+def test_a_long_name_may_be_broken_between_its_words_and_is_escaped() -> None:
+    assert breakable("max_p95_ms") == "max_<wbr>p95_<wbr>ms"
+    assert breakable("<i>_b") == "&lt;i&gt;_<wbr>b"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from stratos.contracts.plan import Interval, ForecastVerdict
+from stratos.contracts.plan import ForecastVerdict, Interval
 from stratos.planning.choose import plan_after_probing, plan_before_probing
+from stratos.planning.nearest import plan_or_nearest
 from stratos.planning.verdict import asked_text, finding_out, forecast_text, verdicts
 from tests.unit.stratos.planning.planning_inputs import CHEAP, probe, request, spec
 
@@ -63,7 +64,16 @@ def test_accuracy_is_judged_once_it_was_probed() -> None:
     row = judged(0.88)
     assert row.outcome == "misses"
     assert "500 held-out records" in row.note
-    assert "is possible" in row.note
+    assert row.note.endswith("it may still hold")
+
+
+def test_accuracy_that_no_model_could_reach_is_missed_before_it_was_probed() -> None:
+    asked = request(CHEAP, asked=spec({"min_accuracy": 0.99}))
+    found = plan_or_nearest(asked)
+    (row,) = found.verdicts
+    assert found.infeasible
+    assert row.outcome == "misses"
+    assert row.note.endswith("it could not hold even at best")
 
 
 def test_the_99th_percentile_is_left_to_the_endpoint_unless_the_95th_is_too_slow() -> None:
