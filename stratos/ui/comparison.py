@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from stratos.pipeline.summary import RunSummary
+from stratos.report.curves import two_learning_curves
 from stratos.report.figures import accuracy_rows, constraint_rows, duration, money, share
-from stratos.ui.curves import curves_of
 from stratos.ui.run_facts import RunNow
 from stratos.units import count, figure
 
@@ -55,7 +55,7 @@ def compared(sides: Sequence[Side]) -> dict[str, Any]:
     return {
         "sides": sides,
         "groups": {name: facts for name, facts in groups.items() if facts},
-        "curves": curves_of(trainings) if len(trainings) == 2 else None,
+        "curves": two_learning_curves(trainings),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from stratos.contracts.run import RunRow
@@ -23,7 +24,6 @@ _BADGES = {
     "stopped": "open",
     "running": "info",
 }
-_VERDICTS = {True: "good", False: "bad", None: "open"}
 
 
 class Templates:
@@ -40,7 +40,7 @@ class Templates:
             "figure": figure,
             "minute": minute,
             "status_badge": status_badge,
-            "verdict_badge": _VERDICTS.__getitem__,
+            "coded": coded,
         }
 
     def page(self, name: str, *, status: int = 200, **shown: Any) -> HTMLResponse:
@@ -55,6 +55,15 @@ class Templates:
 def minute(moment: datetime | None) -> str:
     """`2026-11-24 08:00`, in UTC; empty where there is none."""
     return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def coded(text: str) -> Markup:
+    """Words with what stands between backticks, a command or a name, as code."""
+    parts = (
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(text.split("`"))
+    )
+    return Markup("").join(parts)
 
 
 def status_badge(row: RunRow) -> str:

@@ -11,7 +11,7 @@ from stratos.ui.execution import Execution
 from stratos.ui.faults import Fault
 from stratos.ui.settings import UiSettings
 from stratos.ui.state_graph import graph_of
-from stratos.ui.templates import Templates, drawn_graph, minute, status_badge
+from stratos.ui.templates import Templates, coded, drawn_graph, minute, status_badge
 from tests import factories
 from tests.ui_runs import DEFINITION, HOSTILE, NOW, WAY, history
 
@@ -37,6 +37,11 @@ def test_a_moment_is_shown_in_utc_to_the_minute():
 )
 def test_a_status_has_its_badge(columns, badge):
     assert status_badge(factories.run_row(**columns)) == badge
+
+
+def test_what_stands_between_backticks_is_code_and_all_of_it_text():
+    assert coded("run `stratos <x>` & wait") == "run <code>stratos &lt;x&gt;</code> &amp; wait"
+    assert coded("nothing") == "nothing"
 
 
 def test_whatever_a_template_is_given_is_escaped():

@@ -11,7 +11,9 @@ from stratos.pipeline.summary import TrainingSummary
 
 
 def learning_curve(training: TrainingSummary) -> Markup | None:
-    """Loss over steps, and that on held-back records where it was measured."""
+    """Loss over steps, and that on held-back records where it was measured; None without points."""
+    if not training.curve:
+        return None
     lines = [Line("training loss", _losses(training))]
     validation = [
         (float(point.step), point.validation_loss)
@@ -20,30 +22,36 @@ def learning_curve(training: TrainingSummary) -> Markup | None:
     ]
     if validation:
         lines.append(Line("validation loss", validation, "second"))
-    return _drawn("Learning curve", lines)
+    last = training.curve[-1].loss
+    title = f"Learning curve: the loss over {training.steps:,} steps, {last:.3g} at the end"
+    return _drawn(title, lines)
 
 
-def curves_of(trainings: Mapping[str, TrainingSummary]) -> Markup | None:
-    """Training losses of two runs in one drawing, each under the last part of its run's id."""
+def two_learning_curves(trainings: Mapping[str, TrainingSummary]) -> Markup | None:
+    """Training losses of two runs in one drawing, each under the last part of its run's id.
+
+    None unless both have points.
+    """
     named = zip(trainings.items(), ("first", "second"), strict=False)
     lines = [
         Line(run_id.rpartition("-")[2], _losses(training), kind)
         for (run_id, training), kind in named
+        if training.curve
     ]
-    return _drawn("Learning curves", lines)
+    if len(lines) < 2:
+        return None
+    return _drawn("Learning curves: the training losses of both runs over their steps", lines)
 
 
 def _losses(training: TrainingSummary) -> list[tuple[float, float]]:
     return [(float(point.step), point.loss) for point in training.curve]
 
 
-def _drawn(title: str, lines: Sequence[Line]) -> Markup | None:
+def _drawn(title: str, lines: Sequence[Line]) -> Markup:
     points = [point for line in lines for point in line.points]
-    if not points:
-        return None
     return curves(
         title,
         lines,
         axis("step", [x for x, _ in points]),
-        axis("loss, nats a token", [y for _, y in points], logarithmic=True),
+        axis("nats a token", [y for _, y in points], logarithmic=True),
     )

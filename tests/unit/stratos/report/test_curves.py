@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stratos.ui.curves import curves_of, learning_curve
+from stratos.report.curves import learning_curve, two_learning_curves
 from tests.summaries import succeeded_run
 
 TRAINING = succeeded_run().training
@@ -21,6 +21,12 @@ def test_a_training_without_points_is_not_drawn():
 
 
 def test_two_runs_are_two_curves_under_their_names():
-    drawn = curves_of({"inbox-1": TRAINING, "inbox-<2>": TRAINING})
+    drawn = two_learning_curves({"inbox-1": TRAINING, "inbox-<2>": TRAINING})
     assert drawn.count("<polyline") == 2 * 2  # for two widths
     assert "&lt;2&gt;" in drawn
+
+
+def test_one_curve_alone_is_no_comparison():
+    bare = TRAINING.model_copy(update={"curve": ()})
+    assert two_learning_curves({"inbox-1": TRAINING, "inbox-2": bare}) is None
+    assert two_learning_curves({"inbox-1": TRAINING}) is None
