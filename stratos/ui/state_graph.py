@@ -93,8 +93,8 @@ def graph_of(execution: Execution, now: datetime) -> Graph:
     """The graph of an execution; without nodes if its machine is known no more."""
     phases = phases_of(execution.definition)
     names = _in_order(phases.values())
-    visits = execution.entered()
-    walked = [phases.get(visit.name, visit.name) for visit in visits]
+    visits = [visit for visit in execution.entered() if visit.name in phases]
+    walked = list(_phases_walked(visits))
     seconds = phase_seconds(execution.events, now) if execution.events else {}
     statuses = _statuses(names, visits, walked, execution)
     inside = visits[-1].name if visits and execution.runs else None
@@ -122,7 +122,7 @@ def graph_of(execution: Execution, now: datetime) -> Graph:
 
 
 def phases_of(definition: Mapping[str, Any]) -> dict[str, str]:
-    """State → the phase it belongs to: its own, or that of the state before it."""
+    """State → the phase it belongs to: its own, or that of the nearest state before it."""
     states = definition.get("States", {})
     found: dict[str, str] = {}
     pending = [(str(definition["StartAt"]), "")] if states else []
@@ -132,8 +132,16 @@ def phases_of(definition: Mapping[str, Any]) -> dict[str, str]:
             continue
         found[name] = phase = PHASE_OF_STATE.get(name, before or name)
         following = [*_next(states[name]), *(c["Next"] for c in states[name].get("Catch", ()))]
-        pending = [*((one, phase) for one in following), *pending]
+        pending += [(one, phase) for one in following]
     return found
+
+
+def _phases_walked(visits: Iterable[EnteredState]) -> Iterator[str]:
+    """The phase of each visit, as the time of phases is counted."""
+    phase = ""
+    for visit in visits:
+        phase = PHASE_OF_STATE.get(visit.name, phase or visit.name)
+        yield phase
 
 
 def _in_order(phases: Iterable[str]) -> list[str]:
@@ -150,12 +158,24 @@ def _next(state: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _transitions(definition: Mapping[str, Any], phases: Mapping[str, str]) -> set[tuple[str, str]]:
-    return {
-        (phases[name], phases[target])
-        for name in phases
-        for target in _next(definition["States"][name])
-        if target in phases and phases[target] != phases[name]
-    }
+    """Ways from phase to phase; those that lead through states without a phase of their own, too.
+
+    Several phases share such states: which one a run comes from, it remembers itself.
+    """
+    starts = [name for name, phase in phases.items() if name == phase or name in PHASE_OF_STATE]
+    found = set()
+    for start in starts:
+        pending, seen = list(_next(definition["States"][start])), set()
+        while pending:
+            name = pending.pop()
+            if name in seen or name not in phases:
+                continue
+            seen.add(name)
+            if name not in starts:
+                pending += _next(definition["States"][name])
+            elif phases[name] != phases[start]:
+                found.add((phases[start], phases[name]))
+    return found
 
 
 def _statuses(

@@ -14,7 +14,15 @@ def view(stack, run_id, summary, *, final=True):
 
 def test_a_run_with_everything_has_rows_charts_and_next_steps(stack, states):
     shown = view(stack, FINISHED, succeeded_run())
-    for name in ("constraints", "accuracies", "comparisons", "measurements", "probes", "dataset"):
+    for name in (
+        "verdicts",
+        "accuracies",
+        "comparisons",
+        "measurements",
+        "probes",
+        "dataset",
+        "cards",
+    ):
         assert shown[name], name
     assert [row.roles[0] for row in shown["plans"]] == ["chosen", "fallback 1", "most accurate"]
     assert shown["front"].count("<a href=") == 2 * 3  # drawn for two widths
@@ -29,4 +37,5 @@ def test_a_run_that_got_nowhere_has_none_of_it(stack, states):
     )
     shown = view(stack, FAILED, summary, final=False)
     assert (shown["front"], shown["curve"], shown["plans"]) == (None, None, [])
+    assert shown["cards"] == ()
     assert (shown["longest"], shown["next_steps"], shown["dataset"]) == (0.0, (), [])

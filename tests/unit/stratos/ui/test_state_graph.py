@@ -76,6 +76,8 @@ def test_arrows_are_the_machines_own_ways_and_know_whether_they_were_taken():
     assert arrows["ClaimRun", "ParseConstraints"].kind == "next"
     assert arrows["CheckQuality", "MatchModels"].kind == "back"
     assert arrows["CheckQuality", "MatchModels"].taken
+    assert arrows["MeasureEndpoint", "Deploy"].kind == "back"
+    assert arrows["TakeTurn", "Deploy"].kind == "next"
     assert arrows["Register", "TakeTurn"].kind == "skip"
     assert not arrows["Register", "TakeTurn"].taken
     assert ("ClaimRun", "CleanUp") not in arrows
