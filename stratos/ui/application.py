@@ -23,7 +23,7 @@ from stratos.ui.account import Account
 from stratos.ui.deciding import Deciding
 from stratos.ui.door import Door
 from stratos.ui.faults import Fault, fault_of
-from stratos.ui.guard import Guard
+from stratos.ui.guard import PageGuard
 from stratos.ui.pages import Pages
 from stratos.ui.playground import Playground
 from stratos.ui.settings import UiSettings
@@ -46,8 +46,6 @@ def make_application(
     """
     templates = Templates(settings)
     pages = Pages(account, templates, clock)
-    playground = Playground(pages, settings)
-    deciding = Deciding(account, settings)
 
     def refuse(fault: Fault) -> Response:
         return templates.fault(fault)
@@ -67,24 +65,8 @@ def make_application(
         return templates.fault(Fault(error.status_code, "Not found", text))
 
     return Starlette(
-        routes=[
-            Route("/", pages.runs),
-            Route("/live/runs", pages.live_runs),
-            Route("/compare", pages.compare),
-            Route("/runs/{run_id}", pages.run),
-            Route("/runs/{run_id}/live/now", pages.live_now),
-            Route("/runs/{run_id}/live/facts", pages.live_facts),
-            Route("/runs/{run_id}/samples", pages.samples),
-            Route("/runs/{run_id}/logs", pages.logs),
-            Route("/runs/{run_id}/report.html", pages.report),
-            Route("/runs/{run_id}/ask", playground.page),
-            Route("/runs/{run_id}/ask", playground.ask, methods=["POST"]),
-            Route("/runs/{run_id}/approve", deciding.approve, methods=["POST"]),
-            Route("/runs/{run_id}/reject", deciding.reject, methods=["POST"]),
-            Route("/static/look.css", lambda request: _css(stylesheet())),
-            Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
-        ],
-        middleware=[Middleware(Guard, door=door, refuse=refuse)],
+        routes=_routes(pages, Playground(pages, settings), Deciding(account, settings)),
+        middleware=[Middleware(PageGuard, door=door, refuse=refuse)],
         exception_handlers={
             HTTPException: unknown,
             StratosError: explain,
@@ -98,3 +80,23 @@ def make_application(
 
 def _css(text: str) -> Response:
     return Response(text, media_type="text/css")
+
+
+def _routes(pages: Pages, playground: Playground, deciding: Deciding) -> list[Route | Mount]:
+    return [
+        Route("/", pages.runs),
+        Route("/live/runs", pages.live_runs),
+        Route("/compare", pages.compare),
+        Route("/runs/{run_id}", pages.run),
+        Route("/runs/{run_id}/live/now", pages.live_now),
+        Route("/runs/{run_id}/live/facts", pages.live_facts),
+        Route("/runs/{run_id}/samples", pages.samples),
+        Route("/runs/{run_id}/logs", pages.logs),
+        Route("/runs/{run_id}/report.html", pages.report),
+        Route("/runs/{run_id}/ask", playground.page),
+        Route("/runs/{run_id}/ask", playground.ask, methods=["POST"]),
+        Route("/runs/{run_id}/approve", deciding.approve, methods=["POST"]),
+        Route("/runs/{run_id}/reject", deciding.reject, methods=["POST"]),
+        Route("/static/look.css", lambda request: _css(stylesheet())),
+        Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+    ]

@@ -48,7 +48,7 @@ class Askable:
 
 
 @dataclass(frozen=True)
-class Answer:
+class PlaygroundAnswer:
     """What one of them said.
 
     Attributes:
@@ -82,22 +82,22 @@ def askable(
     )
 
 
-def put(one: Askable, question: str, max_tokens: int, *, confirmed: bool) -> Answer:
+def put(one: Askable, question: str, max_tokens: int, *, confirmed: bool) -> PlaygroundAnswer:
     """Ask one of them; what goes wrong is its answer.
 
     Raises:
         NotAllowed: asking costs something that nobody has agreed to.
     """
     if one.ask is None:
-        return Answer(one.title, one.name, failed=one.why_not)
+        return PlaygroundAnswer(one.title, one.name, failed=one.why_not)
     if one.costs is not None and not confirmed:
         raise NotAllowed(f"{one.title}: {one.costs}. Tick its box to agree to that")
     began = time.monotonic()
     try:
         said = one.ask(question, max_tokens)
     except Exception as error:  # whatever an endpoint or a model's server does is shown
-        return Answer(one.title, one.name, failed=f"{type(error).__name__}: {error}")
-    return Answer(
+        return PlaygroundAnswer(one.title, one.name, failed=f"{type(error).__name__}: {error}")
+    return PlaygroundAnswer(
         one.title,
         one.name,
         said.text,

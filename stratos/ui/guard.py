@@ -36,7 +36,7 @@ _OPEN_FOLDER = "/static/"
 """Style and scripts, which say nothing of any run."""
 
 
-class Guard:
+class PageGuard:
     """ASGI middleware that refuses whoever may not ask."""
 
     def __init__(self, app: ASGIApp, door: Door, refuse: Callable[[Fault], Response]) -> None:

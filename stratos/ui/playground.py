@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from starlette.concurrency import run_in_threadpool
@@ -10,9 +11,11 @@ from starlette.responses import Response
 
 from stratos.cli.runs import read_object
 from stratos.contracts.bucket import RunKeys
+from stratos.contracts.run import RunRow
 from stratos.errors import NotAllowed
+from stratos.pipeline.summary import RunSummary
 from stratos.spec import Spec
-from stratos.ui.asking import LONGEST_QUESTION, Answer, Askable, askable, put
+from stratos.ui.asking import LONGEST_QUESTION, Askable, PlaygroundAnswer, askable, put
 from stratos.ui.deciding import read_form
 from stratos.ui.pages import Pages
 from stratos.ui.settings import UiSettings
@@ -28,15 +31,11 @@ class Playground:
         self._pages, self._settings = pages, settings
 
     def page(self, request: Request) -> Response:
-        question = ""
-        number = request.query_params.get("example", "")
-        shown, models = self._models(request)
-        if number.isdecimal() and int(number) < len(shown["summary"].examples):
-            question = shown["summary"].examples[int(number)].question
-        return self._pages.templates.page(
-            "playground", **shown, models=models, answers=(), question=question,
-            max_tokens=DEFAULT_TOKENS,
-        )  # fmt: skip
+        row, summary, models = self._models(request)
+        number, question = request.query_params.get("example", ""), ""
+        if number.isdecimal() and int(number) < len(summary.examples):
+            question = summary.examples[int(number)].question
+        return self._shown(row, summary, models, question, DEFAULT_TOKENS)
 
     async def ask(self, request: Request) -> Response:
         return await run_in_threadpool(self._ask, request, await read_form(request))
@@ -46,28 +45,43 @@ class Playground:
         if not question or len(question) > LONGEST_QUESTION:
             raise NotAllowed(f"a question has 1 to {LONGEST_QUESTION:,} characters")
         max_tokens = _tokens(form.get("max_tokens", ""))
-        shown, models = self._models(request)
+        row, summary, models = self._models(request)
         asked = [one for one in models if form.get(f"ask_{one.who}") and one.ask is not None]
         if not asked:
             raise NotAllowed("nobody is asked: tick at least one of those that can be")
 
-        def answer(one: Askable) -> Answer:
+        def answer(one: Askable) -> PlaygroundAnswer:
             confirmed = bool(form.get(f"confirm_{one.who}"))
             return put(one, question, max_tokens, confirmed=confirmed)
 
         with ThreadPoolExecutor(len(asked)) as threads:
             answers = list(threads.map(answer, asked))
-        return self._pages.templates.page(
-            "playground", **shown, models=models, answers=answers, question=question,
-            max_tokens=max_tokens,
-        )  # fmt: skip
+        return self._shown(row, summary, models, question, max_tokens, answers)
 
-    def _models(self, request: Request) -> tuple[dict[str, object], tuple[Askable, ...]]:
-        stack, run, summary, final = self._pages.facts(request)
+    def _shown(
+        self,
+        row: RunRow,
+        summary: RunSummary,
+        models: Sequence[Askable],
+        question: str,
+        max_tokens: int,
+        answers: Sequence[PlaygroundAnswer] = (),
+    ) -> Response:
+        return self._pages.templates.page(
+            "playground",
+            row=row,
+            summary=summary,
+            models=models,
+            question=question,
+            max_tokens=max_tokens,
+            answers=answers,
+        )
+
+    def _models(self, request: Request) -> tuple[RunRow, RunSummary, tuple[Askable, ...]]:
+        stack, run, summary, _ = self._pages.facts(request)
         text = read_object(stack, RunKeys(run.row.run_id).spec)
         spec = None if text is None else Spec.model_validate_json(text)
-        models = askable(stack, run.row, summary, spec, self._settings)
-        return {"row": run.row, "summary": summary, "final": final}, models
+        return run.row, summary, askable(stack, run.row, summary, spec, self._settings)
 
 
 def _tokens(text: str) -> int:

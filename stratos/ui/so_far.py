@@ -28,6 +28,7 @@ from stratos.pipeline.summary import Phase, RunSummary
 from stratos.spec import Spec
 
 Read = TypeVar("Read", bound=BaseModel)
+Parsed = TypeVar("Parsed")
 
 
 class _Asked(BaseModel):
@@ -58,7 +59,7 @@ class _Files:
     def deployment(self) -> Deployment | None:
         return self._found(self.keys.deployment, DEPLOYMENT.validate_json)
 
-    def _found(self, key: str, parse: Callable[[str], Any]) -> Any:
+    def _found(self, key: str, parse: Callable[[str], Parsed]) -> Parsed | None:
         text = read_object(self.stack, key)
         return None if text is None else parse(text)
 
