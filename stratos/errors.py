@@ -6,6 +6,7 @@
     ├── DatasetRejected         the dataset cannot be used
     │   └── DatasetTooLarge     there is no room or time to split it; in a function, a job does
     ├── NoFeasiblePlan          no candidate meets every hard constraint
+    ├── SavedPlanChanged        what a saved plan shows is no longer what would run
     ├── JobNotStarted           a training job lacks its code or a package
     ├── OutOfMemory             a training job needed more memory than its server has
     ├── TeacherFailed           a teacher gave no usable answer
@@ -83,6 +84,10 @@ class DatasetTooLarge(DatasetRejected):
 
 class NoFeasiblePlan(StratosError):
     """No candidate meets every hard constraint."""
+
+
+class SavedPlanChanged(StratosError):
+    """A saved plan cannot run as it was shown; nothing is trained instead of it."""
 
 
 class JobNotStarted(StratosError):

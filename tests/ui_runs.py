@@ -228,7 +228,6 @@ def _running(stack: Stack, states: FakeStates) -> None:
         seconds_left=84,
     )
     _put(stack, keys.job("distill-a0") + PROGRESS_FILE, progress)
-    put(stack, keys.job_config("distill-a0") + "config.json", b'{"usd_per_hour": 10}')
 
 
 def _failed(stack: Stack, states: FakeStates) -> None:

@@ -47,6 +47,8 @@ from training.student.export import (
     gguf_seconds,
 )
 from training.student.student import Student, load_student
+from training.tracking.open import figures_of, open_tracking
+from training.tracking.tracker import Tracking
 
 _REINFORCEMENT_RATE = 0.1
 """Learning rate of reinforcement, relative to that on the records."""
@@ -73,7 +75,8 @@ def _distill(job: Job[DistillConfig], world: World) -> DistillResult | None:
     num_trainable = student.num_trainable_parameters
     if world.size > 1:
         student.shard()
-    outcome, reinforced, needed_hours = _train(job, world, student, lessons)
+    with open_tracking(job) as tracking:
+        outcome, reinforced, needed_hours = _train(job, world, student, lessons, tracking)
     # The export needs little of what training held, and would come on top of it.
     give_back_memory()
     if world.size > 1:
@@ -151,7 +154,7 @@ def _open_student(job: Job[DistillConfig], world: World) -> Student:
 
 
 def _train(
-    job: Job[DistillConfig], world: World, student: Student, lessons: Lessons
+    job: Job[DistillConfig], world: World, student: Student, lessons: Lessons, tracking: Tracking
 ) -> tuple[TrainingOutcome, Reinforced | None, float | None]:
     """Learn from the records, and then, where asked for, from verified answers of its own.
 
@@ -159,10 +162,10 @@ def _train(
         How both went, and the `max_training_hours` that would have sufficed if they did not.
     """
     times = _time_of(job, student)
-    trainer = _trainer(job, world, student, lessons, times)
+    trainer = _trainer(job, world, student, lessons, times, tracking)
     reinforcer: Reinforcer | None = None
     if job.config.training.reinforcement.steps > 0:
-        reinforcer = _reinforcer(job, world, student, lessons, times)
+        reinforcer = _reinforcer(job, world, student, lessons, times, tracking)
     # Reading the teacher and asking it once about every record take time, too.
     before = job.clock.seconds
     learned = None if reinforcer is None else reinforcer.resume()
@@ -184,6 +187,7 @@ def _trainer(
     student: Student,
     lessons: Lessons,
     times: TrainingTime,
+    tracking: Tracking,
 ) -> Trainer:
     """Prepare learning from the records."""
     training, plan = job.config.training, lessons.plan
@@ -209,6 +213,7 @@ def _trainer(
     def report(state: TrainingState, loss: float, speed: float) -> None:
         if not world.is_first:
             return
+        tracking.note(state.step, **figures_of(state, loss, speed))
         left = (planned - state.step) * state.seconds / state.step
         job.progress.report(
             job.config.student.name,
@@ -243,6 +248,7 @@ def _reinforcer(
     student: Student,
     lessons: Lessons,
     times: TrainingTime,
+    tracking: Tracking,
 ) -> Reinforcer:
     """Prepare what follows the records.
 
@@ -267,6 +273,7 @@ def _reinforcer(
     def report(step: int, reward: float) -> None:
         if not world.is_first:
             return
+        tracking.note(lessons.planned_steps + step, reward=reward)
         label = f"{config.student.name}, reward {reward:.3f}"
         job.progress.report(label, step, settings.steps, "steps")
 

@@ -103,6 +103,23 @@ class Bucket:
             content: bytes = body.read()
             return content
 
+    def metadata(self, key: str, version_id: str | None = None) -> dict[str, str]:
+        """What whoever wrote an object noted beside it.
+
+        Raises:
+            FileNotFoundError: when there is no such object.
+        """
+        version = {"VersionId": version_id} if version_id else {}
+        try:
+            found: dict[str, str] = self.client.head_object(Bucket=self.name, Key=key, **version)[
+                "Metadata"
+            ]
+        except ClientError as error:
+            if error_code(error) in _ABSENT:
+                raise FileNotFoundError(f"{self.uri(key)} does not exist") from error
+            raise
+        return found
+
     def read_rows(self, key: str, model: type[Model], limit: int | None = None) -> list[Model]:
         """The first rows of a JSONL object.
 

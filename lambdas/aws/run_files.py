@@ -29,6 +29,7 @@ from stratos.contracts.measurements import Measurements
 from stratos.contracts.plan import PlanSet, Server
 from stratos.contracts.records import Record, SampledAttempt, Split, TrainingRecord
 from stratos.contracts.run import RunRef
+from stratos.contracts.saved_plan import SavedPlan
 from stratos.dataset.inspection import Inspection
 from stratos.frozen import FrozenModel
 from stratos.hosting.deployment import DEPLOYMENT, Deployment
@@ -130,6 +131,13 @@ class RunFiles:
 
     def put_plans(self, plans: PlanSet) -> str:
         return self._bucket.put_model(self._keys.plans, plans)
+
+    def find_saved_plan(self) -> SavedPlan | None:
+        """The plan that the run was submitted with."""
+        return self._bucket.find_model(self._keys.saved_plan, SavedPlan)
+
+    def put_saved_plan(self, plan: SavedPlan) -> str:
+        return self._bucket.put_model(self._keys.saved_plan, plan)
 
     def match(self) -> MatchEvidence:
         return self._bucket.read_model(self._keys.match, MatchEvidence)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import builtins
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from lambdas.aws.bucket import Bucket
-from stratos.contracts.bucket import REJECTION_FILE, SPEC_PREFIX, spec_folder
+from stratos.contracts.bucket import (
+    PLAN_FILE,
+    PLAN_METADATA,
+    REJECTION_FILE,
+    SPEC_PREFIX,
+    spec_folder,
+)
 from stratos.contracts.run import RunRef
+from stratos.contracts.saved_plan import SavedPlan
 from stratos.problems import Rejection
 
 
@@ -39,8 +49,30 @@ class SpecFolder:
         Raises:
             FileNotFoundError: when that version is gone.
         """
-        version = None if self.run.spec_version_id == "null" else self.run.spec_version_id
-        return self._bucket.read(self.run.spec_key, version_id=version, max_bytes=max_bytes)
+        return self._bucket.read(self.run.spec_key, version_id=self._version, max_bytes=max_bytes)
+
+    def find_plan(self) -> SavedPlan | None:
+        """The plan that the spec was submitted with; None where it is to be planned afresh.
+
+        Raises:
+            ValueError: the plan beside the spec is another, or is none.
+        """
+        noted = self._bucket.metadata(self.run.spec_key, self._version).get(PLAN_METADATA)
+        if noted is None:
+            return None
+        try:
+            content = self.read(PLAN_FILE)
+        except FileNotFoundError as error:
+            raise ValueError(f"{error} any more; submit again with --plan") from error
+        if hashlib.sha256(content).hexdigest() != noted:
+            raise ValueError("it is not the one that the spec was submitted with; submit again")
+        try:
+            return SavedPlan.model_validate_json(content)
+        except ValidationError as error:
+            raise ValueError(
+                "this stack cannot read it: it was saved by another version of Stratos; update "
+                "the stack or the command line, and plan again"
+            ) from error
 
     def put_rejection(self, rejection: Rejection) -> str:
         return self._bucket.put_model(self._prefix + REJECTION_FILE, rejection)
@@ -82,6 +114,10 @@ class SpecFolder:
 
     def uri(self, path: str) -> str:
         return self._bucket.uri(self._prefix + path)
+
+    @property
+    def _version(self) -> str | None:
+        return None if self.run.spec_version_id == "null" else self.run.spec_version_id
 
     @property
     def _bucket(self) -> Bucket:

@@ -13,12 +13,14 @@ from lambdas.jobs.spending import outlay_of
 from lambdas.step import step
 from stratos.contracts.jobs import ProbeResult
 from stratos.contracts.match import MatchEvidence, TriedStudent
-from stratos.contracts.plan import ServedPrecision
+from stratos.contracts.plan import Matching, ServedPrecision
 from stratos.contracts.run import RunRef
 from stratos.errors import NoFeasiblePlan
 from stratos.hosting.modes.table import told_measurement
 from stratos.pipeline.steps import Match, MatchInput
 from stratos.planning.choose import plan_after_probing
+from stratos.planning.request import PlanningRequest
+from stratos.planning.saved import match_saved
 
 
 @step
@@ -31,7 +33,7 @@ def handler(payload: MatchInput) -> Match:
     tried = _tried(files, payload.attempt)
     spent = outlay_of(run)
     request = planning_request(run, spec, payload.dataset, pool, spent)
-    matching = plan_after_probing(request, probes, frozenset(student.name for student in tried))
+    matching = _matching(files, request, probes, frozenset(student.name for student in tried))
     evidence = MatchEvidence(
         attempt=payload.attempt,
         matching=matching,
@@ -58,6 +60,19 @@ def handler(payload: MatchInput) -> Match:
         synthesis_shards=synthesis_shards,
         evaluation_shards=evaluation_shards,
     )
+
+
+def _matching(
+    files: RunFiles,
+    request: PlanningRequest,
+    probes: tuple[ProbeResult, ...],
+    tried: frozenset[str],
+) -> Matching:
+    """The planner's choice, or that of the plan that the run was submitted with."""
+    saved = files.find_saved_plan()
+    if saved is None:
+        return plan_after_probing(request, probes, tried)
+    return match_saved(request, saved, probes, tried)
 
 
 def _live_model(run: RunRef) -> tuple[str | None, ServedPrecision | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 from lambdas.aws import runs_table
@@ -11,6 +12,8 @@ from lambdas.aws.spec_folder import SpecFolder
 from lambdas.step import step
 from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.spec_models import require_models
+from stratos.contracts.bucket import PLAN_FILE
+from stratos.contracts.saved_plan import SavedPlan, obstacles
 from stratos.errors import SpecRejected
 from stratos.pipeline.steps import Parsed, ParseInput
 from stratos.problems import Problem, Rejection
@@ -24,8 +27,10 @@ def handler(payload: ParseInput) -> Parsed:
     run, folder = payload.run, SpecFolder(payload.run)
     try:
         stack = RunningStack(settings().names.prefix, settings().aws_region, settings().regions[1:])
-        spec = read_spec_in_folder(_uploaded(folder), _files_in(folder), folder.name, stack)
+        content = _uploaded(folder)
+        spec = read_spec_in_folder(content, _files_in(folder), folder.name, stack)
         require_models(spec, ModelFiles(folder))
+        plan = None if run.rerun else _saved_plan(folder, content, stack)
     except SpecRejected as error:
         rejection = Rejection(
             spec_key=run.spec_key, spec_version_id=run.spec_version_id, problems=error.problems
@@ -33,6 +38,8 @@ def handler(payload: ParseInput) -> Parsed:
         folder.put_rejection(rejection)
         raise
     uri = RunFiles(run).put_spec(spec)
+    if plan is not None:
+        RunFiles(run).put_saved_plan(plan)
     runs_table.update(run.run_id, spec_name=spec.name)
     return Parsed(
         spec_uri=uri,
@@ -50,6 +57,24 @@ def _uploaded(folder: SpecFolder) -> bytes:
     except FileNotFoundError as error:
         problem = f"{error} any more; upload it again"
         raise SpecRejected([Problem(path="", line=None, message=problem)]) from error
+
+
+def _saved_plan(folder: SpecFolder, spec: bytes, stack: RunningStack) -> SavedPlan | None:
+    """The plan that the spec was submitted with, if this stack can run it.
+
+    A scheduled rerun comes with other data, and is planned afresh.
+    """
+    try:
+        plan = folder.find_plan()
+    except ValueError as error:
+        raise SpecRejected([Problem(path=PLAN_FILE, line=None, message=str(error))]) from error
+    if plan is None:
+        return None
+    spec_sha256 = hashlib.sha256(spec).hexdigest()
+    found = list(obstacles(plan, spec_sha256, stack.region, stack.worker_regions))
+    if found:
+        raise SpecRejected([Problem(path=PLAN_FILE, line=None, message=why) for why in found])
+    return plan
 
 
 def _files_in(folder: SpecFolder) -> ListFiles:

@@ -13,6 +13,7 @@ from stratos.contracts.plan import PlanSet
 from stratos.hosting.modes.table import told_endpoint
 from stratos.pipeline.steps import Candidates, PlanInput
 from stratos.planning.choose import plan_before_probing, shortlist
+from stratos.planning.saved import plan_saved, shortlist_saved
 
 
 @step
@@ -25,11 +26,11 @@ def handler(payload: PlanInput) -> Candidates:
     pool = model_pool(run, spec)
     spent = outlay_of(run)  # on the inspection of a large dataset
     request = planning_request(run, spec, payload.dataset, pool, spent)
-    plans = plan_before_probing(request)
+    saved = files.find_saved_plan()
+    plans = plan_before_probing(request) if saved is None else plan_saved(request, saved)
+    probed = shortlist(request) if saved is None else shortlist_saved(plans)
     uri = files.put_plans(plans)
-    probes = probe_jobs(
-        JobFactory(run, spec), *shortlist(request), plans, pool, request.servers, spent.usd
-    )
+    probes = probe_jobs(JobFactory(run, spec), *probed, plans, pool, request.servers, spent.usd)
     return Candidates(plans_uri=uri, probes=probes, summary=_summary(plans, len(probes)))
 
 

@@ -15,11 +15,11 @@ from typing import Annotated, Any
 import typer
 
 from stratos.cli.options import Json, RunId
-from stratos.cli.report import save_report
+from stratos.cli.report import how_to_open_curves, save_report
 from stratos.cli.runs import find_run
 from stratos.cli.screen import make_console, print_json
 from stratos.cli.stack import Stack
-from stratos.contracts.bucket import RunKeys, split_uri
+from stratos.contracts.bucket import EVENTS_FOLDER, RunKeys, split_uri
 from stratos.contracts.run import RunRow
 from stratos.errors import DamagedModel, FolderTaken, ModelNotFound
 
@@ -70,6 +70,8 @@ def pull_command(
         soft_wrap=True,
         markup=False,
     )
+    if (how := how_to_open_curves(folder)) is not None:
+        console.print(how, soft_wrap=True, markup=False)
     if url is not None:
         console.print(f"uploaded to {url}", soft_wrap=True)
 
@@ -156,7 +158,11 @@ def _check(folder: Path) -> None:
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedModel(f"the model's {_MANIFEST} cannot be read: {error}") from error
-    found = {name: path for name, path in _paths(folder).items() if name not in _ADDED}
+    found = {
+        name: path
+        for name, path in _paths(folder).items()
+        if name not in _ADDED and not name.startswith(EVENTS_FOLDER)
+    }
     wrong = {
         name for name in expected if name not in found or _sha256(found[name]) != expected[name]
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -28,8 +29,17 @@ def find_run(stack: Stack, run_id: str) -> RunRow:
     """
     item = stack.table.get_item(Key={"run_id": run_id}, ConsistentRead=True).get("Item")
     if item is None:
-        raise RunNotFound(f"no run {run_id!r}; the latest runs are: {latest_runs(stack)}")
+        raise RunNotFound(no_such_run(stack, run_id))
     return RunRow.model_validate(item)
+
+
+def no_such_run(stack: Stack, run_id: str) -> str:
+    """Names the run that may have been meant, and the newest ones."""
+    ids = [row.run_id for row in list_runs(stack)]
+    close = [known for known in ids if run_id and known.startswith(run_id)]
+    close = close[:1] or difflib.get_close_matches(run_id, ids, n=1, cutoff=0.6)
+    hint = f"; did you mean {close[0]}?" if close else ";"
+    return f"no run {run_id!r}{hint} the latest runs are: {', '.join(ids[:5]) or 'none'}"
 
 
 def latest_runs(stack: Stack) -> str:
@@ -147,14 +157,3 @@ def execution_ended(stack: Stack, execution_arn: str) -> str | None:
     """How the execution ended (`FAILED`, …), or None while it runs."""
     status = stack.states.describe_execution(executionArn=execution_arn)["status"]
     return None if status == "RUNNING" else str(status)
-
-
-def current_state(stack: Stack, execution_arn: str) -> str | None:
-    """Name of the state the execution entered last."""
-    history = stack.states.get_execution_history(
-        executionArn=execution_arn, reverseOrder=True, maxResults=100
-    )
-    for event in history["events"]:
-        if entered := event.get("stateEnteredEventDetails"):
-            return str(entered["name"])
-    return None

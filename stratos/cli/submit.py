@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.model_files import ModelFiles
@@ -16,7 +18,17 @@ from stratos.cli.options import Json
 from stratos.cli.screen import make_console, print_json
 from stratos.cli.stack import Stack
 from stratos.cli.watch import watch_run
-from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, TELLING_CHECKSUM, run_id_of, s3_uri
+from stratos.contracts.bucket import (
+    PLAN_FILE,
+    PLAN_METADATA,
+    SPEC_FILE,
+    SPEC_PREFIX,
+    TELLING_CHECKSUM,
+    run_id_of,
+    s3_uri,
+)
+from stratos.contracts.plan_document import PlanDocument
+from stratos.contracts.saved_plan import SavedPlan, obstacles
 from stratos.errors import SpecRejected
 from stratos.problems import Problem
 from stratos.spec import Spec
@@ -78,17 +90,54 @@ def _model_paths(spec: Spec) -> Iterator[str]:
             yield model.path.rstrip("/")
 
 
-def submit(stack: Stack, folder: Path, on_file: Callable[[Path], None]) -> Submission:
-    """Upload a folder and return the run its spec starts.
+def read_plan(path: Path, folder: Path, stack: Stack) -> SavedPlan:
+    """A plan that `stratos plan --out` wrote, if the folder is still the one it was made from.
 
     Raises:
-        SpecRejected: before anything is uploaded.
+        SpecRejected: It is none, or spec, dataset or stack are others.
+        NoFeasiblePlan: It does not hold every constraint.
+    """
+    from stratos.planning.offline.folder import dataset_sha256
+
+    try:
+        found = PlanDocument.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        message = f"{path} is not what `stratos plan --out` of this version writes; plan again"
+        raise SpecRejected([Problem(path="--plan", line=None, message=message)]) from error
+    saved = found.saved()
+    content = (folder / SPEC_FILE).read_bytes()
+    problems = list(
+        obstacles(saved, hashlib.sha256(content).hexdigest(), stack.region, stack.worker_regions)
+    )
+    spec = read_spec_in_folder(content, files_under(folder))
+    if dataset_sha256(folder, spec.task.dataset) != saved.basis.dataset_sha256:
+        problems.append("the dataset has changed since; plan again with `stratos plan --out`")
+    if problems:
+        raise SpecRejected([Problem(path="--plan", line=None, message=why) for why in problems])
+    return saved
+
+
+def submit(
+    stack: Stack, folder: Path, on_file: Callable[[Path], None], plan: Path | None = None
+) -> Submission:
+    """Upload a folder and return the run its spec starts.
+
+    Args:
+        plan: What `stratos plan --out` wrote: the run takes it, or is refused.
+
+    Raises:
+        SpecRejected, NoFeasiblePlan: before anything is uploaded.
     """
     spec, files = read_folder(
         folder, RunningStack(stack.names.prefix, stack.region, stack.worker_regions)
     )
+    saved = None if plan is None else read_plan(plan, folder, stack)
     prefix = f"{SPEC_PREFIX}{spec.name}/"
-    num_bytes = 0
+    num_bytes, metadata = 0, {}
+    if saved is not None:
+        content = saved.model_dump_json(indent=1).encode()
+        stack.s3.put_object(Bucket=stack.bucket, Key=prefix + PLAN_FILE, Body=content)
+        metadata = {PLAN_METADATA: hashlib.sha256(content).hexdigest()}
     for file in files:
         on_file(file)
         key = prefix + file.as_posix()
@@ -96,7 +145,9 @@ def submit(stack: Stack, folder: Path, on_file: Callable[[Path], None]) -> Submi
         num_bytes += (folder / file).stat().st_size
     body = (folder / SPEC_FILE).read_bytes()
     key = prefix + SPEC_FILE
-    version = stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=body)["VersionId"]
+    version = stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=body, Metadata=metadata)[
+        "VersionId"
+    ]
     return Submission(
         run_id=run_id_of(stack.bucket, key, version),
         spec_uri=s3_uri(stack.bucket, key),
@@ -107,6 +158,12 @@ def submit(stack: Stack, folder: Path, on_file: Callable[[Path], None]) -> Submi
 
 def submit_command(
     folder: Annotated[Path, typer.Argument(help="Folder with spec.yaml and what it names.")],
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            help="What `stratos plan --out` wrote: the run takes that plan, or is refused."
+        ),
+    ] = None,
     watch: Annotated[bool, typer.Option(help="Follow the run to its end.")] = False,
     json_: Json = False,
 ) -> None:
@@ -115,6 +172,7 @@ def submit_command(
         stack,
         folder,
         lambda file: None if json_ else console.print(f"uploading {file}", markup=False),
+        plan,
     )
     if json_:
         print_json({"run_id": submission.run_id, "spec_uri": submission.spec_uri})

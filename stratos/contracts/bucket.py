@@ -2,12 +2,14 @@
 
 specs/<name>/spec.yaml            dropped by the user; starts a run
 specs/<name>/…                    dataset, checker and model folders beside it
+specs/<name>/plan.json            the plan that a submitted spec is to run, if one was saved
 specs/<name>/rejection.json       every problem of a spec that was refused
 catalog/servers.json              the instance types on offer
 catalog/teachers.json             the models that Bedrock offers, as last fetched
 catalog/calibration.jsonl         predicted and measured, one line a finished run
 catalog/refusals.jsonl            what regions refused to jobs, and when
 runs/<run id>/spec.json           the spec as read
+runs/<run id>/saved_plan.json     the plan that it was submitted with, if any
 runs/<run id>/checker/            checker.py, as it was when the run began
 runs/<run id>/dataset/            train.jsonl probe.jsonl heldout.jsonl inspection.json
 runs/<run id>/plans.json          the Pareto front, before spending
@@ -49,9 +51,15 @@ SPEC_FILE = "spec.yaml"
 SERVERS_KEY = "catalog/servers.json"
 TEACHERS_KEY = "catalog/teachers.json"
 REJECTION_FILE = "rejection.json"
+PLAN_FILE = "plan.json"
+PLAN_METADATA = "stratos-plan-sha256"
+"""Metadata of a spec's version that is to run by plan.json: the hash of that file's bytes. A spec
+without it is planned afresh, whatever lies beside it."""
 PROGRESS_FILE = "progress.json"
 RESULT_FILE = "result.json"
 RECORDS_FILE = "records.jsonl"
+EVENTS_FOLDER = "tensorboard/"
+"""Of a training job, beside its result."""
 REJECTED_FILE = "rejected.jsonl"
 CALIBRATION_KEY = "catalog/calibration.jsonl"
 REFUSALS_KEY = "catalog/refusals.jsonl"
@@ -88,6 +96,15 @@ def split_uri(uri: str) -> tuple[str, str]:
     if not found:
         raise ValueError(f"{uri!r} is not an S3 URI; expected s3://bucket/key")
     return found[1], found[2]
+
+
+def events_prefix(result_uri: str) -> str:
+    """Of TensorBoard's files of a training job, with its slash.
+
+    Args:
+        result_uri: Of the job.
+    """
+    return result_uri.rpartition("/")[0] + "/" + EVENTS_FOLDER
 
 
 def spec_folder(spec_key: str) -> str:
@@ -132,6 +149,10 @@ class RunKeys:
     @property
     def plans(self) -> str:
         return self.prefix + "plans.json"
+
+    @property
+    def saved_plan(self) -> str:
+        return self.prefix + "saved_plan.json"
 
     @property
     def match(self) -> str:
@@ -225,6 +246,10 @@ class RunKeys:
 
     def job_progress(self, step: str) -> str:
         return self.job(step) + PROGRESS_FILE
+
+    def events(self, step: str) -> str:
+        """Key prefix of TensorBoard's files of a training, with its slash."""
+        return self.job(step) + EVENTS_FOLDER
 
     def shards(self, step: str, round_: int) -> str:
         """The jobs that share a step, in one round: a JSON array of training jobs."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -24,8 +24,6 @@ class PlanBasis(FrozenModel):
     """Of the dataset's files as they lay beside it: names and bytes."""
     num_records: dict[str, int]
     """In each split, with a gold answer (`gold`), and with a logged reply (`replies`)."""
-    num_bytes: int | None
-    """Of the three splits together."""
     region: str
     worker_regions: tuple[str, ...] = ()
 
@@ -41,6 +39,34 @@ class SavedPlan(FrozenModel):
     @property
     def chosen(self) -> Plan:
         return self.plans[0]
+
+
+def obstacles(
+    saved: SavedPlan, spec_sha256: str, home: str, worker_regions: Sequence[str]
+) -> Iterator[str]:
+    """Why a stack cannot run a saved plan of a spec.
+
+    Args:
+        spec_sha256: Of the spec that is to run.
+        home: The stack's region, in which it serves.
+        worker_regions: Others in which it can train.
+    """
+    again = "plan again with `stratos plan --out`"
+    if saved.basis.spec_sha256 != spec_sha256:
+        yield f"the plan was made from another spec.yaml; {again}"
+    if saved.basis.region != home:
+        yield (
+            f"the plan is for a stack in {saved.basis.region}, and this one is in {home}; plan "
+            f"with --region {home}"
+        )
+    elif saved.chosen.regions != (home,):
+        where = ", ".join(saved.chosen.regions)
+        yield f"the plan serves in {where}, and a stack serves at home, in {home}; {again}"
+    if saved.chosen.training.region not in (home, *worker_regions):
+        yield (
+            f"the plan trains in {saved.chosen.training.region}, where this stack has no worker; "
+            f"it has {', '.join((home, *worker_regions))}"
+        )
 
 
 def differences(shown: Plan, now: Plan) -> Iterator[str]:

@@ -13,6 +13,7 @@ from stratos.hosting.modes.table import endpoint_modes, mode_named
 from stratos.hosting.offer import Hosted, Terms
 from stratos.hosting.order import Order
 from stratos.spec import ModeName, Spec
+from stratos.units import dollars
 
 _WAYS_OUT = "Delete it first (`stratos delete RUN`), give the spec another name"
 
@@ -93,8 +94,8 @@ def choose_hosting(order: Order, container: ServingContainer) -> tuple[HostingMo
     limit = spec.constraints.max_hosting_usd_per_month
     if mode.name not in (planned, named) and limit is not None and terms.usd_per_month > limit:
         raise DeploymentFailed(
-            f"{reason}, over max_hosting_usd_per_month {limit:g}. Raise it, or allow a smaller "
-            "student"
+            f"{reason}, over max_hosting_usd_per_month {dollars(limit)}. Raise it, or allow a "
+            "smaller student"
         )
     usd_per_month = terms.usd_per_month
     return mode, HostingChoice(mode=mode.name, reason=reason, usd_per_month=usd_per_month)

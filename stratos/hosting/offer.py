@@ -14,7 +14,7 @@ from stratos.catalog.images import Architecture
 from stratos.catalog.servers import Runtime
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.spec import Constraints, Hosting, Load, ModeName, Spec
-from stratos.units import GIB
+from stratos.units import GIB, dollars, figure
 
 Amount = TypeVar("Amount", float, Any)
 """One number, or the planner's array of them."""
@@ -145,7 +145,7 @@ class Offer:
             told = f"{self.mode} ({impossible})"
         else:
             remark = obstacle or self.remark
-            cost = f"{self.mode} ${usd_per_month:.2f} a month"
+            cost = f"{self.mode} {dollars(usd_per_month)} a month"
             told = f"{cost} ({remark})" if remark else cost
         return Terms(usd_per_month, impossible, obstacle, told)
 
@@ -166,7 +166,8 @@ def too_cold(seconds: float, hosting: Hosting) -> str | None:
     if tolerated is None:
         return f"a cold start of about {seconds:.0f} s, and the spec tolerates none"
     if tolerated < seconds:
-        return f"a cold start of about {seconds:.0f} s, over max_cold_start_seconds {tolerated:g}"
+        limit = figure(tolerated)
+        return f"a cold start of about {seconds:.0f} s, over max_cold_start_seconds {limit}"
     return None
 
 

@@ -218,30 +218,35 @@ class _Plot:
         return drawn
 
     def limit_lines(self, limits: Sequence[LimitLine]) -> list[str]:
-        """Limits inside the chart, that of x named at the bottom, that of y at the right."""
-        left, right = LEFT, self.size.width - RIGHT
-        top, bottom = TOP, self.size.height - BOTTOM
-        drawn = []
-        for limit in limits:
+        """Limits inside the chart, that of x named at the bottom, that of y at the other side."""
+        drawn, named_right = [], True
+        for limit in sorted(limits, key=lambda limit: limit.axis):
             scale = self.x if limit.axis == "x" else self.y
             if not scale.low <= limit.value <= scale.high:
                 continue
             if limit.axis == "x":
-                at = self.across(limit.value)
-                room_right = at + _LETTER * len(limit.label) + 4 <= right
-                side, shift = ("start", 4) if room_right else ("end", -4)
-                drawn.append(_line("limit", at, top, at, bottom))
-                drawn.append(_text("limit", at + shift, bottom - 6, side, limit.label))
+                named_right = scale.position(limit.value) < 0.5
+                drawn += self._limit_across(limit)
             else:
-                at = self.down(limit.value)
-                drawn.append(_line("limit", left, at, right, at))
-                # Above the line, and never as low as the name of what limits x.
-                drawn.append(
-                    _text("limit", right, min(at - 5, bottom - 22), "end", limit.label)
-                    if at - 5 > top + 10
-                    else _text("limit", right, at + 14, "end", limit.label)
-                )
+                drawn += self._limit_up(limit, named_right=named_right)
         return drawn
+
+    def _limit_across(self, limit: LimitLine) -> list[str]:
+        at, bottom = self.across(limit.value), self.size.height - BOTTOM
+        fits = at + _LETTER * len(limit.label) + 4 <= self.size.width - RIGHT
+        side, shift = ("start", 4) if fits else ("end", -4)
+        return [
+            _line("limit", at, TOP, at, bottom),
+            _text("limit", at + shift, bottom - 6, side, limit.label),
+        ]
+
+    def _limit_up(self, limit: LimitLine, *, named_right: bool) -> list[str]:
+        """Named above its line, if there is room, and never as low as the name of what limits x."""
+        at, right = self.down(limit.value), self.size.width - RIGHT
+        lowest = self.size.height - BOTTOM - 22
+        y = min(at - 5, lowest) if at - 5 > TOP + 10 else at + 14
+        x, side = (right, "end") if named_right else (LEFT + 4, "start")
+        return [_line("limit", LEFT, at, right, at), _text("limit", x, y, side, limit.label)]
 
 
 def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> str:

@@ -72,7 +72,8 @@ def plan_rows(plans: PlanSet) -> list[PlanRow]:
 
 def why_not(plan: Plan, chosen: Plan) -> str:
     """What speaks for a plan, and what against it, beside the one that was chosen."""
-    better, worse = [], []
+    better: list[str] = []
+    worse: list[str] = []
     for sign, told in _differences(plan, chosen):
         (better if sign > 0 else worse).append(told)
     worse = [*(f"forecast to miss {miss}" for miss in plan.misses), *worse]

@@ -276,7 +276,7 @@ def _bounds(found: Interval) -> str:
 def _shown(q: float, found: Percentile | None, load: LoadResult) -> str:
     if found is None:
         return f"p{100 * q:.0f} latency unknown"
-    text = f"p{100 * q:.0f} latency {found.value:.0f} ms [{found.lo:.0f}, {found.hi:.0f}]"
+    text = f"p{100 * q:.0f} latency {found.value:,.0f} ms [{found.lo:,.0f}, {found.hi:,.0f}]"
     needed, answered = requests_needed(q), load.num_requests - load.num_failed
     return text if found.enough else f"{text} (not bounded: {answered} of {needed} requests)"
 

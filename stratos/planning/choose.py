@@ -147,7 +147,7 @@ def _choose(
     }
     if chosen.engine is not None and chosen.engine.is_quantised:
         every = pool
-        if request.spec.hosting.precision != "auto":
+        if request.spec.hosting.precision != "auto" or request.pinned is not None:
             every = PoolBuilder(in_any_precision(request), probes, excluded_students).build()
         full = in_full_precision(request, every, pool.trained(int(front[0])), chosen.regions)
         alternatives |= {} if full is None else {FULL_PRECISION: full}
@@ -196,7 +196,10 @@ def in_any_precision(request: PlanningRequest) -> PlanningRequest:
     """The same, if no precision had been named."""
     spec = request.spec
     hosting = spec.hosting.model_copy(update={"precision": "auto"})
-    return request.model_copy(update={"spec": spec.model_copy(update={"hosting": hosting})})
+    pinned = request.pinned and request.pinned.model_copy(update={"engine": None})
+    return request.model_copy(
+        update={"spec": spec.model_copy(update={"hosting": hosting}), "pinned": pinned}
+    )
 
 
 def in_full_precision(

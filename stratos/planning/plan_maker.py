@@ -234,6 +234,11 @@ class PlanMaker:
             )
         if pairing.strategy is None:
             found.append("accuracy is a guess until teacher and student are probed")
+        if (tracking := self.request.spec.training.tracking) is not None:
+            found.append(
+                f"training reports to MLflow at {tracking.host}, for which the job needs the "
+                "network; where it has no way there, it trains without"
+            )
         found += open_rights(self.request.spec, pairing.teacher)
         return tuple(found)
 

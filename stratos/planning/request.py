@@ -8,7 +8,7 @@ from stratos.catalog.model_card import ModelCard
 from stratos.catalog.quotas import Quota
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.calibration import CalibrationRow
-from stratos.contracts.plan import Purchase
+from stratos.contracts.plan import Plan, Purchase
 from stratos.frozen import FrozenModel
 from stratos.spec import ModeName, Spec
 
@@ -71,6 +71,8 @@ class PlanningRequest(FrozenModel):
     calibration: tuple[CalibrationRow, ...] = ()
     spent_usd: float = Field(default=0.0, ge=0)
     spent_hours: float = Field(default=0.0, ge=0)
+    pinned: Plan | None = None
+    """The one candidate that is considered: its models, servers, mode and precisions."""
     live_mode: ModeName | None = None
     """Mode of the spec's endpoint in service, which cannot be changed; None without an endpoint."""
 

@@ -12,7 +12,7 @@ from stratos.pipeline.summary import RunSummary
 from stratos.spec.constraints import LATENCY_PERCENTILES
 from stratos.statistics.mcnemar import Comparison
 from stratos.statistics.wilson import Proportion
-from stratos.units import figure
+from stratos.units import dollars, figure
 
 UNITS = {
     "min_accuracy": "",
@@ -117,8 +117,8 @@ def told_moment(moment: datetime) -> str:
 
 
 def money(usd: float) -> str:
-    """Two decimals, or two significant digits below a cent."""
-    return f"${usd:,.2f}" if usd >= 0.01 or usd == 0 else f"${figure(usd, 2)}"
+    """`$1,251`, `$63.51`, or two significant digits below a cent."""
+    return dollars(usd)
 
 
 def constraint_rows(summary: RunSummary) -> list[ConstraintRow]:
@@ -237,7 +237,7 @@ def latency(found: Percentile | None) -> str:
     """`211 (195–240)`; with an open end if too few requests came to bound it."""
     if found is None:
         return "–"
-    return f"{found.value:.0f} ({found.lo:.0f}–{f'{found.hi:.0f}' if found.enough else ''})"
+    return f"{found.value:,.0f} ({found.lo:,.0f}–{f'{found.hi:,.0f}' if found.enough else ''})"
 
 
 def interval(found: Interval) -> str:

@@ -111,7 +111,10 @@ def _check_name(document: SpecDocument, folder_name: str) -> None:
 
 def _check_secrets(document: SpecDocument, stack_prefix: str) -> None:
     """A stack's jobs may read the secrets below its prefix, by name or ARN, and no others."""
-    named: list[Location] = [("task", "verifier", "model", "api_key_secret")]
+    named: list[Location] = [
+        ("task", "verifier", "model", "api_key_secret"),
+        ("training", "tracking", "token_secret"),
+    ]
     for role in ("teachers", "students"):
         models = document.tree.at(role)
         count = len(models) if isinstance(models, list) else 0

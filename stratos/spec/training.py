@@ -111,6 +111,35 @@ class Reinforcement(FrozenModel):
     """Longest sample."""
 
 
+class MlflowTracking(FrozenModel):
+    """An MLflow server that is told of the training: loss, learning rate, pace, validation loss.
+    Where it cannot be reached, the training goes on, and its log says so once. TensorBoard's files
+    are written in any case."""
+
+    tracking_uri: Annotated[str, Field(pattern=r"^https?://[^/]+")]
+    """Of the server, such as `https://mlflow.example.com`. The job needs a way there: from a VPC of
+    your own, a route or an endpoint."""
+    experiment: Annotated[str, Field(max_length=256, pattern=r'^[^"\\]+$')] | None = None
+    """Made there if there is none of this name; by default the spec's `name`."""
+    token_secret: str | None = None
+    """Name of the Secrets Manager secret that holds a token, which is sent as `Authorization:
+    Bearer`: the text itself, or the field `token` of a JSON object. It must begin with the stack's
+    prefix, as `api_key_secret`, and is sent over https only."""
+
+    @model_validator(mode="after")
+    def _sends_no_token_in_clear(self) -> MlflowTracking:
+        if self.token_secret is not None and not self.tracking_uri.startswith("https://"):
+            raise ValueError(
+                f"a token would go to {self.tracking_uri} in clear; give an https:// address, or "
+                "leave token_secret out"
+            )
+        return self
+
+    @property
+    def host(self) -> str:
+        return self.tracking_uri.partition("://")[2].partition("/")[0].rpartition("@")[2]
+
+
 class Training(FrozenModel):
     """How the student is trained. The planner chooses what you omit."""
 
@@ -145,6 +174,8 @@ class Training(FrozenModel):
     answers_only: bool = False
     """Train on the verified answers without the rationales: the ablation."""
     reinforcement: Reinforcement = Reinforcement()
+    tracking: Annotated[MlflowTracking | None, Field(exclude_if=lambda found: found is None)] = None
+    """Beside TensorBoard's files, which are written in any case."""
 
     @property
     def writes_samples(self) -> bool:

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from stratos.cli.run_costs import RunCosts
 from stratos.cli.runs import read_object
 from stratos.cli.stack import Stack
-from stratos.contracts.bucket import PROGRESS_FILE, RESULT_FILE, RunKeys
+from stratos.contracts.bucket import RunKeys
 from stratos.contracts.distillation import DistillResult
 from stratos.contracts.jobs import EvaluateResult, ProbeResult, SynthesizeResult
 from stratos.contracts.match import MatchEvidence
@@ -20,28 +21,14 @@ from stratos.contracts.plan import PlanSet
 from stratos.contracts.run import RunRow
 from stratos.dataset.inspection import Inspection
 from stratos.hosting.deployment import DEPLOYMENT, Deployment
-from stratos.pipeline.bill import HostingBill, hosting_bill
 from stratos.pipeline.build_summary import build_summary
 from stratos.pipeline.evidence import RunEvidence
-from stratos.pipeline.phases import PHASE_OF_JOB, phase_seconds
+from stratos.pipeline.phases import phase_seconds
 from stratos.pipeline.summary import Phase, RunSummary
 from stratos.spec import Spec
 
 Read = TypeVar("Read", bound=BaseModel)
 Parsed = TypeVar("Parsed")
-
-
-class _Asked(BaseModel):
-    """Of a job's configuration, what its bill needs."""
-
-    usd_per_hour: float = 0.0
-
-
-class _Told(BaseModel):
-    """Of a job's progress or result, what its bill needs."""
-
-    seconds: float
-    usd: float
 
 
 @dataclass(frozen=True)
@@ -89,14 +76,14 @@ def find_probes(stack: Stack, run_id: str) -> tuple[ProbeResult, ...]:
 def summary_so_far(
     stack: Stack, row: RunRow, events: Iterable[Mapping[str, Any]], now: datetime
 ) -> RunSummary:
-    """The summary as it would be if the run ended now; money is what its jobs have told so far."""
+    """The summary as it would be if the run ended now; money is what `stratos watch` tells."""
     files = _Files(stack, row.run_id)
     match = files.find(files.keys.match, MatchEvidence)
     attempt = match.attempt if match else 0
     deployment = files.deployment()
     measured = (files.find(files.keys.measurements, Measurements) or Measurements()).measured
-    hosting = hosting_bill(measured, now, latest=deployment, promoted=row.in_charge)
     ended_at = row.ended_at or now
+    costs = RunCosts(stack, row.run_id, lambda: ended_at).by_phase() or {}
     evidence = RunEvidence(
         run=row.ref,
         status="running",
@@ -116,37 +103,14 @@ def summary_so_far(
         measurements=measured,
         promoted=row.in_charge,
         expires_at=row.expires_at,
-        phases=_phases(files, phase_seconds(events, ended_at), hosting),
+        phases=_phases(phase_seconds(events, ended_at), costs),
     )
     return build_summary(evidence)
 
 
-def _phases(files: _Files, seconds: Mapping[str, float], hosting: HostingBill) -> tuple[Phase, ...]:
-    costs = {
-        "Deploy": hosting.deploying_usd,
-        "MeasureEndpoint": hosting.serving_usd,
-        "MeasureBatch": hosting.batches_usd,
-    }
-    for step in files.steps():
-        phase = _phase_of(step)
-        costs[phase] = costs.get(phase, 0.0) + _usd(files, step)
-    unseen = {name: 0.0 for name, usd in costs.items() if usd > 0 and name not in seconds}
+def _phases(seconds: Mapping[str, float], costs: Mapping[str, float]) -> tuple[Phase, ...]:
+    unseen = {name: 0.0 for name in costs if name not in seconds}
     return tuple(
         Phase(name=name, seconds=spent, cost_usd=costs.get(name, 0.0))
         for name, spent in {**seconds, **unseen}.items()
     )
-
-
-def _phase_of(step: str) -> str:
-    kind = step.partition("-")[0]
-    return PHASE_OF_JOB.get(kind, kind)
-
-
-def _usd(files: _Files, step: str) -> float:
-    """What a job has cost by its own clock, which begins when its server is there."""
-    folder = files.keys.job(step)
-    told = files.find(folder + RESULT_FILE, _Told) or files.find(folder + PROGRESS_FILE, _Told)
-    if told is None:
-        return 0.0
-    asked = files.find(files.keys.job_config(step) + "config.json", _Asked) or _Asked()
-    return told.usd + asked.usd_per_hour * told.seconds / 3600

@@ -25,6 +25,10 @@ class ObjectStore:
             ContentType="application/json",
         )
 
+    def upload(self, path: Path, uri: str) -> None:
+        bucket, key = split_uri(uri)
+        self._s3.upload_file(str(path), bucket, key)
+
     def upload_records(self, path: Path, uri: str) -> None:
         """Upload a file of records, which expires as such."""
         bucket, key = split_uri(uri)

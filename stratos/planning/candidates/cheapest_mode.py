@@ -20,6 +20,7 @@ from stratos.hosting.container import expected_artifact_bytes
 from stratos.hosting.modes.interface import HostingMode
 from stratos.hosting.offer import Hosted, Offer
 from stratos.planning.arrays import Floats, Integers, Mask
+from stratos.planning.candidates.pinned import pinned_modes, pinned_serving
 from stratos.planning.forecast.llama_cpp import memory_gib
 from stratos.planning.forecast.rates import Serving
 from stratos.planning.forecast.server_table import (
@@ -31,6 +32,7 @@ from stratos.planning.forecast.server_table import (
 from stratos.planning.forecast.transformer import Transformer
 from stratos.planning.request import PlanningRequest
 from stratos.spec import Spec
+from stratos.units import dollars
 
 NO_MODE = -1
 
@@ -39,14 +41,14 @@ def hosting_table(request: PlanningRequest, regions: tuple[str, ...]) -> ServerT
     """Every fleet, and stand-ins for the processors that AWS chooses, as far as the modes need
     them."""
     table = ServerTable([])
-    modes = modes_considered(request.spec, request.live_mode)
+    modes = pinned_modes(modes_considered(request.spec, request.live_mode), request.pinned)
     if any(mode.on_instances for mode in modes):
         for_batches = any(mode.keeps_busy for mode in modes)
         table = serving_table(request.servers, regions, request.quotas, for_batches=for_batches)
     if not all(mode.on_instances for mode in modes):
         more = stand_in_table(request.servers, regions)
         table = ServerTable(table.rows + more.rows, more.rejected | table.rejected)
-    return table
+    return pinned_serving(table, request.pinned)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class ModeOffers:
     def __init__(self, request: PlanningRequest, servers: ServerTable) -> None:
         self._spec, self._live = request.spec, request.live_mode
         self._servers = servers
-        self.modes = modes_considered(request.spec, request.live_mode)
+        considered = modes_considered(request.spec, request.live_mode)
+        self.modes = pinned_modes(considered, request.pinned)
         self._bound = request.spec.hosting.named is not None or request.live_mode is not None
         self.keeps_busy = any(mode.keeps_busy for mode in self.modes)
         self._usd_per_hour = servers.usd_per_hour
@@ -184,7 +187,7 @@ class ModeOffers:
     def planned_in(self, regions: str, mode: int, usd_per_month: float) -> PlannedHosting:
         """The same mode in several regions, with the reason in words."""
         found = self.modes[mode]
-        told = f"{found.name} in each of {regions}: ${usd_per_month:,.2f} a month together"
+        told = f"{found.name} in each of {regions}: {dollars(usd_per_month)} a month together"
         return PlannedHosting(mode=found.name, reason=reason_for(self._spec, self._live, told, ()))
 
     def _told(

@@ -20,6 +20,7 @@ from stratos.planning.candidates.cheapest_mode import hosting_table
 from stratos.planning.candidates.cheapest_region import worth_comparing
 from stratos.planning.candidates.eligible import Eligibility, eligible
 from stratos.planning.candidates.pairing import Pairing
+from stratos.planning.candidates.pinned import only, pinned_training
 from stratos.planning.candidates.pool import ComposedPairing, Pool, Spent, Tables, multiply_out
 from stratos.planning.candidates.serving_side import ServingSide
 from stratos.planning.candidates.side import Side
@@ -38,7 +39,7 @@ from stratos.planning.forecast.sizing import Requests
 from stratos.planning.forecast.transformer import transformer
 from stratos.planning.request import PlanningRequest
 from stratos.planning.strategy import choose_strategy
-from stratos.spec import CpuPrecision, Method, StrategyName, ToolCalls
+from stratos.spec import CPU_PRECISIONS, CpuPrecision, Method, StrategyName, ToolCalls
 
 METHODS: tuple[Method, ...] = get_args(Method)
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
@@ -63,7 +64,9 @@ class PoolBuilder:
         self.excluded_students = excluded_students
         self.probed = bool(probes)
         regions = request.allowed(request.training_regions)
-        self.all_training = training_table(request.servers, regions, request.quotas)
+        self.all_training = pinned_training(
+            training_table(request.servers, regions, request.quotas), request.pinned
+        )
         self.training = worth_comparing(self.all_training, request)
         self.serving = hosting_table(request, request.allowed(request.serving_regions))
         self.rejected = self.training.rejected | self.serving.rejected
@@ -84,7 +87,7 @@ class PoolBuilder:
             raise NoFeasiblePlan(_no_servers(self.request, self.rejected))
         parts: list[ComposedPairing] = []
         for teacher, student in self._pairs():
-            for precision, method in product(PRECISIONS, self._methods()):
+            for precision, method in self._ways():
                 parts += self._compose(teacher, student, method, precision)
         if not parts:
             why = "; ".join(f"{name}: {reason}" for name, reason in self.rejected.items())
@@ -103,6 +106,12 @@ class PoolBuilder:
 
     # --- models -------------------------------------------------------------------------------
 
+    def _ways(self) -> list[tuple[Precision, Method]]:
+        pinned = self.request.pinned
+        if pinned is not None:
+            return [(pinned.precision, pinned.method)]
+        return list(product(PRECISIONS, self._methods()))
+
     def _methods(self) -> tuple[Method, ...]:
         training = self.request.spec.training
         if training.method != "auto":
@@ -113,8 +122,9 @@ class PoolBuilder:
         """Every eligible teacher with every eligible student but itself."""
         request, rejected = self.request, self.rejected
         constraints = request.spec.constraints
+        pinned = request.pinned
         teachers = eligible(
-            request.teachers,
+            only(request.teachers, pinned.teacher if pinned else None),
             Eligibility(
                 "teacher",
                 constraints,
@@ -125,7 +135,7 @@ class PoolBuilder:
             rejected,
         )
         students = eligible(
-            request.students,
+            only(request.students, pinned.student if pinned else None),
             Eligibility(
                 "student",
                 constraints,
@@ -216,6 +226,9 @@ class PoolBuilder:
             self.rejected.setdefault(f"{student.name} on CPUs", why)
             return ()
         asked = self.request.spec.hosting.precision
+        engine = self.request.pinned.engine if self.request.pinned else None
+        if engine is not None and engine.name == "llama_cpp":
+            return tuple(each for each in CPU_PRECISIONS if each == engine.precision)
         return pairing.cpu_precisions if asked == "auto" else (asked,)
 
     def _loses_too_much(self, pairing: Pairing) -> str | None:

@@ -304,7 +304,9 @@ class TrainingSide:
             usd = usd + (pairing.work.num_probe + REVERSE_PROBES) * usd_per_call(pairing)
         return StepEffort(probing + (probing > 0) * self._preparing, usd)
 
-    def _shared_effort(self, job: JobTiming, servers: Floats, token_usd: Floats) -> StepEffort:
+    def _shared_effort(
+        self, job: JobTiming, servers: Floats, token_usd: Floats | float
+    ) -> StepEffort:
         """A step that several servers may share, each for as long as all."""
         running = self._billed_start + job.seconds
         return StepEffort(running + self._preparing, self._usd(servers * running) + token_usd)

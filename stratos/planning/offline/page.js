@@ -100,7 +100,10 @@ function limits(x, y, right, bottom) {
   if (up.limit !== null) {
     const at = y.place(up.limit);
     line("limit", LEFT, at, right, at);
-    text("limit", right, at - 5 > TOP + 10 ? Math.min(at - 5, bottom - 22) : at + 14, "end", up.told);
+    const level = at - 5 > TOP + 10 ? Math.min(at - 5, bottom - 22) : at + 14;
+    // At the side where the other limit is not.
+    const left = across.limit !== null && x.place(across.limit) > (LEFT + right) / 2;
+    text("limit", left ? LEFT + 4 : right, level, left ? "start" : "end", up.told);
   }
 }
 

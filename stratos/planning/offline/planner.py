@@ -90,7 +90,6 @@ class OfflinePlanner:
             spec_sha256=hashlib.sha256(self.content).hexdigest(),
             dataset_sha256=dataset_sha256(self.folder, self.spec().task.dataset),
             num_records=facts.counts,
-            num_bytes=facts.num_bytes,
             region=self.region,
             worker_regions=self.worker_regions,
         )

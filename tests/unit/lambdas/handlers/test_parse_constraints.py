@@ -68,7 +68,10 @@ def test_a_secret_that_the_stacks_jobs_may_not_read_is_refused(account: Account)
     judge = {"kind": "judge", "criteria": "polite", "model": model}
     asked = {
         "task": factories.spec_dict()["task"] | {"verifier": judge},
-        "training": {"kd_weight": 0},
+        "training": {
+            "kd_weight": 0,
+            "tracking": {"tracking_uri": "https://mlflow.example.com", "token_secret": "mlflow"},
+        },
         "teachers": [dict(model)],
         "students": [{"hub": "meta-llama/Llama-3.2-1B-Instruct", "hub_token_secret": "hub"}],
     }
@@ -79,6 +82,7 @@ def test_a_secret_that_the_stacks_jobs_may_not_read_is_refused(account: Account)
         "task.verifier.model.api_key_secret",
         "teachers[0].api_key_secret",
         "students[0].hub_token_secret",
+        "training.tracking.token_secret",
     }
 
 

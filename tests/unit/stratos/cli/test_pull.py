@@ -53,6 +53,26 @@ def test_a_pulled_folder_holds_every_file_and_the_runs_report(stack, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
+def test_a_pulled_folder_has_the_learning_curves_and_says_how_to_open_them(stack, tmp_path):
+    put_run(stack, "r-1", bucket="bucket", model_artifact=put_archive(stack, archive()))
+    for step in ("distill-a0", "distill-a1"):
+        key = f"{RunKeys('r-1').events(step)}events.out.tfevents.1.host"
+        stack.s3.put_object(Bucket="bucket", Key=key, Body=step.encode())
+    key = f"{RunKeys('r-1').events('distill-a1')}../../evil"
+    stack.s3.put_object(Bucket="bucket", Key=key, Body=b"outside")
+    home = tmp_path / "home"
+    code, out = run("pull", "r-1", "--to", str(home))
+    assert code == 0
+    assert f"tensorboard --logdir {home}/tensorboard" in out
+    assert sorted(path.parent.name for path in home.rglob("events.*")) == [
+        "distill-a0",
+        "distill-a1",
+    ]
+    assert not list(tmp_path.rglob("evil"))
+    code, out = run("pull", "r-1", "--to", str(home))  # checked again, with what was added
+    assert code == 0
+
+
 def test_a_run_that_missed_a_gate_still_gives_the_model_that_it_trained(stack, tmp_path):
     put_archive(stack, archive())
     put_run(stack, "r-1", bucket="bucket", status="failed")

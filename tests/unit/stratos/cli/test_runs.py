@@ -26,9 +26,12 @@ def test_a_run_that_waits_says_since_when_and_until_when(stack):
 
 
 def test_an_unknown_run_names_those_there_are(stack):
-    put_run(stack, "r-1")
-    with pytest.raises(RunNotFound, match=r"no run 'r-9'; the latest runs are: r-1"):
-        find_run(stack, "r-9")
+    put_run(stack, "tiles-1a2b3c4d")
+    for meant in ("tiles", "tiles-1a2b3c4e", "tile-1a2b3c4d"):
+        with pytest.raises(RunNotFound, match=f"no run '{meant}'; did you mean tiles-1a2b3c4d"):
+            find_run(stack, meant)
+    with pytest.raises(RunNotFound, match="no run 'q'; the latest runs are: tiles-1a2b3c4d"):
+        find_run(stack, "q")
 
 
 def test_a_row_that_cannot_be_read_is_named_and_hides_no_other(stack, capsys):

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
 
 from stratos.cli.submit import submit
-from stratos.contracts.bucket import run_id_of
+from stratos.contracts.bucket import PLAN_METADATA, run_id_of
+from stratos.contracts.saved_plan import SavedPlan
 from stratos.errors import (
+    NoFeasiblePlan,
     SpecRejected,
 )
+from tests import factories
 from tests.unit.stratos.cli.stack_contents import keys, run
+
+PLAN_KEY, SPEC_KEY = "specs/tiles/plan.json", "specs/tiles/spec.yaml"
+
+
+@pytest.fixture
+def planned(tmp_path):
+    """A folder, and beside it a plan of it that `stratos plan --out` wrote."""
+    folder = tmp_path / "tiles"
+    for name, content in factories.spec_folder().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    (tmp_path / "servers.json").write_text(factories.servers().model_dump_json())
+    catalog = ("--catalog", str(tmp_path / "servers.json"))
+    out = tmp_path / "plan.json"
+    assert run("plan", str(folder), *catalog, "--out", str(out))[0] == 0
+    return folder, out
 
 
 def test_submit_uploads_what_the_spec_names_and_the_spec_last(stack, folder):
@@ -47,4 +67,51 @@ def test_a_secret_that_the_stack_cannot_read_is_refused_before_anything_is_uploa
     (folder / "spec.yaml").write_text(written.replace("teachers:", f"teachers:\n  - {teacher}", 1))
     with pytest.raises(SpecRejected, match="Name it stratos/mine, say"):
         submit(stack, folder, lambda file: None)
+    assert keys(stack) == set()
+
+
+def test_a_saved_plan_travels_beside_the_spec_whose_version_names_it(stack, planned):
+    folder, out = planned
+    assert run("submit", str(folder), "--plan", str(out), "--json")[0] == 0
+    body = stack.s3.get_object(Bucket="bucket", Key=PLAN_KEY)["Body"].read()
+    saved = SavedPlan.model_validate_json(body)
+    assert saved.chosen.id == json.loads(out.read_text())["plans"]["chosen"]["id"]
+    noted = stack.s3.head_object(Bucket="bucket", Key=SPEC_KEY)["Metadata"]
+    assert noted == {PLAN_METADATA: hashlib.sha256(body).hexdigest()}
+    assert run("submit", str(folder), "--json")[0] == 0
+    assert stack.s3.head_object(Bucket="bucket", Key=SPEC_KEY)["Metadata"] == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("spec.yaml", "made from another spec"), ("dataset.jsonl", "the dataset has changed since")],
+)
+def test_a_folder_that_has_changed_since_its_plan_is_refused(stack, planned, name, why):
+    folder, out = planned
+    with (folder / name).open("ab") as file:
+        file.write(b"\n")
+    with pytest.raises(SpecRejected, match=why):
+        submit(stack, folder, lambda file: None, out)
+    assert keys(stack) == set()
+
+
+def test_a_plan_for_another_region_is_refused(stack, planned):
+    folder, out = planned
+    elsewhere = json.loads(out.read_text())
+    elsewhere["basis"]["region"] = "eu-west-1"
+    out.write_text(json.dumps(elsewhere))
+    with pytest.raises(SpecRejected, match="plan with --region us-east-1"):
+        submit(stack, folder, lambda file: None, out)
+
+
+def test_what_is_no_plan_or_one_that_does_not_hold_is_refused(stack, planned):
+    folder, out = planned
+    document = json.loads(out.read_text())
+    out.write_text(json.dumps(document | {"infeasible": "max_budget_usd: …"}))
+    with pytest.raises(NoFeasiblePlan, match="max_budget_usd"):
+        submit(stack, folder, lambda file: None, out)
+    for text in ("{}", "no JSON", json.dumps(document | {"format_version": 2})):
+        out.write_text(text)
+        with pytest.raises(SpecRejected, match="is not what `stratos plan --out` of this version"):
+            submit(stack, folder, lambda file: None, out)
     assert keys(stack) == set()

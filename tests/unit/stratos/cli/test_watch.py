@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterable, Iterator
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
-from stratos.cli.watch import Screen, Snapshot, follow
+from stratos.cli import app as cli
+from stratos.cli import watch as module
+from stratos.cli.run_story import tell
+from stratos.cli.watch import Screen, Snapshot, follow, is_submitted
+from stratos.contracts.bucket import run_id_of
 from stratos.contracts.jobs import Progress
+from stratos.contracts.plan import PlannedStep
 from stratos.errors import (
     RunNotFound,
 )
@@ -171,3 +178,91 @@ def test_a_run_that_does_not_begin_is_waited_for_aloud(stack):
         "still waiting for run r-9 to start: 10 s",
         "still waiting for run r-9 to start: 20 s",
     ]
+
+
+FORECAST = {
+    "Distill": PlannedStep(step="distill", hours=0.1, usd=0.5),
+    "Evaluate": PlannedStep(step="evaluate", hours=0.05, usd=0.25),
+}
+
+
+def told_at(seconds: dict[str, float], state: str, usd: dict[str, float] | None = None) -> Snapshot:
+    story = tell(seconds, usd or {}, FORECAST, state)
+    return Snapshot(factories.run_row("r-1", status="running"), state, None, story)
+
+
+def test_whoever_comes_late_is_told_what_was_before_and_each_state_beside_its_forecast():
+    before = {"ClaimRun": 1.0, "Distill": 300.0}
+    moments = [
+        told_at(before, "Distill", {"Distill": 0.4}),
+        told_at(before | {"Distill": 330.0, "Evaluate": 2.0}, "Evaluate", {"Distill": 0.45}),
+    ]
+    assert Watched().lines(moments) == [
+        "before: ClaimRun: 1.0 s",
+        "Distill",
+        "Distill: 5 min 30 s (forecast 6 min 00 s), $0.45 (forecast $0.50); the run: "
+        "5 min 33 s so far, $0.45 of about $0.75, about 2 min 58 s left by forecast",
+        "Evaluate",
+    ]
+
+
+def test_in_silence_the_whole_run_is_told_too():
+    waiting = [told_at({"Distill": 60.0 + second}, "Distill") for second in range(12)]
+    assert Watched().lines(waiting)[-1] == (
+        "Distill: 10.0 s so far; the run: 1 min 10 s so far, $0.00 of about $0.75, "
+        "about 7 min 50 s left by forecast"
+    )
+
+
+def test_a_terminal_shows_every_state_begun_and_to_come():
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(Screen(console)._picture(told_at({"ClaimRun": 1.0, "Distill": 60.0}, "Distill")))
+    lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
+    assert lines == [
+        "state time forecast spent forecast",
+        "✓ ClaimRun 1.0 s",
+        "● Distill 1 min 00 s 6 min 00 s $0.00 $0.50",
+        "· Evaluate 3 min 00 s $0.25",
+        "r-1: 1 min 01 s so far, $0.00 of about $0.75, about 8 min 00 s left by forecast",
+    ]
+
+
+def test_an_unknown_run_is_told_at_once_with_one_like_it(stack):
+    put_run(stack, "tiles-1a2b3c4d")
+    with pytest.raises(RunNotFound, match="did you mean tiles-1a2b3c4d"):
+        run("watch", "tiles-1a2b3c4")
+
+
+def test_a_run_that_was_submitted_and_has_not_begun_is_no_unknown_one(stack):
+    key = "specs/tiles/spec.yaml"
+    version = stack.s3.put_object(Bucket="bucket", Key=key, Body=b"x")["VersionId"]
+    stack.s3.put_object(Bucket="bucket", Key="specs/tiles/dataset.jsonl", Body=b"x")
+    run_id = run_id_of("bucket", key, version)
+    assert is_submitted(stack, run_id)
+    stack.s3.put_object(Bucket="bucket", Key=key, Body=b"y")
+    assert not is_submitted(stack, run_id)
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_who_interrupts_is_told_what_goes_on_and_how_to_end_it(stack, monkeypatch, options):
+    put_run(stack, "r-1", status="running", execution_arn=begin_execution(stack))
+
+    def interrupted(*args: object, **named: object) -> Iterator[Snapshot]:
+        yield Snapshot(factories.run_row("r-1", status="running"), "Distill", None)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "follow", interrupted)
+    done = CliRunner().invoke(cli.app, ["watch", "r-1", *options])
+    assert done.exit_code == 130
+    assert done.stderr == (
+        "\nrun r-1 goes on; `stratos watch r-1` follows it again, `stratos stop r-1` ends it\n"
+    )
+
+
+def test_a_line_of_json_tells_the_story_so_far(stack):
+    put_run(stack, "r-1", status="succeeded", execution_arn=begin_execution(stack))
+    code, out = run("watch", "r-1", "--json")
+    assert code == 0
+    told = json.loads(out.splitlines()[-1])
+    assert told["run_id"] == "r-1"
+    assert set(told) >= {"state", "progress", "story"}

@@ -9,9 +9,7 @@ from stratos.contracts.saved_plan import PlanBasis
 from stratos.errors import NoFeasiblePlan
 from tests.summaries import plan_set
 
-BASIS = PlanBasis(
-    spec_sha256="a", dataset_sha256="b", num_records={"train": 3}, num_bytes=9, region="us-east-1"
-)
+BASIS = PlanBasis(spec_sha256="a", dataset_sha256="b", num_records={"train": 3}, region="us-east-1")
 
 
 def test_a_run_takes_the_choice_and_its_fallbacks_in_their_order() -> None:

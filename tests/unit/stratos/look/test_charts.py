@@ -90,3 +90,11 @@ def test_a_strip_draws_the_interval_the_value_and_the_limit_on_one_scale():
     assert 'class="limit" x1="99.00%"' in drawn
     assert "circle" not in strip("nothing known", low=0, high=1)
     assert 'cx="99.00%"' in strip("beyond the scale", low=0, high=1, value=7)
+
+
+@pytest.mark.parametrize(("at", "anchor"), [(0.2, "end"), (0.8, "start")])
+def test_two_limits_are_named_at_different_sides(at, anchor):
+    x, y = Axis("x", 0, 1), Axis("y", 0, 1)
+    limits = [LimitLine("y", 0.5, "least"), LimitLine("x", at, "most")]
+    chart = scatter("front", [Point(0.5, 0.5, "p")], x, y, limits)
+    assert chart.count(f'text-anchor="{anchor}">least<') == len(SIZES)

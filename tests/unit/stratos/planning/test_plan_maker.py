@@ -80,3 +80,13 @@ def test_a_plan_has_another_name_where_its_engine_answers_more_at_once() -> None
     rare, busy = names(0.01), names(50.0)
     assert rare.keys().isdisjoint(busy)
     assert set().union(*rare.values()).isdisjoint(set().union(*busy.values()))
+
+
+def test_a_tracker_beyond_the_bucket_is_told_with_what_the_job_needs_for_it() -> None:
+    asked = spec({}, training={"tracking": {"tracking_uri": "https://mlflow.example.com/x"}})
+    told = plan_before_probing(request(asked=asked)).chosen.caveats
+    assert (
+        "training reports to MLflow at mlflow.example.com, for which the job needs the network; "
+        "where it has no way there, it trains without"
+    ) in told
+    assert not any("MLflow" in caveat for caveat in plan_before_probing(request()).chosen.caveats)

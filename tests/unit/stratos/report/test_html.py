@@ -68,7 +68,7 @@ def test_constraints_show_asked_predicted_measured_and_verdict():
 
 def test_every_endpoint_that_was_measured_is_shown_with_its_verdict():
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", render(succeeded_run())))
-    assert "900 (720–1080) 1080 (864–) 2 (1.6–2.4) of 2" in text
+    assert "900 (720–1,080) 1,080 (864–) 2 (1.6–2.4) of 2" in text
     assert "missed max_p95_latency_ms" in text
     assert "$0.014 (0.0112–0.0168)" in text
 

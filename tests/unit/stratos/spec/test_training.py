@@ -1,9 +1,10 @@
-"""How many records a training needs."""
+"""How many records a training needs, and who follows it."""
 
 import pytest
 from pydantic import ValidationError
 
 from stratos.spec import Synthesis
+from stratos.spec.training import MlflowTracking, Training
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,23 @@ def test_the_fewest_records_follow_from_the_spec_and_the_questions(settings, ask
 def test_more_records_than_questions_cannot_be_asked_for():
     with pytest.raises(ValidationError, match="only 60 questions"):
         Synthesis(min_records=100, max_records=60)
+
+
+def test_a_tracker_is_named_by_the_address_of_its_server():
+    assert MlflowTracking(tracking_uri="https://user@mlflow.example.com:5000/x").host == (
+        "mlflow.example.com:5000"
+    )
+    for address in ("mlflow.example.com", "file:///tmp/mlruns", "databricks"):
+        with pytest.raises(ValidationError, match="tracking_uri"):
+            MlflowTracking(tracking_uri=address)
+    with pytest.raises(ValidationError, match="experiment"):
+        MlflowTracking(tracking_uri="https://mlflow.example.com", experiment='say "x"')
+
+
+def test_a_token_is_never_sent_in_clear():
+    with pytest.raises(ValidationError, match=r"would go to http://mlflow.* in clear; give an"):
+        MlflowTracking(tracking_uri="http://mlflow.example.com", token_secret="stratos/mlflow")
+
+
+def test_a_training_without_a_tracker_is_written_as_before_there_were_any():
+    assert "tracking" not in Training().model_dump()

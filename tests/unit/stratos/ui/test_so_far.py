@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from stratos.cli.run_costs import RunCosts
 from stratos.cli.runs import find_run
 from stratos.contracts.bucket import RunKeys
 from stratos.ui.so_far import find_probes, summary_so_far
@@ -26,20 +29,13 @@ def test_what_is_there_is_told_and_the_rest_is_unknown(stack, states):
     assert (asked["min_accuracy"].measured, asked["min_accuracy"].passed) == (None, None)
 
 
-def test_money_is_what_jobs_have_told_by_their_clocks(stack, states):
-    put_run(stack, "paid-1", status="running")
-    keys = RunKeys("paid-1")
-    result = factories.synthesize_result()
-    put(stack, keys.job_result("synthesize-a0"), result.model_dump_json().encode())
-    put(stack, keys.job_config("synthesize-a0") + "config.json", b'{"usd_per_hour": 36}')
-    costs = {phase.name: round(phase.cost_usd, 6) for phase in so_far(stack, "paid-1").phases}
-    assert costs["Synthesize"] == 0.11  # 10 s at $36 an hour, and a cent for its teacher
-    assert costs["ProbeModels"] == 0.0
-
-
-def test_a_job_that_has_told_nothing_yet_has_cost_nothing_yet(stack, states):
-    put(stack, RunKeys(WAITING).job_config("distill-a0") + "config.json", b'{"usd_per_hour": 36}')
-    assert so_far(stack, WAITING).total_usd == 0
+@pytest.mark.parametrize("costs", [{"Distill": 0.1, "Deploy": 0.2}, None], ids=["some", "denied"])
+def test_money_is_what_watch_tells_as_far_as_the_account_may_be_asked(stack, monkeypatch, costs):
+    monkeypatch.setattr(RunCosts, "by_phase", lambda self: costs)
+    found = {phase.name: phase.cost_usd for phase in so_far(stack, RUNNING).phases}
+    assert found["ProbeModels"] == 0.0
+    assert found["Distill"] == (0.1 if costs else 0.0)
+    assert found.get("Deploy") == (0.2 if costs else None)
 
 
 def test_results_of_the_student_under_way_are_read(stack, states):

@@ -1,0 +1,101 @@
+"""What a training job itself leaves for TensorBoard, and tells MLflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+from stratos.contracts.distillation import DistillResult
+from tests.unit.training.jobs import BUCKET, STUDENT, read
+from tests.unit.training.tracking.mlflow_stand_in import mlflow_stand_in
+from training import distill
+from training.tracking import open as opening
+from training.tracking.mlflow import MlflowServer
+
+SETTINGS: dict[str, Any] = {"student": STUDENT, "method": "full", "precision": "float32"}
+STEPS = {"max_steps": 5, "batch_tokens": 400, "max_sequence_tokens": 250}
+
+
+def figures(s3: Any, folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Tag → (step, value) of all event files in the bucket, which are taken from there."""
+    found: dict[str, list[tuple[int, float]]] = {}
+    listed = s3.list_objects_v2(Bucket=BUCKET, Prefix="tensorboard/")["Contents"]
+    for number, item in enumerate(listed):
+        file = folder / f"events.out.tfevents.{number}"
+        file.write_bytes(s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read())
+        s3.delete_object(Bucket=BUCKET, Key=item["Key"])
+        for event in EventFileLoader(str(file)).Load():
+            for value in event.summary.value:
+                if value.tensor.float_val:
+                    point = (event.step, value.tensor.float_val[0])
+                    found.setdefault(value.tag, []).append(point)
+    return found
+
+
+@pytest.mark.usefixtures("records")
+def test_a_job_leaves_its_curve_beside_its_result_and_tells_mlflow_the_same(
+    container: Any, s3: Any, tmp_path: Path
+) -> None:
+    with mlflow_stand_in() as mlflow:
+        training = STEPS | {"tracking": {"tracking_uri": mlflow.uri}}
+        assert container(distill, training=training, **SETTINGS) == 0
+    result, told = read(s3, DistillResult), figures(s3, tmp_path)
+    assert [step for step, _ in told["loss"]] == [1, 2, 3, 4, 5]
+    curve = [(point.step, pytest.approx(point.loss, rel=1e-5)) for point in result.curve]
+    assert told["mean_loss"] == curve
+    assert {"learning_rate", "tokens_per_second", "validation_loss"} <= told.keys()
+    assert [one["name"] for one in mlflow.experiments] == ["words"]
+    [metrics] = mlflow.metrics.values()
+    assert [m["step"] for m in metrics if m["key"] == "loss"] == [1, 2, 3, 4, 5]
+    [params] = mlflow.params.values()
+    assert params["student"] == "student"
+    assert params["max_steps"] == "5"
+    assert mlflow.runs[0]["info"]["status"] == "FINISHED"
+
+
+@pytest.mark.usefixtures("records")
+def test_a_tracker_that_cannot_be_reached_is_told_once_and_the_job_is_done_all_the_same(
+    container: Any, s3: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    training = STEPS | {"tracking": {"tracking_uri": "http://127.0.0.1:9"}}
+    assert container(distill, training=training, **SETTINGS) == 0
+    assert read(s3, DistillResult).stopped_by == "finished"
+    assert len(figures(s3, tmp_path)["loss"]) == 5
+    told = [message for message in caplog.messages if "cannot be told" in message]
+    assert len(told) == 1
+    assert told[0].startswith("MLflow at http://127.0.0.1:9 cannot be told of the training")
+
+
+@pytest.mark.usefixtures("records")
+def test_a_secret_that_is_missing_ends_no_training_and_is_never_logged(
+    container: Any, s3: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+
+    def send(url: Any, body: bytes, headers: Any) -> None:
+        sent.append(headers)
+        raise ConnectionError("down")
+
+    class Offline(MlflowServer):
+        def __init__(self, uri: str, run: Any, headers: Any) -> None:
+            super().__init__(uri, run, headers, send)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(opening, "MlflowServer", Offline)
+    answers: list[Any] = [ValueError("secret 'stratos/mlflow' is not in this account"), "hush"]
+
+    def read_secret(*args: Any, **named: Any) -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return str(answer)
+
+    monkeypatch.setattr(opening, "read_secret", read_secret)
+    opening._headers.cache_clear()
+    tracking = {"tracking_uri": "https://mlflow.example.com", "token_secret": "stratos/mlflow"}
+    assert container(distill, training=STEPS | {"tracking": tracking}, **SETTINGS) == 0
+    assert any("is not in this account" in message for message in caplog.messages)
+    assert {"Authorization": "Bearer hush"}.items() <= sent[0].items()
+    assert "hush" not in caplog.text
