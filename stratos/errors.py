@@ -41,6 +41,7 @@
     ├── NothingToDeploy         there is no synthesized stack, or not the one that is asked for
     ├── StackFailed             a stack could not be deployed, changed or deleted
     ├── StackInUse              runs are under way or models in service, which would be lost
+    ├── NotAllowed              `stratos ui` was not started for that, or nobody agreed to its cost
     └── NotFound                what a command names does not exist
         ├── StackNotFound       no deployed stack
         ├── RunNotFound         no run of that id, or no report of it yet
@@ -243,6 +244,10 @@ class StackFailed(StratosError):
 
 class StackInUse(StratosError):
     """Deleting the stack would end runs or models in service."""
+
+
+class NotAllowed(StratosError):
+    """A page was asked to do what its server was not started for, or what nobody agreed to."""
 
 
 class NotFound(StratosError):

@@ -59,12 +59,15 @@ class _Examination:
         self.judged = read_judged(self.dataset, "heldout", self.judge, shard)
         self.records = self.judged.records
 
-    def score_teacher(self) -> tuple[GradedAnswers, ModelUsage]:
-        """Ask it as probe and synthesis do, which may be fewer questions; a log is only judged."""
+    def score_teacher(self) -> tuple[Scored, GradedAnswers, ModelUsage]:
+        """Ask it as probe and synthesis do, which may be fewer questions; a log is only judged.
+
+        Returns: What it said to each record, the same in figures, and what was paid.
+        """
         if isinstance(self.config.teacher, Logs):
             logged = score_logged(self.records, self.judge)
             # Nobody was asked: a log need not hold so many replies.
-            return logged.graded("the logs", asked=0), ModelUsage()
+            return logged, logged.graded("the logs", asked=0), ModelUsage()
         model = load_teacher(self.config.teacher, self.config, self.job.paths, "teacher")
         asked = self.judged.drawn(self.config.teacher_max_records, seed=0)
         synthesis = self.config.synthesis
@@ -75,8 +78,8 @@ class _Examination:
             return alignment_messages(record, synthesis, self.judge)
 
         scored = self.score(model, "teacher", asked, messages_of)
-        graded = spread(scored, asked, self.records).graded(model.name, len(asked))
-        return graded, model.usage
+        everywhere = spread(scored, asked, self.records)
+        return everywhere, everywhere.graded(model.name, len(asked)), model.usage
 
     def score(
         self,
@@ -171,7 +174,7 @@ def evaluate(job: Job[EvaluateConfig]) -> EvaluateResult:
     untuned_model = open_weights(config.student, config, job.paths, "student")
     untuned = examination.score(untuned_model, "untuned student")
     job.progress.doing("opening the teacher")
-    teacher, teacher_usage = examination.score_teacher()
+    teacher_said, teacher, teacher_usage = examination.score_teacher()
     live = examination.score_live()
     job.progress.doing("scoring the baselines")
 
@@ -196,7 +199,7 @@ def evaluate(job: Job[EvaluateConfig]) -> EvaluateResult:
     )
     result = evaluation_result(
         part,
-        show_examples(records, student.served, NUM_RIGHT, NUM_WRONG),
+        show_examples(records, student.served, NUM_RIGHT, NUM_WRONG, teacher_said),
         seconds=job.clock.seconds,
         usd=usage.usd,
         prompt_tokens=usage.prompt_tokens,

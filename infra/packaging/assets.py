@@ -41,8 +41,8 @@ _REQUIREMENTS = {
     "dataset": ("lambdas/requirements.txt", "lambdas/requirements-dataset.txt"),
     "planning": ("lambdas/requirements.txt", "lambdas/requirements-planning.txt"),
 }
-_NOT_SHIPPED = ("stratos/cli", "stratos/docs.py")
-"""The command line and the generated pages: Lambdas and jobs lack what these import."""
+_NOT_SHIPPED = ("stratos/cli", "stratos/ui", "stratos/docs.py")
+"""The command line, its pages and the generated ones: Lambdas and jobs lack what these import."""
 
 
 @dataclass(frozen=True)

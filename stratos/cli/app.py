@@ -86,6 +86,10 @@ class Commands(LazyCommands):
             "stratos.cli.listing:runs_command",
             "List runs, newest first: what is live, since when, and what it costs.",
         ),
+        "ui": Listed(
+            "stratos.ui.command:ui_command",
+            "Look at runs in a browser on this machine, until Ctrl-C.",
+        ),
         "report": Listed(
             "stratos.cli.report:report_command", "Show a finished run, and save its report."
         ),

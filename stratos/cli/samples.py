@@ -63,6 +63,33 @@ def samples_command(
     """
     stack = Stack.find()
     find_run(stack, run_id)
+    shown = read_page(stack, run_id, rejected=rejected, reason=reason, page=page, student=student)
+    if json_:
+        console.out(shown.model_dump_json(indent=2), highlight=False)
+    else:
+        _print(shown)
+
+
+def read_page(
+    stack: Stack,
+    run_id: str,
+    *,
+    rejected: bool,
+    reason: str | None = None,
+    page: int = 1,
+    student: int | None = None,
+) -> SamplePage:
+    """One page of what a run's teacher wrote.
+
+    Args:
+        rejected: Attempts that were rejected, instead of the records that were kept.
+        reason: Only attempts rejected for this reason, or one that begins so.
+        page: From 1.
+        student: Those for the run's student of this number; by default its last.
+
+    Raises:
+        RunNotFound: there are no records.
+    """
     number = _last_student(stack, run_id) if student is None else student
     folder = RunKeys(run_id).records_of(number)
     reasons: Counter[str] = Counter()
@@ -80,7 +107,7 @@ def samples_command(
             if num // PAGE_SIZE == page - 1:
                 chosen.append(one)
             num += 1
-    shown = SamplePage(
+    return SamplePage(
         run_id=run_id,
         student=number,
         page=page,
@@ -89,10 +116,6 @@ def samples_command(
         reasons=dict(reasons.most_common()),
         records=tuple(chosen),
     )
-    if json_:
-        console.out(shown.model_dump_json(indent=2), highlight=False)
-    else:
-        _print(shown)
 
 
 def _last_student(stack: Stack, run_id: str) -> int:

@@ -210,3 +210,8 @@ def client(service: str, *, longest_seconds: float | None = None, region: str | 
         once = Config(read_timeout=longest_seconds, retries={"total_max_attempts": 1})
         config = config.merge(once)
     return boto3.client(service, region_name=region, config=config)
+
+
+def read_credentials_again() -> None:
+    """Let clients that are made from now on have the credentials of now."""
+    boto3.setup_default_session()

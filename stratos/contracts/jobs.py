@@ -263,6 +263,9 @@ class EvaluatedExample(FrozenModel):
     gold: str
     completion: str
     correct: bool
+    teacher_completion: str | None = None
+    """What the teacher said to it; None where it was not asked, and in results from before."""
+    teacher_correct: bool | None = None
 
 
 class PrecisionScore(FrozenModel):

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from stratos.dataset.inspection import Inspection
-from stratos.look.charts import LimitLine, Line, axis, curves, strip
+from stratos.look.charts import LimitLine, strip
 from stratos.look.pages import environment
 from stratos.look.plans import PlanRow, forecast, front_chart, front_limits, plan_rows, setting
 from stratos.measuring.gates import SIGNIFICANCE
-from stratos.pipeline.summary import RunSummary, TrainingSummary
+from stratos.pipeline.summary import RunSummary
 from stratos.report.comparisons import comparison_told
+from stratos.report.curves import learning_curve
 from stratos.report.dataset_rows import answer_rows, counted_by, fact_rows, length_rows
 from stratos.report.figures import (
     AccuracyRow,
@@ -56,7 +57,7 @@ def render(run: RunSummary) -> str:
         "batches": batch_rows(run),
         "dataset": _dataset(run.dataset) if run.dataset else None,
         "front": front_chart(run.plans, _limits(run)) if run.plans else None,
-        "curve": _learning_curve(run.training) if run.training else None,
+        "curve": learning_curve(run.training) if run.training else None,
     }
     return pages.get_template("report/report.html.j2").render(
         run=run,
@@ -148,23 +149,3 @@ def _dataset(found: Inspection) -> dict[str, object]:
         "lengths": length_rows(found),
         "counted_by": counted_by(found),
     }
-
-
-def _learning_curve(training: TrainingSummary) -> Markup | None:
-    points = [(float(point.step), point.loss) for point in training.curve]
-    validation = [
-        (float(point.step), point.validation_loss)
-        for point in training.curve
-        if point.validation_loss is not None
-    ]
-    if not points:
-        return None
-    lines = [Line("training loss", points)]
-    if validation:
-        lines.append(Line("validation loss", validation, "second"))
-    return curves(
-        f"Learning curve: the loss over {training.steps:,} steps, {points[-1][1]:.3g} at the end",
-        lines,
-        axis("step", [x for x, _ in points]),
-        axis("nats a token", [y for _, y in (*points, *validation)], logarithmic=True),
-    )

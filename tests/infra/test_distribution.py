@@ -77,6 +77,9 @@ def test_the_wheel_holds_the_one_package_and_what_it_deploys(wheel):
     }
     deployed = {Path(name).name for name in names if name.startswith("stratos/assembly/")}
     assert deployed == set(deployed_files(ROOT / "cdk.out"))
+    for folder in ("templates", "static"):  # what pages are made of lies in no package
+        files = {path.name for path in (ROOT / "stratos" / "ui" / folder).iterdir()}
+        assert files <= {Path(n).name for n in names if n.startswith(f"stratos/ui/{folder}/")}
     assert not any("/cli/" in name and name.endswith(".pyc") for name in names)
 
 

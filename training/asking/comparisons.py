@@ -51,13 +51,27 @@ def spread(scored: Scored, asked: Sequence[Record], records: Sequence[Record]) -
 
 
 def show_examples(
-    records: Sequence[Record], scored: Scored, num_right: int, num_wrong: int
+    records: Sequence[Record],
+    scored: Scored,
+    num_right: int,
+    num_wrong: int,
+    teacher: Scored | None = None,
 ) -> tuple[EvaluatedExample, ...]:
-    """Return the first few right and the first few wrong answers, in the records' order."""
+    """Return the first few right and the first few wrong answers, in the records' order.
+
+    Args:
+        teacher: Its answers to the same records, to be shown beside them.
+    """
     left = {True: num_right, False: num_wrong}
+    beside = teacher or Scored([None] * len(records), [None] * len(records))
     shown: list[EvaluatedExample] = []
-    for record, completion, correct in zip(
-        records, scored.completions, scored.outcomes, strict=True
+    for record, completion, correct, theirs, theirs_correct in zip(
+        records,
+        scored.completions,
+        scored.outcomes,
+        beside.completions,
+        beside.outcomes,
+        strict=True,
     ):
         if completion is None or correct is None or left[correct] == 0:
             continue
@@ -68,6 +82,8 @@ def show_examples(
                 gold=record.gold or "",
                 completion=_shown(completion),
                 correct=correct,
+                teacher_completion=None if theirs is None else _shown(theirs),
+                teacher_correct=theirs_correct,
             )
         )
     return tuple(shown)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from infra.states.definition_reader import State, caught_by, definition_of, next_states
 from stratos.pipeline.phases import PHASE_OF_JOB, PHASE_OF_STATE
+from stratos.ui.execution import Execution
+from stratos.ui.state_graph import graph_of
 
 COUNTED_TO = {
     "InspectDataset": {"PrepareInspection", "InspectLarge", "DiagnoseInspectLarge"},
@@ -80,3 +83,14 @@ def test_no_phase_names_a_state_that_is_not_there_or_takes_no_time(
 
 def test_the_jobs_of_a_run_are_counted_to_phases_that_there_are() -> None:
     assert set(PHASE_OF_JOB.values()) <= set(PHASE_OF_STATE.values())
+
+
+def test_the_drawn_machine_is_one_piece_from_its_first_phase_to_its_report(definition) -> None:
+    graph = graph_of(Execution(definition, (), None), datetime.now(UTC))
+    names = [node.name for node in graph.nodes]
+    assert set(names) == set(PHASE_OF_STATE.values())
+    reached = {0}
+    for arrow in sorted(graph.arrows, key=lambda one: one.source):
+        assert arrow.source in reached or arrow.kind == "back", names[arrow.source]
+        reached.add(arrow.target)
+    assert len(reached) == len(names)

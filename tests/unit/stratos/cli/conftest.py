@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
@@ -24,6 +25,13 @@ EXAMPLE = Path(__file__).parents[4] / "examples" / "mahjong-waits"
 @pytest.fixture
 def stack(monkeypatch):
     """A stack's bucket and table in moto, found without CloudFormation."""
+    with stack_in_moto(monkeypatch) as found:
+        yield found
+
+
+@contextmanager
+def stack_in_moto(monkeypatch):
+    """The same for as long as a caller's patches last."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")

@@ -84,6 +84,15 @@ def test_the_first_right_and_the_first_wrong_answers_are_shown():
     ]
 
 
+def test_the_teachers_answer_is_shown_beside_the_students_where_it_was_asked():
+    asked = spread(make_scored([False]), TRAIN[1:2], TRAIN)
+    shown = show_examples(TRAIN, make_scored([True, False, True]), 1, 1, asked)
+    assert [(one.teacher_completion, one.teacher_correct) for one in shown] == [
+        (None, None),
+        ("answer 0", False),
+    ]
+
+
 def test_calls_are_shown_and_a_baselines_calls_are_judged_without_a_marker():
     judge = Judge(ToolCalls(kind="tool_call"), "####")
     gold = calls_text([OSLO])

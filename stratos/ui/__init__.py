@@ -1,0 +1,1 @@
+"""`stratos ui`: runs to look at in a browser on this machine, and to decide on."""
