@@ -35,6 +35,7 @@
     ├── HandedOverBefore        an earlier call gave a job to its region; it needs another name
     ├── CopyUnfinished          files are on their way to another region; the next call goes on
     ├── NoLongerAwaited         home has stopped waiting for a job of another region
+    ├── RequestRefused          an endpoint refuses a request that no other would take either
     ├── RunLost                 an execution ended and nothing reported it
     └── NotFound                what a command names does not exist
         ├── StackNotFound       no deployed stack
@@ -214,6 +215,10 @@ class CopyUnfinished(StratosError):
 
 class NoLongerAwaited(StratosError):
     """The home execution does not wait for this job any more."""
+
+
+class RequestRefused(StratosError):
+    """A request is at fault, not the endpoint that refuses it."""
 
 
 class RunLost(StratosError):

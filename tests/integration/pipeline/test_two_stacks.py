@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.cli import bring_up
-from stratos.cli.options import STACK_VARIABLE
+from stratos.hosting.names import STACK_VARIABLE
 from stratos.cli.stack import Stack
 from stratos.cli.sweep import sweep_now
 from stratos.errors import StackNotFound

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stratos.cli.app import Commands, app
-from stratos.cli.options import STACK_VARIABLE
+from stratos.hosting.names import STACK_VARIABLE
 from stratos.cli.stack import Stack
 from tests.unit.stratos.cli.stack_contents import run
 
