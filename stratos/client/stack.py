@@ -94,16 +94,24 @@ class Stack:
     def account(self) -> str:
         return self.state_machine_arn.split(":")[4]
 
-    def in_region(self, region: str) -> Stack:
-        """The same with the bucket and the clients of a worker region, if another is named."""
+    def in_region(self, region: str, longest_seconds: float | None = None) -> Stack:
+        """The same with the bucket and the clients of a worker region, if another is named.
+
+        Args:
+            longest_seconds: That a call there may take; None as here.
+        """
         if region in ("", self.region):
             return self
-        bucket = self.names.worker_bucket(self.account, region)
-        return replace(self, bucket=bucket, elsewhere=region)
+        return replace(
+            self,
+            bucket=self.names.worker_bucket(self.account, region),
+            elsewhere=region,
+            longest_seconds=longest_seconds or self.longest_seconds,
+        )
 
     @cached_property
     def s3(self) -> Any:
-        return self._client("s3")
+        return self.client("s3")
 
     @cached_property
     def table(self) -> Any:
@@ -118,9 +126,10 @@ class Stack:
 
     @cached_property
     def sagemaker(self) -> Any:
-        return self._client("sagemaker")
+        return self.client("sagemaker")
 
-    def _client(self, service: str) -> Any:
+    def client(self, service: str) -> Any:
+        """Of the region that it is in."""
         return client(
             service,
             longest_seconds=self.longest_seconds,

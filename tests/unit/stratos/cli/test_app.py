@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from stratos.cli.app import Commands, app
-from stratos.hosting.names import STACK_VARIABLE
 from stratos.cli.stack import Stack
+from stratos.hosting.names import STACK_VARIABLE
 from tests.unit.stratos.cli.stack_contents import run
 
 HEAVY = ("boto3", "botocore", "numpy", "pydantic", "jinja2", "yaml")

@@ -162,7 +162,7 @@ class Silent:
         self._service, self._region = service, region
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
-        def call(**_request: Any) -> Any:
+        def call(*_arguments: Any, **_request: Any) -> Any:
             raise unreached(self._service, self._region)
 
         return call

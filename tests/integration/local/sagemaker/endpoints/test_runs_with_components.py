@@ -55,7 +55,7 @@ def test_the_command_line_deletes_a_component_with_its_model_and_then_its_endpoi
     )
     stack = Stack(BUCKET, "runs", "arn", "schedules", StackNames(DEFAULT_STACK))
     row = factories.run_row("gone-a", spec_name="gone", endpoint_name="gone")
-    assert endpoint.delete(stack, row) == ["gone-a", "gone", "gone"]
+    assert endpoint.delete(stack, row).names == ["gone-a", "gone", "gone"]
     listed = cloud.sagemaker.list_inference_components(EndpointNameEquals="gone")
     assert listed["InferenceComponents"] == []
     targets = cloud.client("application-autoscaling").describe_scalable_targets(
