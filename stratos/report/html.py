@@ -25,6 +25,7 @@ from stratos.report.figures import (
     share,
 )
 from stratos.report.next_steps import next_steps
+from stratos.report.origins import origin_rows
 from stratos.report.plots import LimitLine, Line, Point, axis, curves, scatter
 
 
@@ -53,6 +54,7 @@ def render(summary: RunSummary) -> str:
         next_steps=next_steps(summary),
         measurements=measurement_rows(summary),
         batches=batch_rows(summary),
+        origins=origin_rows(summary),
         dataset=_dataset(summary.dataset) if summary.dataset else None,
         front=Markup(_front(summary.plans, _limits(summary))) if summary.plans else None,
         curve=Markup(_learning_curve(summary.training)) if summary.training else None,
