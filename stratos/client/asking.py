@@ -21,7 +21,7 @@ from stratos.client.health import Health
 from stratos.client.passed_over import PassedOver, Verdict, is_unanswered, verdict_on
 from stratos.client.stack import Stack, client
 from stratos.client.whereabouts import LOOK_SECONDS, MakeClient, Whereabouts
-from stratos.contracts.messages import Message, Tool, ToolCall, ToolChoice
+from stratos.contracts.messages import Message, Tool, ToolChoice
 from stratos.contracts.run import RunRow
 from stratos.contracts.served import Served, ServedRegion
 from stratos.errors import EndpointNotFound, RequestFailed, RequestRefused
@@ -44,15 +44,10 @@ _ANSWERING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"
 """Statuses of an endpoint that answers; what such a one refuses is the request's fault."""
 
 
-@dataclass(frozen=True)
-class ServedAnswer:
-    """What the model said, and where."""
+@dataclass(frozen=True, kw_only=True)
+class ServedAnswer(Said):
+    """What a model answered, and where."""
 
-    text: str
-    calls: tuple[ToolCall, ...]
-    """Tools that it calls, after its text."""
-    finished: bool
-    """It came to its end, and not to its limit of tokens."""
     region: str
     endpoint_name: str
     passed_over: tuple[PassedOver, ...] = ()
