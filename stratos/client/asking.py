@@ -24,7 +24,7 @@ from stratos.client.whereabouts import LOOK_SECONDS, MakeClient, Whereabouts
 from stratos.contracts.messages import Message, Tool, ToolChoice
 from stratos.contracts.run import RunRow
 from stratos.contracts.served import Served, ServedRegion
-from stratos.errors import EndpointNotFound, RequestFailed, RequestRefused
+from stratos.errors import EndpointNotFound, HomeUnreachable, RequestFailed, RequestRefused
 from stratos.hosting.absence import is_absent
 from stratos.hosting.chat_request import Said, chat_request, said_in
 from stratos.hosting.modes.interface import Connection
@@ -140,13 +140,14 @@ class Client:
                 break
             if pause:
                 self._sleep(pause)
-            answer = self._round(asking, first=number == 0)
+            try:
+                answer = self._round(asking, first=number == 0)
+            except HomeUnreachable as error:
+                asking.unknown = str(error)
+                continue
             if answer is not None:
                 return answer
-        raise EndpointNotFound(
-            f"{self.spec_name} was not answered within {self._within:.0f} s:\n"
-            + "\n".join(f"- {passed}" for passed in asking.passed_over)
-        )
+        raise EndpointNotFound(asking.told(self.spec_name, self._within))
 
     # --- one round ------------------------------------------------------------------------------
 
@@ -259,6 +260,15 @@ class _Asking:
     body: bytes
     deadline: float
     passed_over: list[PassedOver] = field(default_factory=list)
+    unknown: str = ""
+    """Why it is not known where the model is."""
+
+    def told(self, spec_name: str, seconds: float) -> str:
+        """Why there is no answer."""
+        if not self.passed_over:
+            return self.unknown
+        lines = [f"{spec_name} was not answered within {seconds:.0f} s:"]
+        return "\n- ".join([*lines, *map(str, self.passed_over)])
 
 
 class _Clients:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,13 +23,13 @@ from stratos.client.stack import Stack, client
 from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, served_key
 from stratos.contracts.run import RunRow
 from stratos.contracts.served import SERVED_RECORD_SECONDS, Served, ServedRegion
-from stratos.errors import EndpointNotFound, StackNotFound
+from stratos.errors import EndpointNotFound, HomeUnreachable, StackNotFound
 from stratos.hosting.absence import is_absent
 from stratos.hosting.modes.table import mode_of
 from stratos.hosting.names import DEFAULT_STACK, STACK_VARIABLE, StackNames
 from stratos.regions import known_regions
 
-LOOK_SECONDS = 3.0
+LOOK_SECONDS = 5.0
 """How long one call may take that looks for the model; a region that is lost never answers."""
 _AT_ONCE = 16
 _HOME = "home"
@@ -61,7 +62,7 @@ class Whereabouts:
         make_client: MakeClient = client,
     ) -> None:
         self.spec_name = spec_name
-        self._stack = stack if isinstance(stack, Stack) else None
+        self._stack = _hurried(stack) if isinstance(stack, Stack) else None
         self._stack_name = stack if isinstance(stack, str) else None
         self._home, self._regions, self._run = home, tuple(regions), run
         self._now, self._make_client, self._health = now, make_client, Health(now)
@@ -81,7 +82,8 @@ class Whereabouts:
         """The record as it is now.
 
         Raises:
-            EndpointNotFound: nothing serves the model, or nobody knows what does.
+            EndpointNotFound: nothing serves the model.
+            HomeUnreachable: home does not answer, and nobody else knows what serves it.
             StackNotFound: there is no such stack.
         """
         with self._lock:
@@ -98,7 +100,7 @@ class Whereabouts:
         found = self._from_home() if ask_home else None
         found = found or self._latest_copy()
         if found is None:
-            raise EndpointNotFound(
+            raise HomeUnreachable(
                 f"the home region {self._home or ''} does not answer, and no other has a record of "
                 f"where {self.spec_name} is served. Name regions that serve it "
                 '(Client(…, regions=["eu-west-1"])), or ask again when home is back'
@@ -227,6 +229,11 @@ class Whereabouts:
 
     def _client(self, service: str, region: str) -> Any:
         return self._make_client(service, longest_seconds=LOOK_SECONDS, region=region)
+
+
+def _hurried(stack: Stack) -> Stack:
+    """The stack with calls that end soon."""
+    return replace(stack, longest_seconds=stack.longest_seconds or LOOK_SECONDS)
 
 
 def _record_in(text: str) -> Served:

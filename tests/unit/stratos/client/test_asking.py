@@ -8,10 +8,11 @@ import pytest
 
 from stratos.client import asking
 from stratos.client.health import REMEMBERED_SECONDS
+from stratos.client.stack import Stack
 from stratos.contracts.messages import Message
 from stratos.errors import EndpointNotFound, RequestRefused
 from tests import factories
-from tests.unit.stratos.client.served_regions import EUROPE, HOME, TOKYO, refusal
+from tests.unit.stratos.client.served_regions import EUROPE, HOME, TOKYO, Silent, refusal
 
 MADE = "stratos-tiles-00000001"
 
@@ -144,6 +145,27 @@ def test_a_region_that_comes_back_in_time_answers(regions):
     answer = client.ask("?")
     assert answer.region == EUROPE
     assert len(answer.passed_over) == 2
+
+
+@pytest.mark.usefixtures("served")
+def test_a_home_that_comes_back_in_time_says_where_the_model_is(regions, monkeypatch):
+    regions.cut |= {EUROPE, TOKYO}
+    answering = Stack.s3
+    monkeypatch.setattr(Stack, "s3", Silent("s3", HOME))
+    client = regions.client(origin=HOME)
+    sleep = client._sleep
+
+    def recover(seconds: float) -> None:
+        sleep(seconds)
+        monkeypatch.setattr(Stack, "s3", answering)
+
+    client._sleep = recover
+    assert client.ask("?").region == HOME
+    monkeypatch.setattr(Stack, "s3", Silent("s3", HOME))
+    client._sleep = sleep
+    assert client.ask("?").region == HOME  # it remembers
+    with pytest.raises(EndpointNotFound, match="home region us-east-1 does not answer"):
+        regions.client(origin=HOME).ask("?")
 
 
 @pytest.mark.usefixtures("served")

@@ -8,7 +8,7 @@ import pytest
 
 from stratos.client.stack import Stack
 from stratos.client.whereabouts import Whereabouts
-from stratos.errors import EndpointNotFound, StackNotFound
+from stratos.errors import EndpointNotFound, HomeUnreachable, StackNotFound
 from tests import factories
 from tests.unit.stratos.client.served_regions import EUROPE, HOME, TOKYO, Silent, unreached
 
@@ -54,7 +54,7 @@ def test_without_home_and_without_a_word_every_region_is_looked_into(silent_home
 
 def test_without_home_and_without_a_copy_that_is_said(silent_home):
     looked = whereabouts(silent_home, home=HOME, regions=[EUROPE])
-    with pytest.raises(EndpointNotFound, match=r"home region us-east-1 does not answer.*regions="):
+    with pytest.raises(HomeUnreachable, match=r"home region us-east-1 does not answer.*regions="):
         looked.current()
 
 
@@ -87,7 +87,8 @@ def test_what_was_known_stays_known_while_nobody_answers(regions, monkeypatch):
     regions.promote(record, copied_to=(HOME,))
     looked = whereabouts(regions, stack=regions.stack)
     assert looked.current() == record
-    monkeypatch.setitem(regions.stack.__dict__, "s3", Silent("s3", HOME))
+    regions.cut |= {HOME, EUROPE, TOKYO}
+    monkeypatch.setattr(Stack, "s3", Silent("s3", HOME))
     regions.clock.sleep_until(3600)
     assert looked.current() == record
 
