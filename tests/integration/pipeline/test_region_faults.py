@@ -15,8 +15,10 @@ from botocore.exceptions import ClientError
 
 from infra.local import daemon
 from infra.local.cli import bring_up
+from infra.local.host.capacity import Capacity
 from infra.local.host.settings import client_environment
-from stratos.contracts.bucket import RunKeys
+from stratos.catalog.servers import ServerCatalog
+from stratos.contracts.bucket import SERVERS_KEY, RunKeys
 from stratos.contracts.jobs import SynthesizeResult
 from stratos.contracts.regions import JobElsewhere
 from tests.integration.pipeline.cloud import Cloud, eventually, servers_of_this_machine, write_task
@@ -130,8 +132,8 @@ def test_a_copy_that_is_interrupted_goes_on_where_it_was(regions: Regions, tmp_p
     assert executions(regions, run_id)[first]["status"] == "SUCCEEDED"
     assert distilled_there(regions, run_id)
     assert not distilled_here(regions, run_id)
-    weights = [one for one in regions.moved(run_id) if one.source.endswith(".safetensors")]
-    assert len({one.source for one in weights}) == len(weights) > 0
+    there = [one.source for one in regions.moved(run_id) if one.target_region == AWAY]
+    assert len(set(there)) == len(there) > 0
     nothing_billable(regions)
 
 
@@ -163,6 +165,27 @@ def test_servers_that_share_a_step_do_so_in_another_region_and_a_second_answer_i
         for step in ("synthesize-a0", "synthesize-a0-s0", "synthesize-a0-s1")
     ]
     assert results[0].kept == results[1].kept + results[2].kept > 0
+    nothing_billable(regions)
+
+
+def test_a_quota_of_zero_in_a_region_is_planned_with(regions: Regions, tmp_path: Path) -> None:
+    regions.train(AWAY)
+    cloud, quotas = regions.cloud, Capacity(regions.cloud.settings, AWAY)
+    catalog = ServerCatalog.model_validate(cloud.read_json(SERVERS_KEY))
+    types = [row.instance_type for row in catalog.instance_types]
+    quotas.forbid(types, ("training", "spot"))
+    try:
+        run_id = cloud.submit(write_task(tmp_path, "zero"))
+        plans = eventually(lambda: cloud.read_json(RunKeys(run_id).plans))
+    finally:
+        quotas.permit(types, ("training", "spot"))
+    assert plans["chosen"]["training"]["region"] == HOME
+    assert "quotas there are 0" in plans["regions"][AWAY]
+    row = cloud.row(run_id)
+    assert row is not None
+    cloud.stack.states.stop_execution(executionArn=row.execution_arn)
+    assert cloud.finish(run_id).status == "stopped"
+    assert regions.jobs(run_id) == []
     nothing_billable(regions)
 
 
