@@ -219,8 +219,8 @@ class Client:
         verdict, reason = self._verdict(place, error)
         if verdict == "refused":
             raise RequestRefused(
-                f"endpoint {place.endpoint_name} in {place.region} refuses the request: {error}. "
-                "It is not asked again: change the request"
+                f"endpoint {place.endpoint_name} in {place.region} does not take the request: "
+                f"{error}. No other would, so none was asked"
             ) from error
         asking.passed_over.append(PassedOver(place.region, place.endpoint_name, reason))
         self._health.failed(_name_of(place) if verdict == "gone" else place.region)
