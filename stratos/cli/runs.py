@@ -80,9 +80,9 @@ def list_hosting(stack: Stack) -> list[RunRow]:
     gone = {row.run_id for row in served if not _is_there(stack, row, there)}
     rows = [_without(row, "endpoint_name") if row.run_id in gone else row for row in rows]
     if any(row.batch_model_name is not None for row in rows):
-        there = _names(stack, "Model")
+        models = _names(stack, "Model")
         rows = [
-            row if row.batch_model_name in there else _without(row, "batch_model_name")
+            row if row.batch_model_name in models else _without(row, "batch_model_name")
             for row in rows
         ]
     return rows
