@@ -51,7 +51,7 @@ def test_the_example_of_ten_lines_asks(
     told: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert len(example.splitlines()) == 10
+    assert len(list(filter(None, example.splitlines()))) == 10
     regions.failing |= failing
     exec(compile(example, str(PAGE), "exec"), {})
     assert capsys.readouterr().out.startswith(told)
