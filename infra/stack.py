@@ -178,7 +178,7 @@ class Stratos(Stack):
         )
 
     def _tell(self, state_machine: sfn.IStateMachine, approvers: Approvers) -> None:
-        """The outputs, which `stratos.cli.stack` looks for."""
+        """The outputs, which `stratos.client.stack` looks for."""
         for name, value in {
             "StackName": self.stack_name,
             "Bucket": self._storage.bucket.bucket_name,

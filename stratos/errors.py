@@ -36,6 +36,7 @@
     ├── HandedOverBefore        an earlier call gave a job to its region; it needs another name
     ├── CopyUnfinished          files are on their way to another region; the next call goes on
     ├── NoLongerAwaited         home has stopped waiting for a job of another region
+    ├── RequestRefused          an endpoint refuses a request that no other would take either
     ├── RunLost                 an execution ended and nothing reported it
     ├── WebhooksFailed          none of the addresses that are told of runs took a notice
     ├── NothingToDeploy         there is no synthesized stack, or not the one that is asked for
@@ -224,6 +225,10 @@ class CopyUnfinished(StratosError):
 
 class NoLongerAwaited(StratosError):
     """The home execution does not wait for this job any more."""
+
+
+class RequestRefused(StratosError):
+    """A request is at fault, not the endpoint that refuses it."""
 
 
 class RunLost(StratosError):

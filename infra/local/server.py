@@ -31,6 +31,7 @@ from infra.local.lambda_.function_processes import FunctionProcesses
 from infra.local.requests.between_regions import BetweenRegions
 from infra.local.requests.owners_only import OwnersOnly
 from infra.local.requests.refusals import RequestValidation
+from infra.local.requests.service_quotas import ServiceQuotas
 from infra.local.s3.bucket_policies import BucketPolicies
 from infra.local.s3.bucket_regions import BucketRegions
 from infra.local.s3.objects_on_disk import ObjectsOnDisk
@@ -51,6 +52,7 @@ SEAMS: tuple[type[Seam], ...] = (
     BucketRegions,
     BetweenRegions,
     BucketPolicies,
+    ServiceQuotas,
     ScalableTargets,
     CloudFormation,
     StepFunctions,

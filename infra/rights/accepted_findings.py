@@ -77,8 +77,8 @@ FINDINGS = (
     wildcard(
         "*",
         _roles(*_EVERY_FUNCTION),
-        "X-Ray's write actions take no resource, nor do SageMaker's and Scheduler's list actions, "
-        "nor a description of alarms that names none.",
+        "X-Ray's write actions take no resource, nor do the list actions of SageMaker, Scheduler "
+        "and Service Quotas, nor a description of alarms that names none.",
     ),
     wildcard(
         "*",

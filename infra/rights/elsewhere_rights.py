@@ -25,6 +25,8 @@ def grant_elsewhere(functions: Functions, *, storage: DataStores, regions: tuple
     """
     if not regions:
         return
+    for planner in ("plan_candidates", "match_models"):
+        functions.grant(planner, _read_quotas(regions))
     functions.grant(
         "hand_over",
         write_objects(storage.bucket, "runs/*/elsewhere/*"),
@@ -43,6 +45,15 @@ def grant_elsewhere(functions: Functions, *, storage: DataStores, regions: tuple
         # It knows its own jobs by their tags, so it has to read those of others, too.
         sagemaker("ListTags", on=(TRAINING_JOBS,), regions=regions),
         sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,), regions=regions),
+    )
+
+
+def _read_quotas(regions: tuple[str, ...]) -> iam.PolicyStatement:
+    """IAM has no resource for a list of quotas, so it is held to the regions."""
+    return iam.PolicyStatement(
+        actions=["servicequotas:ListServiceQuotas"],
+        resources=["*"],
+        conditions={"StringEquals": {"aws:RequestedRegion": list(regions)}},
     )
 
 

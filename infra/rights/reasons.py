@@ -148,6 +148,7 @@ REASONS: Mapping[str, str] = {
         "A teacher of another provider is asked with a key, and a gated model of the Hub read with "
         "a token; both are kept as secrets"
     ),
+    "servicequotas:ListServiceQuotas": "A plan keeps to what the account may use in each region",
     "sns:Publish": "People are told of an outcome, or asked for an answer",
     "sqs:SendMessage": "An event that failed every time is kept",
     "states:DescribeExecution": "The execution says whether its run, or its job, goes on",

@@ -10,6 +10,7 @@ from lambdas.aws.sagemaker import mode_in_service
 from lambdas.aws.settings import settings
 from lambdas.gathering.live_instances import servers_for
 from lambdas.gathering.model_pool import ModelPool
+from lambdas.gathering.region_quotas import region_quotas
 from stratos.contracts.records import Record
 from stratos.contracts.run import RunRef
 from stratos.dataset.template_tokens import count_templates
@@ -34,6 +35,7 @@ def planning_request(
 ) -> PlanningRequest:
     """Gather catalogs, calibration, sizes and what is in service for one run."""
     catalog = CatalogFiles(run)
+    quotas = region_quotas(_worker_regions(spec))
     sample = RunFiles(run).sample("probe", _SAMPLE)
     beside = (student.path for student in spec.students if student.path is not None)
     return PlanningRequest(
@@ -42,6 +44,8 @@ def planning_request(
         training_regions=settings().regions,
         serving_regions=(settings().aws_region,),
         refusals=_refusals(catalog),
+        quotas=quotas.known,
+        unreached=quotas.unreached,
         teachers=count_templates(pool.teacher_cards(), pool.teachers, pool.files, sample),
         students=count_templates(pool.student_cards(), pool.students, pool.files, sample),
         servers=servers_for(spec, catalog.servers()),
@@ -53,6 +57,12 @@ def planning_request(
         spent_hours=spent.hours,
         live_mode=mode_in_service(settings().names.endpoint(spec.name)),
     )
+
+
+def _worker_regions(spec: Spec) -> list[str]:
+    """Those that the spec allows: of no other is anything asked."""
+    named = spec.constraints.regions
+    return [region for region in settings().regions[1:] if named is None or region in named]
 
 
 def _refusals(catalog: CatalogFiles) -> tuple[RecentRefusal, ...]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from lambdas.aws import transform_jobs
+from lambdas.aws.bucket import Bucket
+from lambdas.aws.elsewhere_files import ElsewhereFiles
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import find_endpoint
 from lambdas.aws.settings import settings
 from lambdas.serving.deployments import deployment_of, live_endpoint
 from lambdas.serving.fallbacks import next_student
 from lambdas.step import step
+from stratos.contracts.run import RunRef
 from stratos.hosting.deployment import BatchDeployment
 from stratos.hosting.model_package import Lineage
 from stratos.measuring.student_gate import judge_student
@@ -60,7 +63,15 @@ def _lineage(payload: QualityInput) -> Lineage:
             "distill": match.distill.name,
             "evaluate": _named(match.evaluate, match.evaluation_shards),
         },
+        training_region=_region_of(payload.run, match.distill),
+        serving_regions=files.match().plan.regions,
     )
+
+
+def _region_of(run: RunRef, job: TrainingJob) -> str:
+    """Where a job ran: what ran elsewhere has left word of it at home."""
+    found = ElsewhereFiles(Bucket(run.bucket), run.run_id).find_job(job.name)
+    return settings().aws_region if found is None else found.region
 
 
 def _named(job: TrainingJob, shared: ShardedJob | None) -> str:

@@ -14,7 +14,6 @@ from typing import Annotated, ClassVar
 import typer
 
 from stratos.cli.lazy_commands import LazyCommands, Listed
-from stratos.cli.options import STACK_VARIABLE
 from stratos.errors import (
     DatasetRejected,
     NoFeasiblePlan,
@@ -22,6 +21,7 @@ from stratos.errors import (
     SpecRejected,
     StratosError,
 )
+from stratos.hosting.names import STACK_VARIABLE
 
 DISTRIBUTION = "stratos-distill"
 """The package's name on an index: `stratos` is somebody else's."""

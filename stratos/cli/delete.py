@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from stratos.cli.endpoint import delete, serves
+from stratos.cli.endpoint import Deletion, delete, serves
 from stratos.cli.erasure import Remains, erase, find_remains
 from stratos.cli.runs import find_run
 from stratos.cli.screen import make_console
 from stratos.cli.stack import Stack
 from stratos.contracts.run import RunRow
-from stratos.errors import StratosError
+from stratos.errors import RegionUnreachable, StratosError
 from stratos.units import count
 
 console = make_console()
@@ -52,7 +52,9 @@ def delete_command(
     if not run.finished:
         raise StratosError(f"run {run_id} is still running; stop it first: stratos stop {run_id}")
     if not objects:
-        _tell(delete(stack, run), None, json_=json_)
+        done = delete(stack, run)
+        _tell(done, None, json_=json_)
+        _fail_for_silence(run, done)
         return
     if not live:
         _refuse_in_service(stack, run)
@@ -61,11 +63,27 @@ def delete_command(
         _announce(run_id, remains)
     if dry_run:
         if json_:
-            _print_remains([], remains)
+            _print_remains(Deletion(), remains)
         return
-    deleted = delete(stack, run)
+    done = delete(stack, run)
     erase(stack, run, remains)
-    _tell(deleted, remains, json_=json_)
+    _tell(done, remains, json_=json_)
+    _fail_for_silence(run, done)
+
+
+def _fail_for_silence(run: RunRow, done: Deletion) -> None:
+    """
+    Raises:
+        RegionUnreachable: some regions did not answer, and are named.
+    """
+    if done.unreached:
+        told = "; ".join(
+            f"{region} does not answer ({why})" for region, why in done.unreached.items()
+        )
+        raise RegionUnreachable(
+            f"{told}. Endpoint {run.endpoint_name} may still be there and cost money. When the "
+            "region is back, the hourly sweep deletes it; `stratos sweep` does so at once"
+        )
 
 
 def _refuse_in_service(stack: Stack, run: RunRow) -> None:
@@ -84,11 +102,11 @@ def _announce(run_id: str, remains: Remains) -> None:
     _print(["left are:", *(f"  {line}" for line in remains.staying)])
 
 
-def _tell(deleted: list[str], remains: Remains | None, *, json_: bool) -> None:
+def _tell(done: Deletion, remains: Remains | None, *, json_: bool) -> None:
     if json_:
-        _print_remains(deleted, remains)
+        _print_remains(done, remains)
         return
-    lines = [f"deleted {name}" for name in deleted]
+    lines = [f"deleted {name}" for name in done.names]
     if remains is not None:
         streams = len(remains.streams) + len(remains.streams_elsewhere)
         lines += [
@@ -96,11 +114,15 @@ def _tell(deleted: list[str], remains: Remains | None, *, json_: bool) -> None:
             f"{count(len(remains.packages), 'version')} in the model registry, "
             f"{count(streams, 'log stream')}; under its prefixes nothing is left"
         ]
-    _print(lines or ["nothing was left to delete"])
+    if not (lines or done.unreached):
+        lines = ["nothing was left to delete"]
+    _print(lines)
 
 
-def _print_remains(deleted: list[str], remains: Remains | None) -> None:
-    found: dict[str, object] = {"deleted": deleted}
+def _print_remains(done: Deletion, remains: Remains | None) -> None:
+    found: dict[str, object] = {"deleted": done.names}
+    if done.unreached:
+        found["unreached"] = done.unreached
     if remains is not None:
         elsewhere = remains.streams_elsewhere
         found |= {

@@ -12,12 +12,12 @@ from rich.console import Console
 
 from stratos.cli.account import account_in, told_of
 from stratos.cli.change_table import event_line, print_changes
-from stratos.cli.options import STACK_VARIABLE
 from stratos.cli.screen import make_console
 from stratos.deploying.assembly import BuiltStack, built_folder, read_stacks
 from stratos.deploying.deployment import Deployment
 from stratos.deploying.following import ResourceEvent
 from stratos.errors import StackFailed
+from stratos.hosting.names import STACK_VARIABLE
 from stratos.moment import now
 
 

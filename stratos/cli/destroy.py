@@ -13,7 +13,6 @@ from rich.console import Console
 from stratos.cli.account import account_in, told_of
 from stratos.cli.change_table import event_line
 from stratos.cli.ending import StackUse, empty_registry, end_all
-from stratos.cli.options import STACK_VARIABLE
 from stratos.cli.screen import make_console
 from stratos.cli.stack import Stack, client
 from stratos.cli.versions import delete_kept, kept_under
@@ -21,7 +20,7 @@ from stratos.deploying.deployment import Account
 from stratos.deploying.following import ResourceEvent, describe
 from stratos.deploying.removal import StayingResource, delete_stack, delete_staying, what_stays
 from stratos.errors import StackInUse, StackNotFound
-from stratos.hosting.names import DEFAULT_STACK, StackNames
+from stratos.hosting.names import DEFAULT_STACK, STACK_VARIABLE, StackNames
 from stratos.units import count
 
 _NEVER_MADE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")

@@ -7,14 +7,23 @@ again, and would otherwise start the run anew.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import get_args
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from stratos.cli.batch import Unfinished, jobs_under_way
-from stratos.cli.run_logs import delete_stream, endpoint_streams, job_streams
+from stratos.cli.run_logs import (
+    delete_stream,
+    endpoint_streams,
+    job_streams,
+    own_endpoint_streams,
+)
 from stratos.cli.runs import list_runs
 from stratos.cli.stack import Stack, client
 from stratos.cli.versions import KeptObjects, delete_kept, kept_under
+from stratos.client.passed_over import is_unanswered
 from stratos.contracts.bucket import (
     ASYNC_DAYS,
     SPEC_FILE,
@@ -24,7 +33,7 @@ from stratos.contracts.bucket import (
     spec_folder,
 )
 from stratos.contracts.run import RunRef, RunRow
-from stratos.errors import StratosError
+from stratos.errors import RegionUnreachable, StratosError
 from stratos.hosting.model_package import RUN_PROPERTY
 from stratos.units import count
 
@@ -75,7 +84,8 @@ def find_remains(stack: Stack, run: RunRow, *, upload: bool) -> Remains:
     of_spec = [row for row in rows if row.spec_key == run.spec_key and row.run_id != run.run_id]
     away = [stack.in_region(region) for region in stack.worker_regions]
     for place in (stack, *away):
-        _refuse_jobs_under_way(place, run)
+        with answering(place):
+            _refuse_jobs_under_way(place, run)
     keys = RunKeys(run.run_id)
     objects = [kept_under(stack, prefix) for prefix in (keys.prefix, keys.all_checkpoints)]
     streams, staying = job_streams(stack, run, rows), []
@@ -91,6 +101,7 @@ def find_remains(stack: Stack, run: RunRow, *, upload: bool) -> Remains:
                 f"{queue.told()}: run {sharing.run_id} has the same endpoint. S3 deletes them "
                 f"after {ASYNC_DAYS} days"
             )
+    streams += own_endpoint_streams(stack, run)
     for place in away:
         objects += [kept_under(place, prefix) for prefix in (keys.prefix, keys.all_checkpoints)]
     if upload:
@@ -107,9 +118,29 @@ def find_remains(stack: Stack, run: RunRow, *, upload: bool) -> Remains:
     elsewhere = [
         (place.elsewhere, group, name)
         for place in away
-        for group, name in job_streams(place, run, rows)
+        for group, name in (
+            *job_streams(place, run, rows),
+            *own_endpoint_streams(place, run),
+        )
     ]
     return Remains(tuple(objects), packages, tuple(streams), tuple(elsewhere), tuple(staying))
+
+
+@contextmanager
+def answering(place: Stack) -> Iterator[None]:
+    """
+    Raises:
+        RegionUnreachable: the place is in another region, which does not answer.
+    """
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        if not (place.elsewhere and is_unanswered(error)):
+            raise
+        raise RegionUnreachable(
+            f"{place.elsewhere} does not answer ({error}), and may hold objects of the run. "
+            "Nothing was deleted: repeat the command when it is back"
+        ) from error
 
 
 def erase(stack: Stack, run: RunRow, remains: Remains) -> None:

@@ -14,7 +14,9 @@ from stratos.cli.runs import find_run
 from stratos.cli.screen import make_console
 from stratos.cli.stack import Stack
 from stratos.cli.tools import choice_named, read_tools
+from stratos.client import ServedAnswer
 from stratos.contracts.messages import listed_calls
+from stratos.regions import known_regions
 
 console = make_console()
 
@@ -37,10 +39,23 @@ def invoke_command(
         str | None,
         typer.Option(metavar="CHOICE", help="auto, none, required, or the tool to call."),
     ] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGION",
+            help="Where the question comes from: the nearest region that serves the model "
+            "answers. By default, the region of your configuration.",
+        ),
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     if tool_choice is not None and tools is None:
         raise typer.BadParameter("--tool-choice chooses among --tools; name their file, too")
+    if origin is not None and origin not in known_regions():
+        raise typer.BadParameter(
+            f"{origin} is no region whose place is known; known are {', '.join(known_regions())}",
+            param_hint="--origin",
+        )
     text = sys.stdin.read() if question == "-" else question
     try:
         offered = () if tools is None else read_tools(tools)
@@ -49,10 +64,13 @@ def invoke_command(
         raise typer.BadParameter(str(error)) from error
     stack = Stack.find()
     run = find_run(stack, run_id)
-    said = invoke(stack, run, text, max_tokens, system, offered, chosen)
+    said = invoke(stack, run, text, max_tokens, system, offered, chosen, origin)
+    _tell_where(said)
     calls = listed_calls(said.calls)
     if json_:
         answer = {"answer": said.text} | ({"tool_calls": calls} if calls else {})
+        if said.num_regions > 1:
+            answer |= {"region": said.region}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
         return
@@ -60,3 +78,11 @@ def invoke_command(
         console.out(said.text, highlight=False)
     for call in calls:
         console.out(json.dumps(call, ensure_ascii=False), highlight=False)
+
+
+def _tell_where(said: ServedAnswer) -> None:
+    """Say on standard error who answered, where several could have, and who did not."""
+    for passed in said.passed_over:
+        typer.echo(f"passed over {passed}", err=True)
+    if said.num_regions > 1:
+        typer.echo(f"answered by {said.endpoint_name} in {said.region}", err=True)

@@ -31,6 +31,7 @@ def run_json(row: RunRow) -> dict[str, Any]:
         "started_at": written(row.started_at),
         "ended_at": _written(row.ended_at),
         "endpoint_name": row.endpoint_name,
+        "serving_regions": list(row.serving_regions),
         "batch_model_name": row.batch_model_name,
         "live": row.live,
         "live_since": _written(row.in_service_since if row.live else None),

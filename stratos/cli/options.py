@@ -8,6 +8,3 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of the run.")]
-
-STACK_VARIABLE = "STRATOS_STACK"
-"""Says which stack is meant, where the option `--stack` does not."""

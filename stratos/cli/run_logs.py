@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,8 @@ from stratos.contracts.run import RunRow
 _JOBS = "/aws/sagemaker/TrainingJobs"
 _BATCHES = "/aws/sagemaker/TransformJobs"
 _OF_ENDPOINTS = ("/aws/sagemaker/Endpoints/", "/aws/sagemaker/InferenceComponents/")
+_ATTEMPT = r"-a\d{1,2}(-|$)"
+"""Behind a run's id in the name of its deployment; the id of another run may begin like it."""
 
 
 def job_streams(stack: Stack, run: RunRow, rows: Sequence[RunRow]) -> list[tuple[str, str]]:
@@ -48,6 +51,19 @@ def endpoint_streams(stack: Stack, run: RunRow, until: datetime | None) -> list[
         for stream in _streams(logs, start + name)
         if first <= stream["creationTime"] < end
     ]
+
+
+def own_endpoint_streams(stack: Stack, run: RunRow) -> list[tuple[str, str]]:
+    """The same of endpoints that a run made for itself, to serve in several regions."""
+    logs, made = stack.client("logs"), f"{stack.names.start}{run.run_id}"
+    found = []
+    for start in _OF_ENDPOINTS:
+        pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=start + made)
+        groups = [str(group["logGroupName"]) for page in pages for group in page["logGroups"]]
+        for group in groups:
+            if re.match(_ATTEMPT, group.removeprefix(start + made)):
+                found += [(group, str(s["logStreamName"])) for s in _streams(logs, group)]
+    return found
 
 
 def delete_stream(logs: Any, group: str, stream: str) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import typer
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from stratos.cli.stack import Stack
+from stratos.client.passed_over import is_unanswered
 from stratos.contracts.bucket import PROGRESS_FILE, RESULT_FILE, RunKeys
 from stratos.contracts.jobs import Progress
 from stratos.contracts.run import RunRow
@@ -19,6 +20,9 @@ from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.pipeline.summary import RunSummary
 from stratos.sharding.number import step_of_shard
 from stratos.sharding.progress import shared_progress
+
+_FAR_SECONDS = 10.0
+"""How long a call to another region may take, which may be gone."""
 
 
 def find_run(stack: Stack, run_id: str) -> RunRow:
@@ -75,17 +79,20 @@ def _rows(items: Iterable[dict[str, Any]]) -> Iterator[RunRow]:
 
 
 def list_hosting(stack: Stack) -> list[RunRow]:
-    """Every run, newest first; a run is live only if its endpoint, or model, exists."""
+    """Every run, newest first; a run is live only if its endpoint, or model, exists.
+
+    An endpoint in a region that does not answer is taken to exist.
+    """
     rows = list_runs(stack)
-    if any(row.endpoint_name is not None for row in rows):
-        there = _names(stack, "Endpoint")
-        rows = [
-            row if row.endpoint_name in there else _without(row, "endpoint_name") for row in rows
-        ]
+    served = [row for row in rows if row.endpoint_name is not None]
+    regions = {region for row in served for region in regions_of(stack, row)}
+    there = {region: _endpoints_in(stack, region) for region in sorted(regions)}
+    gone = {row.run_id for row in served if not _is_there(stack, row, there)}
+    rows = [_without(row, "endpoint_name") if row.run_id in gone else row for row in rows]
     if any(row.batch_model_name is not None for row in rows):
-        there = _names(stack, "Model")
+        models = _names(stack, "Model")
         rows = [
-            row if row.batch_model_name in there else _without(row, "batch_model_name")
+            row if row.batch_model_name in models else _without(row, "batch_model_name")
             for row in rows
         ]
     return rows
@@ -103,6 +110,29 @@ def usd_per_month(row: RunRow) -> float | None:
 
 def _without(row: RunRow, column: str) -> RunRow:
     return row.model_copy(update={column: None})
+
+
+def regions_of(stack: Stack, run: RunRow) -> tuple[str, ...]:
+    """Where a run's endpoint is."""
+    return run.serving_regions or (stack.region,)
+
+
+def _is_there(stack: Stack, row: RunRow, there: Mapping[str, set[str] | None]) -> bool:
+    """Whether a run's endpoint is in one of its regions, or may be."""
+    found = (there[region] for region in regions_of(stack, row))
+    return any(names is None or row.endpoint_name in names for names in found)
+
+
+def _endpoints_in(stack: Stack, region: str) -> set[str] | None:
+    """Names of all endpoints of a region; None if it does not answer."""
+    place = stack.in_region(region, _FAR_SECONDS)
+    try:
+        return _names(place, "Endpoint")
+    except (ClientError, BotoCoreError) as error:
+        if not (place.elsewhere and is_unanswered(error)):
+            raise
+    typer.echo(f"{region} does not answer; what is served there is taken to be there", err=True)
+    return None
 
 
 def _names(stack: Stack, kind: str) -> set[str]:

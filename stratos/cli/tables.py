@@ -158,7 +158,8 @@ def _hosting(row: RunRow) -> tuple[str, str, str, str]:
     month = "" if usd is None else money(usd)
     if row.batch_model_name is not None:
         return "none: stratos batch", since, "another run takes over", month
-    return row.endpoint_name or "", since, until, month
+    where = f" in {', '.join(row.serving_regions)}" * bool(row.serving_regions)
+    return f"{row.endpoint_name or ''}{where}", since, until, month
 
 
 def _second(moment: datetime | None) -> str:

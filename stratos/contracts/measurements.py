@@ -5,6 +5,10 @@ A model that is hosted in batches has no endpoint: a batch is measured instead.
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from stratos.contracts.match import MatchEvidence
 from stratos.contracts.plan import Interval, Plan
 from stratos.frozen import FrozenModel
@@ -125,6 +129,9 @@ class Measurement(FrozenModel):
     """Instance types that the endpoint asked for and did not get."""
     log_lines: tuple[str, ...] = ()
     """The last ones that the engine wrote, where requests failed."""
+    region: Annotated[str, Field(exclude_if=lambda region: not region)] = ""
+    """Of an endpoint that is one of several regions', or in another than the stack's own. `plan`,
+    `load` and `reason` are those of its share; dollars for 1,000 requests those of all regions."""
 
     @property
     def is_broken(self) -> bool:

@@ -37,6 +37,10 @@ class Lineage(FrozenModel):
     student: Teacher
     jobs: dict[str, str]
     """Step → name of the training job that completed it."""
+    training_region: str = ""
+    """Where the student was trained; empty in lineages of before that was noted."""
+    serving_regions: tuple[str, ...] = ()
+    """Where it is planned to answer, that with the most requests first."""
 
 
 def model_package(
@@ -93,10 +97,19 @@ def model_package(
                 "student_licence": licence_of(lineage.student),
                 "strategy": strategy,
                 **{f"{step}_job": name for step, name in lineage.jobs.items()},
+                **_regions(lineage),
                 **_accuracies(evaluation),
             }
         ),
     }
+
+
+def _regions(lineage: Lineage) -> dict[str, str]:
+    found = {
+        "training_region": lineage.training_region,
+        "serving_regions": " ".join(lineage.serving_regions),
+    }
+    return {name: text for name, text in found.items() if text}  # SageMaker takes no empty one
 
 
 def served_properties(load: LoadResult, deployment: AnyEndpoint) -> dict[str, str]:

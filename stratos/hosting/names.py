@@ -15,6 +15,8 @@ MEASURED = "measured"
 """The batch of held-out questions by which a model without an endpoint is measured."""
 DEFAULT_STACK = "Stratos"
 """Also the stack of whatever was made before there could be two."""
+STACK_VARIABLE = "STRATOS_STACK"
+"""Of the environment: says which stack is meant, where the option `--stack` does not."""
 LONGEST_STACK_NAME = 11
 """SageMaker's names have 63 characters. A run's id has 41, a batch's 9, and there are hyphens."""
 

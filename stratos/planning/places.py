@@ -254,7 +254,9 @@ class Places:
         self, known: tuple[str, ...], allowed: tuple[str, ...]
     ) -> Iterator[tuple[str, str]]:
         for region in known:
-            if region not in allowed:
+            if region in self.request.unreached:
+                yield region, f"it does not answer: {self.request.unreached[region]}"
+            elif region not in allowed:
                 yield region, "constraints.regions leaves it out"
 
     def _no_server(self, region: str, table: ServerTable) -> str:

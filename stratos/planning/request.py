@@ -64,6 +64,8 @@ class PlanningRequest(FrozenModel):
     quotas: dict[str, dict[str, Quota]] = Field(default_factory=dict)
     """Region and instance type → what the account may use there. A region that is not named has
     those of `servers`."""
+    unreached: dict[str, str] = Field(default_factory=dict)
+    """Region that did not say what the account may use there → why. Nothing is planned in it."""
     teachers: tuple[ModelCard, ...]
     students: tuple[ModelCard, ...]
     servers: ServerCatalog
@@ -78,6 +80,7 @@ class PlanningRequest(FrozenModel):
 
     def allowed(self, regions: tuple[str, ...]) -> tuple[str, ...]:
         """Of some regions, those that the spec allows; by default all that it allows."""
+        regions = tuple(region for region in regions if region not in self.unreached)
         named = self.spec.constraints.regions
         if not regions:
             return named or (self.region,)

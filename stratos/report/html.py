@@ -32,6 +32,7 @@ from stratos.report.figures import (
 from stratos.report.headline import cards, saving_computed
 from stratos.report.lineage import lineage
 from stratos.report.next_steps import next_steps
+from stratos.report.origins import origin_rows
 from stratos.report.verdicts import verdict_lines
 
 _STATUS_BADGES = {"succeeded": "good", "failed": "bad", "rejected": "bad"}
@@ -55,6 +56,7 @@ def render(run: RunSummary) -> str:
         "next_steps": next_steps(run),
         "measurements": measurement_rows(run),
         "batches": batch_rows(run),
+        "origins": origin_rows(run),
         "dataset": _dataset(run.dataset) if run.dataset else None,
         "front": front_chart(run.plans, _limits(run)) if run.plans else None,
         "curve": learning_curve(run.training) if run.training else None,

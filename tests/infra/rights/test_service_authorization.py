@@ -19,7 +19,10 @@ AUTHORISED_ON_THE_STATE_MACHINE = {
     *("states:SendTaskFailure", "states:SendTaskHeartbeat", "states:SendTaskSuccess"),
 }
 """The reference has no resource for them. https://github.com/aws/aws-cdk/pull/8486"""
-GLOBAL_KEYS = {"aws:resourceaccount", "aws:securetransport", "aws:sourceaccount", "aws:sourcearn"}
+GLOBAL_KEYS = {
+    *("aws:requestedregion", "aws:resourceaccount", "aws:securetransport"),
+    *("aws:sourceaccount", "aws:sourcearn"),
+}
 """Of every call: reference_policies_condition-keys.html in IAM's user guide."""
 _VARIABLE = re.compile(r"(\$\{[^}]*\}|<[^>]*>)")
 

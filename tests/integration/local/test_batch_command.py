@@ -162,7 +162,7 @@ def test_deleting_a_run_stops_its_batches(cloud, stack, tmp_path):
     asking = threading.Thread(target=ask)
     asking.start()
     assert at_work.wait(600)
-    deleted = endpoint.delete(stack, run)
+    deleted = endpoint.delete(stack, run).names
     asking.join(600)
     assert [job["TransformJobName"] for job in jobs(cloud, run.run_id)] == deleted[:1]
     assert deleted[1:] == [run.batch_model_name]

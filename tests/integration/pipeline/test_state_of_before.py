@@ -112,6 +112,6 @@ def test_the_rerun_of_its_spec_is_still_scheduled(cloud: Cloud) -> None:
 def test_the_endpoint_is_deleted_on_request(cloud: Cloud) -> None:
     row = cloud.row(RUN)
     assert row is not None
-    deleted = endpoint.delete(cloud.stack, row)
+    deleted = endpoint.delete(cloud.stack, row).names
     assert {"stratos-tiles", f"stratos-{RUN}-a0"} <= set(deleted)
     assert cloud.billable() == {"jobs": [], "endpoints": []}

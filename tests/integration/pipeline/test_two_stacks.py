@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from infra.local.cli import bring_up
-from stratos.cli.options import STACK_VARIABLE
 from stratos.cli.stack import Stack
 from stratos.cli.sweep import sweep_now
 from stratos.errors import StackNotFound
+from stratos.hosting.names import STACK_VARIABLE
 from tests.integration.pipeline.cloud import (
     ROOT,
     Cloud,

@@ -16,6 +16,7 @@ from moto.core.responses import ActionResult
 from moto.sagemaker.exceptions import AWSValidationException
 from moto.sagemaker.models import FakeEndpointConfig, sagemaker_backends
 from moto.sagemaker.responses import SageMakerResponse
+from moto.servicequotas.responses import ServiceQuotasResponse
 
 from lambdas.aws import chat, components
 from lambdas.aws import clients as aws
@@ -156,8 +157,11 @@ class Account:
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     for name, value in stack_environment(BUCKET, REGION).items():
         monkeypatch.setenv(name, value)
-    # moto has no UpdateEndpoint.
+    # moto has no UpdateEndpoint, and no list of quotas.
     monkeypatch.setattr(SageMakerResponse, "update_endpoint", _update_endpoint, raising=False)
+    monkeypatch.setattr(
+        ServiceQuotasResponse, "list_service_quotas", lambda _: '{"Quotas": []}', raising=False
+    )
     api = ComponentApi()
     api.install(monkeypatch)
     with mock_aws():

@@ -10,6 +10,8 @@ from lambdas.aws.catalog_files import CatalogFiles
 from lambdas.aws.settings import settings
 from lambdas.gathering.model_pool import model_pool
 from lambdas.gathering.planning_request import planning_request
+from lambdas.gathering.region_quotas import RegionQuotas
+from stratos.catalog.quotas import Quota
 from stratos.contracts.regions import RegionRefusal
 from stratos.measuring.gates import Outlay
 from stratos.moment import now
@@ -51,8 +53,14 @@ def test_prompts_are_counted_through_each_models_own_template(
 def test_the_planner_learns_where_jobs_may_run_and_what_regions_refused_lately(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("WORKER_REGIONS", "eu-west-1")
+    monkeypatch.setenv("WORKER_REGIONS", "eu-west-1,sa-east-1")
     settings.cache_clear()
+    asked_for: list[list[str]] = []
+    quotas = {"eu-west-1": {"ml.g5.xlarge": Quota(training=0)}}
+    monkeypatch.setattr(
+        "lambdas.gathering.planning_request.region_quotas",
+        lambda regions: asked_for.append(regions) or RegionQuotas(known=quotas),
+    )
     pipeline = start(account)
     pipeline.parse()
     dataset = Dataset.model_validate(pipeline.inspect())
@@ -66,10 +74,11 @@ def test_the_planner_learns_where_jobs_may_run_and_what_regions_refused_lately(
     )
     gone = refusal.model_copy(update={"outcome": "unreachable"})
     CatalogFiles(pipeline.run).add_refusals([refusal, gone])
-    spec = factories.spec()
+    spec = factories.spec(constraints={"regions": ["us-east-1", "eu-west-1"]})
     pool = model_pool(pipeline.run, spec)
     asked = planning_request(pipeline.run, spec, dataset, pool, Outlay(usd=0.0, hours=0.0))
-    assert asked.training_regions == ("us-east-1", "eu-west-1")
+    assert asked.training_regions == ("us-east-1", "eu-west-1", "sa-east-1")
+    assert (asked_for, asked.quotas) == ([["eu-west-1"]], quotas)  # others hold no data, nor calls
     assert asked.serving_regions == ("us-east-1",)
     [lately] = asked.refusals
     assert (lately.region, lately.purchase) == ("eu-west-1", "spot")

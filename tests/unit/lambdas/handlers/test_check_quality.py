@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from botocore.stub import Stubber
 
+from lambdas.aws.bucket import Bucket
+from lambdas.aws.elsewhere_files import ElsewhereFiles
+from stratos.contracts.regions import JobElsewhere
+from stratos.moment import now
 from tests import factories
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import first_type, start
@@ -37,6 +41,32 @@ def test_a_deployment_is_made_of_requests_that_sagemaker_accepts(account: Accoun
         client.create_model_package(**package)
         stubber.add_response("create_endpoint_config", {"EndpointConfigArn": "a" * 30}, config)
         client.create_endpoint_config(**config)
+
+
+def test_the_lineage_names_where_it_was_trained_and_where_it_serves(account: Account) -> None:
+    pipeline = start(account).until_matched()
+    pipeline.work()
+
+    def properties() -> dict[str, str]:
+        deployment = pipeline.check()["deployment"]
+        found: dict[str, str] = deployment["model_package"]["CustomerMetadataProperties"]
+        return {name: found[name] for name in ("training_region", "serving_regions")}
+
+    assert properties() == {"training_region": "us-east-1", "serving_regions": "us-east-1"}
+    distill = pipeline.state["match"]["distill"]
+    moment = now()
+    ElsewhereFiles(Bucket(pipeline.run.bucket), pipeline.run.run_id).put_job(
+        JobElsewhere(
+            name=distill["name"],
+            step=distill["step"],
+            region="eu-west-1",
+            handed_over_at=moment,
+            seen_at=moment,
+            max_seconds=60,
+            status="Completed",
+        )
+    )
+    assert properties()["training_region"] == "eu-west-1"
 
 
 def test_the_last_student_that_misses_its_gate_ends_the_run_with_the_reason(

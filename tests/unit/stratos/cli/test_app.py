@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from stratos.cli import app as cli
 from stratos.cli.app import Commands, app
-from stratos.cli.options import STACK_VARIABLE
 from stratos.cli.stack import Stack
 from stratos.errors import DatasetRejected, NoFeasiblePlan, RunNotFound
+from stratos.hosting.names import STACK_VARIABLE
 from tests.unit.stratos.cli.stack_contents import run
 
 HEAVY = ("boto3", "botocore", "numpy", "pydantic", "jinja2", "yaml")

@@ -82,6 +82,23 @@ def test_why_a_region_lost_names_quotas_prices_and_residency() -> None:
     assert "quotas there are 0" in plans.regions["eu-west-1"]
 
 
+def test_a_quota_of_zero_in_one_region_moves_the_plan_to_the_next_and_nothing_else() -> None:
+    usd = {"us-east-1": 1.0, "sa-east-1": 0.3, "ap-northeast-1": 0.6}
+    none = {"sa-east-1": {"ml.g9.xlarge": Quota(training=0, spot_training=0)}}
+    assert planned(usd).chosen.training.region == "sa-east-1"
+    plans = planned(usd, quotas=none | {"ap-northeast-1": {"ml.g9.xlarge": Quota(training=4)}})
+    assert plans.chosen.training.region == "ap-northeast-1"
+    assert plans.regions["sa-east-1"].startswith("training: the account's quotas there are 0")
+    assert "ml.g9.xlarge at $1.000 an hour" in plans.regions["us-east-1"]
+
+
+def test_nothing_is_planned_in_a_region_that_does_not_answer() -> None:
+    usd = {"us-east-1": 1.0, "sa-east-1": 0.3}
+    plans = planned(usd, unreached={"sa-east-1": "connection refused"})
+    assert plans.chosen.training.region == "us-east-1"
+    assert plans.regions["sa-east-1"] == "training: it does not answer: connection refused"
+
+
 def test_one_endpoint_is_as_slow_as_its_farthest_origin_finds_it() -> None:
     usd = dict.fromkeys(WORKERS, 1.0)
     near = planned(usd, {"us-east-1": 2.0}).chosen

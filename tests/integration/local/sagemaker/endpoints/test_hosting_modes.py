@@ -16,6 +16,7 @@ from stratos.hosting.modes.table import mode_of
 from stratos.hosting.names import DEFAULT_STACK, StackNames
 from tests import factories
 
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:stratos"
 SERVERLESS = {"MemorySizeInMB": 2048, "MaxConcurrency": 2}
 
 
@@ -71,7 +72,7 @@ def test_a_serverless_endpoint_becomes_a_real_time_one(cloud):
 def test_the_command_line_asks_either_kind(cloud, queued, serverless, monkeypatch):
     for name, value in cloud.settings.client_environment(cloud.settings.endpoint_url).items():
         monkeypatch.setenv(name, value)
-    stack = Stack(BUCKET, "runs", "arn", "schedules", StackNames(DEFAULT_STACK))
+    stack = Stack(BUCKET, "runs", MACHINE, "schedules", StackNames(DEFAULT_STACK))
     for name in ("queued", "serverless"):
         row = factories.run_row("tiles-1", spec_name="tiles", endpoint_name=name)
         assert endpoint.invoke(stack, row, "which tiles?", max_tokens=8).text == name

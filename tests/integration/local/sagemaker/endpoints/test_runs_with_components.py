@@ -32,6 +32,8 @@ from stratos.hosting.order import LiveEndpoint
 from tests import factories
 from tests.patience import eventually
 
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:stratos"
+
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
@@ -52,9 +54,9 @@ def test_the_command_line_deletes_a_component_with_its_model_and_then_its_endpoi
         AttributeDefinitions=[{"AttributeName": "run_id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    stack = Stack(BUCKET, "runs", "arn", "schedules", StackNames(DEFAULT_STACK))
+    stack = Stack(BUCKET, "runs", MACHINE, "schedules", StackNames(DEFAULT_STACK))
     row = factories.run_row("gone-a", spec_name="gone", endpoint_name="gone")
-    assert endpoint.delete(stack, row) == ["gone-a", "gone", "gone"]
+    assert endpoint.delete(stack, row).names == ["gone-a", "gone", "gone"]
     listed = cloud.sagemaker.list_inference_components(EndpointNameEquals="gone")
     assert listed["InferenceComponents"] == []
     targets = cloud.client("application-autoscaling").describe_scalable_targets(

@@ -10,9 +10,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from stratos.cli.options import STACK_VARIABLE
-from stratos.cli.stack import Stack
+from stratos.client.stack import Stack
 from stratos.errors import StackNotFound
+from stratos.hosting.names import STACK_VARIABLE
 
 OUTPUTS = ("Bucket", "RunsTable", "StateMachineArn", "ScheduleGroup")
 
@@ -81,11 +81,11 @@ def denied(account, monkeypatch):
         def paginate(self):
             raise denied
 
-    def client(service):
+    def client(service, **_options):
         account.get_paginator = lambda operation: Denied()
         return account
 
-    monkeypatch.setattr("stratos.cli.stack.client", client)
+    monkeypatch.setattr("stratos.client.stack.client", client)
 
 
 @pytest.mark.usefixtures("denied")
@@ -129,12 +129,12 @@ def test_a_stopped_embedded_cloud_is_said_to_be_down(monkeypatch):
         monkeypatch.setenv(name, "local")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    monkeypatch.setattr("stratos.cli.stack.client", once)
+    monkeypatch.setattr("stratos.client.stack.client", once)
     with pytest.raises(StackNotFound, match=f"^nothing answers at {url}.*is down.*export again"):
         Stack.find()
 
 
-def once(service: str):
+def once(service: str, **_options: object):
     """A client that does not wait and ask again."""
     return boto3.client(service, config=Config(retries={"total_max_attempts": 1}))
 
