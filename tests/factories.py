@@ -35,6 +35,7 @@ from stratos.contracts.plan import (
     Server,
 )
 from stratos.contracts.run import RunRef, RunRow
+from stratos.contracts.served import Served, ServedOrigin, ServedRegion
 from stratos.contracts.time_limit import TimeLimit
 from stratos.hosting.model_package import Lineage
 from stratos.hosting.names import DEFAULT_STACK, StackNames
@@ -520,3 +521,36 @@ def run_row(run_id: str = "r-1", **columns: Any) -> RunRow:
     """A run of the spec `r`, which is running as long as nothing else is said."""
     ref = run_ref().model_dump() | {"run_id": run_id, "spec_key": "specs/r/spec.yaml"}
     return RunRow.model_validate(ref | {"spec_name": "r"} | columns)
+
+
+def served(*regions: str, generation: int = 1, **changes: Any) -> Served:
+    """A model that each of some regions serves, for its own clients; the first is home."""
+    made = f"stratos-tiles-{generation:08x}"
+    found = Served(
+        spec_name="tiles",
+        spec_key="specs/tiles/spec.yaml",
+        run_id=made.removeprefix("stratos-"),
+        generation=generation,
+        promoted_at=datetime(2026, 1, 1, 12, tzinfo=UTC),
+        expires_at=None,
+        home=regions[0],
+        regions=tuple(
+            ServedRegion(
+                region=region,
+                endpoint_name=made,
+                endpoint_config_name=f"{made}-a0",
+                model_name=f"{made}-a0",
+                mode="realtime",
+                origins=(region,),
+                usd_per_hour=0.1,
+            )
+            for region in regions
+        ),
+        origins=tuple(
+            ServedOrigin(
+                origin=region, region=region, network_ms=1.0, p95_ms=20.0, requests_per_second=1.0
+            )
+            for region in regions
+        ),
+    )
+    return found.model_copy(update=changes)

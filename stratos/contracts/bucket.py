@@ -28,6 +28,7 @@ runs/<run id>/measurements.json   every endpoint of the run as measured under lo
 runs/<run id>/batches/<name>/     questions.jsonl of a batch, and its answers/<job>/
 runs/<run id>/run.json            the outcome
 runs/<run id>/report.html         the same for a person
+served/<name>.json                where a model answers that is served in several regions
 async/<name>/requests/            what an asynchronous endpoint is asked, one object a request
 async/<name>/answers/             what it answered, under the name that the call returned
 async/<name>/failures/            why it did not answer
@@ -58,6 +59,7 @@ REFUSALS_KEY = "catalog/refusals.jsonl"
 CHECKPOINT_PREFIX = "checkpoints/"
 ASYNC_PREFIX = "async/"
 CATALOG_PREFIX = "catalog/"
+SERVED_PREFIX = "served/"
 RUNS_PREFIX = "runs/"
 COPIES_PREFIX = "copies/"
 ASYNC_DAYS = 7
@@ -98,6 +100,11 @@ def spec_folder(spec_key: str) -> str:
 def async_folder(spec_name: str) -> str:
     """Key prefix of the requests and answers of an asynchronous endpoint, with its slash."""
     return f"{ASYNC_PREFIX}{spec_name}/"
+
+
+def served_key(spec_name: str) -> str:
+    """Key of what says where a model answers: at home, and a copy in each region that serves it."""
+    return f"{SERVED_PREFIX}{spec_name}.json"
 
 
 def run_id_of(bucket: str, key: str, version_id: str, scheduled_at: str = "") -> str:
