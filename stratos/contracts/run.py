@@ -48,6 +48,8 @@ class RunRow(BaseModel):
     endpoint_name: str | None = None
     """Set while the run's model is the one in service."""
     endpoint_config_name: str | None = None
+    serving_regions: tuple[str, ...] = ()
+    """Where an endpoint of that name is, if that is not the stack's own region alone."""
     batch_model_name: str | None = None
     """Set while the run's model is the one that batches ask."""
     expires_at: Moment | None = None

@@ -257,7 +257,17 @@ class Places:
             if region not in allowed:
                 yield region, "constraints.regions leaves it out"
 
+    def _bound_to_home(self, region: str) -> str | None:
+        """Why no endpoint of this request may be in a region, whatever servers it has."""
+        modes = self.pool.serving_side.mode_offers.modes
+        if any(self.request.may_stand(mode.name, region) for mode in modes):
+            return None
+        names = " or ".join(mode.name for mode in modes)
+        return f"a model that is hosted as {names} is served in the stack's own region only"
+
     def _no_server(self, region: str, table: ServerTable) -> str:
+        if table is self.pool.serving and (bound := self._bound_to_home(region)):
+            return bound
         if any(row.region == region for row in table.rows):
             kind = "CPUs" if self._pairing.served_on == "cpu" else "GPUs"
             served = f" on {kind}" if table is self.pool.serving else ""
