@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import and_
+
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.staged_files import StagedFiles
 from lambdas.serving.after_measuring import spare_live_model
@@ -43,11 +46,12 @@ def judge_regions(run: RunRef) -> Measured:
     measured = [_measured(one, load) for one, load in found]
     cost = cost_of_requests(measured, spec.load)
     costs = judge_costs(measured, spec.load, spec.constraints)
-    verdict, kept = costs, []
-    for (one, load), endpoint in zip(found, measured, strict=True):
-        own = judge_endpoint(endpoint, evaluation, spec.constraints)
-        verdict = own & verdict
-        kept.append(_kept(one, load, own & costs, evidence.attempt, cost))
+    own = [judge_endpoint(endpoint, evaluation, spec.constraints) for endpoint in measured]
+    verdict = reduce(and_, (*own, costs))
+    kept = [
+        _kept(one, load, judged & costs, evidence.attempt, cost)
+        for (one, load), judged in zip(found, own, strict=True)
+    ]
     measurements = files.measurements()
     for measurement in sorted(kept, key=_worst_ms):
         measurements = measurements.adding(measurement)

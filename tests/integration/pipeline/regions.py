@@ -18,14 +18,15 @@ import pytest
 from infra.local.host.capacity import Capacity
 from infra.local.host.network import RegionNetwork
 from stratos.catalog.servers import ServerCatalog
-from stratos.contracts.bucket import REFUSALS_KEY, SERVERS_KEY, RunKeys
+from stratos.contracts.bucket import REFUSALS_KEY, SERVED_PREFIX, SERVERS_KEY, RunKeys
 from stratos.contracts.regions import JobElsewhere, Transfer
+from stratos.contracts.served import Served
 from tests.integration.pipeline.cloud import Cloud, running_cloud
 
 HOME, AWAY = "us-east-1", "eu-west-1"
 HEARTBEAT_SECONDS = 45
 """After so long, home gives a silent region up; on AWS it takes half an hour."""
-_PACE = {"WATCH_SECONDS": "2", "CHECKPOINT_COPY_SECONDS": "0"}
+_PACE = {"WATCH_SECONDS": "2", "CHECKPOINT_COPY_SECONDS": "0", "DRAIN_SECONDS": "1"}
 
 
 @dataclass
@@ -66,6 +67,43 @@ class Regions:
             Key=SERVERS_KEY,
             Body=changed.model_dump_json().encode(),
         )
+
+    def serve(self) -> None:
+        """Let endpoints cost the same in both regions."""
+        catalog = ServerCatalog.model_validate(self.cloud.read_json(SERVERS_KEY))
+        rows = []
+        for row in catalog.instance_types:
+            [hosted] = [price for price in row.prices if price.component == "hosting"][:1]
+            away = hosted.model_copy(update={"region": AWAY})
+            rows.append(row.model_copy(update={"prices": (*row.prices, away)}))
+        changed = catalog.model_copy(update={"instance_types": tuple(rows)})
+        self.cloud.stack.s3.put_object(
+            Bucket=self.cloud.stack.bucket,
+            Key=SERVERS_KEY,
+            Body=changed.model_dump_json().encode(),
+        )
+
+    def endpoints(self) -> dict[str, list[str]]:
+        """Region → endpoints there."""
+        return {
+            region: [
+                endpoint["EndpointName"]
+                for endpoint in boto3.client("sagemaker", region_name=region).list_endpoints()[
+                    "Endpoints"
+                ]
+            ]
+            for region in (HOME, AWAY)
+        }
+
+    def served(self, region: str) -> Served | None:
+        """Where the model of the spec answers, by the record in a region's bucket."""
+        bucket = self.away_bucket if region == AWAY else self.cloud.stack.bucket
+        s3 = boto3.client("s3", region_name=region)
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=SERVED_PREFIX).get("Contents", [])
+        for item in listed:
+            text = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+            return Served.model_validate_json(text)
+        return None
 
     def jobs(self, run_id: str) -> list[dict[str, Any]]:
         """Training jobs of a run in the worker region, the oldest first."""
