@@ -275,7 +275,7 @@ def _shared(home: str) -> tuple[AcceptedFinding, ...]:
     found = []
     for finding in FINDINGS:
         rule = finding.rule
-        if "model-invocation-job" in rule:
+        if "model-invocation-job" in rule or "InferenceComponents" in rule:
             continue
         if any(service in rule for service in (":bedrock:<", ":secretsmanager:")):
             rule = rule.replace("<AWS::Region>", home)
