@@ -23,7 +23,7 @@ from lambdas.handlers import (
     sweep,
 )
 from stratos.contracts.bucket import RunKeys, served_key
-from stratos.contracts.plan import PlannedEndpoint, ServedOrigin
+from stratos.contracts.plan import PlannedEndpoint, PlannedOrigin
 from stratos.contracts.served import Served
 from stratos.pipeline.region_endpoints import RegionLoad, StagedFleet
 from stratos.planning.forecast.network import round_trip_ms
@@ -92,7 +92,7 @@ class Fleet:
                     for server in servers[1:]
                 ),
                 "origins": tuple(
-                    ServedOrigin(
+                    PlannedOrigin(
                         origin=region,
                         requests_per_second=1.0,
                         served_in=region,
