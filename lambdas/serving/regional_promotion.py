@@ -24,6 +24,7 @@ from stratos.contracts.bucket import served_key
 from stratos.contracts.run import RunRef
 from stratos.contracts.served import Served, ServedRegion
 from stratos.errors import DeploymentFailed, RegionUnreachable
+from stratos.hosting.deployment import EndpointDeployment
 from stratos.hosting.model_package import served_properties
 from stratos.hosting.ownership import LEASE_TAG, expiry, tags_of
 from stratos.moment import now, to_the_second
@@ -123,7 +124,7 @@ def _prepare(name: str, region: str, tags: list[dict[str, str]]) -> None:
     there = _elsewhere(region)
     try:
         endpoint = sagemaker.find_endpoint(name, there)
-        _refuse_unready(name, region, endpoint and endpoint.status)
+        _refuse_unready(name, region, None if endpoint is None else endpoint.status)
         arn = sagemaker.describe_endpoint(name, there)["EndpointArn"]
         _refuse_leaving(name, region, sagemaker.tags_of(arn, there).get(LEASE_TAG))
         until = to_the_second(now() + timedelta(seconds=PREPARED_SECONDS))
@@ -160,7 +161,7 @@ def _register(package_arn: str, run: RunRef) -> None:
     last, deployment = files.measurements().last, files.find_deployment()
     assert last is not None, "promoted before it was measured"
     assert last.load is not None, "a batch was measured, not an endpoint"
-    assert deployment is not None, "measured without a deployment"
+    assert isinstance(deployment, EndpointDeployment), "measured without an endpoint"
     registry.add_served(package_arn, served_properties(last.load, deployment), None)
 
 

@@ -134,14 +134,14 @@ def _at(row: RunRow) -> Iterator[ServedRegion]:
 
 
 def _served_by(region: str, deployment: AnyEndpoint, origins: tuple[str, ...]) -> ServedRegion:
-    in_component = isinstance(deployment, ComponentDeployment)
+    component = deployment.component if isinstance(deployment, ComponentDeployment) else None
     return ServedRegion(
         region=region,
         endpoint_name=deployment.endpoint_name,
         endpoint_config_name=deployment.endpoint_config_name,
         model_name=deployment.model_name,
         mode=deployment.hosting.mode,
-        component=deployment.component.name if in_component else None,
+        component=None if component is None else component.name,
         origins=origins,
         usd_per_hour=deployment.usd_per_hour,
     )

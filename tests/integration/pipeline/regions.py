@@ -19,8 +19,9 @@ from infra.local.host.capacity import Capacity
 from infra.local.host.network import RegionNetwork
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.bucket import REFUSALS_KEY, SERVED_PREFIX, SERVERS_KEY, RunKeys
-from stratos.contracts.regions import JobElsewhere, Transfer
+from stratos.contracts.regions import JobElsewhere, RegionRefusal, Transfer
 from stratos.contracts.served import Served
+from stratos.moment import now
 from tests.integration.pipeline.cloud import Cloud, running_cloud
 
 HOME, AWAY = "us-east-1", "eu-west-1"
@@ -68,20 +69,22 @@ class Regions:
             Body=changed.model_dump_json().encode(),
         )
 
-    def serve(self) -> None:
-        """Let endpoints cost the same in both regions."""
-        catalog = ServerCatalog.model_validate(self.cloud.read_json(SERVERS_KEY))
-        rows = []
-        for row in catalog.instance_types:
-            [hosted] = [price for price in row.prices if price.component == "hosting"][:1]
-            away = hosted.model_copy(update={"region": AWAY})
-            rows.append(row.model_copy(update={"prices": (*row.prices, away)}))
-        changed = catalog.model_copy(update={"instance_types": tuple(rows)})
-        self.cloud.stack.s3.put_object(
-            Bucket=self.cloud.stack.bucket,
-            Key=SERVERS_KEY,
-            Body=changed.model_dump_json().encode(),
-        )
+    def refuse(self, region: str) -> None:
+        """Let a region have refused capacity a moment ago, so that waiting for it is long."""
+        rows = [
+            RegionRefusal(
+                at=now(),
+                run_id="before",
+                region=region,
+                instance_type=instance_type,
+                purchase="on_demand",
+                outcome="capacity",
+            )
+            for instance_type in ("ml.local.cpu1", "ml.local.cpu2")
+        ]
+        lines = "".join(row.model_dump_json() + "\n" for row in rows)
+        s3, bucket = self.cloud.stack.s3, self.cloud.stack.bucket
+        s3.put_object(Bucket=bucket, Key=REFUSALS_KEY, Body=lines.encode())
 
     def endpoints(self) -> dict[str, list[str]]:
         """Region → endpoints there."""

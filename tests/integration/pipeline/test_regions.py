@@ -38,7 +38,7 @@ def nothing_billable(regions: Regions) -> None:
 
 IN_BOTH: dict[str, object] = {
     "load": {"origins": {HOME: 2, AWAY: 2}, "measure_seconds": 2},
-    "preferences": {"accuracy": 0, "time": 0, "cost": 0.1, "latency": 10},
+    "preferences": {"accuracy": 0, "time": 0.1, "cost": 0, "latency": 1},
 }
 """A model that is wanted near its clients, who are in both regions."""
 
@@ -47,7 +47,7 @@ def test_a_run_trains_where_it_is_cheapest_and_is_served_where_its_clients_are(
     regions: Regions, tmp_path: Path
 ) -> None:
     regions.train(AWAY)
-    regions.serve()
+    regions.refuse(HOME)
     cloud = regions.cloud
     run_id = cloud.submit(task(tmp_path, "abroad", **IN_BOTH))
     row = cloud.finish(run_id)
