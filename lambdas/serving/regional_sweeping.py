@@ -43,6 +43,10 @@ def remove(orphan: Orphan) -> None:
     _REMOVE[orphan.kind](orphan.name, orphan.region)
 
 
+def _stop_job(name: str, region: str) -> None:
+    sagemaker.stop_job(name, region)
+
+
 def _delete_endpoint(name: str, region: str) -> None:
     WorkerMachine(region).stop(name, "its run is over")
     scaling.remove(name, region)
@@ -50,7 +54,7 @@ def _delete_endpoint(name: str, region: str) -> None:
 
 
 _REMOVE: Mapping[Kind, Callable[[str, str], object]] = {
-    "training-job": sagemaker.stop_job,
+    "training-job": _stop_job,
     "endpoint": _delete_endpoint,
     "endpoint-config": sagemaker.delete_endpoint_config,
     "model": sagemaker.delete_model,
