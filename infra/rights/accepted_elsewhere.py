@@ -270,12 +270,16 @@ def _copies() -> tuple[AcceptedFinding, ...]:
     )
 
 
+_AT_HOME_ONLY = ("model-invocation-job", "InferenceComponents", ":alarm:")
+"""In rules of such parts: batches of Bedrock, components, and alarms of updates."""
+
+
 def _shared(home: str) -> tuple[AcceptedFinding, ...]:
     """What is accepted of parts that a worker has, too; secrets and Bedrock are home's."""
     found = []
     for finding in FINDINGS:
         rule = finding.rule
-        if "model-invocation-job" in rule or "InferenceComponents" in rule:
+        if any(home in rule for home in _AT_HOME_ONLY):
             continue
         if any(service in rule for service in (":bedrock:<", ":secretsmanager:")):
             rule = rule.replace("<AWS::Region>", home)
