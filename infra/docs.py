@@ -43,7 +43,7 @@ CleanUp function from outside.
 This page is generated from the synthesized template by `python -m infra.docs`.
 """
 _ELSEWHERE = """\
-## A job of another region
+## A job or an endpoint of another region
 
 With [worker regions](deploy.md#several-regions), each state that runs a training job has a choice
 before it. A job that names a region is handed over by the state `<job>Elsewhere`, such as
@@ -51,10 +51,19 @@ DistillElsewhere: it calls the function `stratos-hand-over` and waits for a task
 is what the training job would have told. A worker that says nothing for half an hour is given up.
 An error there is diagnosed as one at home, and the next attempt may go to another region.
 
-The job runs as an execution of that region's state machine `stratos-worker`, under the job's name.
-`stratos/pipeline/worker_jobs.py` says what its fields hold. Whatever fails there ends in GiveUp,
-which stops the job and tells home. An execution that is stopped or times out runs no further state:
+The job runs as an execution of that region's state machine `stratos-worker`, under the job's name;
+so does an endpoint, under its own. `stratos/pipeline/worker_jobs.py` and `region_endpoints.py` say
+what their fields hold. Whatever fails there ends in GiveUp or GiveUpEndpoint, which ends what there
+is and tells home. An execution that is stopped or times out runs no further state:
 its status change calls the same function from outside.
+"""
+_SERVED = """\
+## A model that several regions serve
+
+With worker regions, IsBatch leads to StageRegions where the plan does not serve at home alone.
+These are the states of home that a stack without worker regions does not have. StageEverywhere goes
+through all regions at once: home makes its own endpoint, any other region is handed it by
+HandOverEndpoint. [Regions](regions.md#how-a-model-is-served-there) says why in this order.
 """
 _HEADER = "| State | Does | Reads | Adds | On an error | Then |\n|---|---|---|---|---|---|\n"
 
@@ -70,7 +79,7 @@ def main() -> int:
     worker = _read(regions / f"Stratos-{_WORKERS[0]}.template.json")
     handlers = ROOT / "lambdas" / "handlers"
     pages = {
-        PAGE: states_page(template, worker),
+        PAGE: states_page(template, home, worker),
         REVIEW_PAGE: review_page(template, handlers),
         REGIONS_PAGE: regions_page(home, worker, handlers, regions=_WORKERS),
     }
@@ -92,11 +101,14 @@ def _read(path: Path) -> dict[str, Any]:
     return template
 
 
-def states_page(template: Mapping[str, Any], worker: Mapping[str, Any]) -> str:
+def states_page(
+    template: Mapping[str, Any], home: Mapping[str, Any], worker: Mapping[str, Any]
+) -> str:
     """`docs/states.md`.
 
     Args:
         template: Of a stack without worker regions.
+        home: Template of a stack with some.
         worker: Template of a worker region.
     """
     rows = _rows(template)
@@ -108,6 +120,10 @@ def states_page(template: Mapping[str, Any], worker: Mapping[str, Any]) -> str:
         + "".join(row for name, row in rows.items() if name not in good)
         + f"\n{_ELSEWHERE}\n{_HEADER}"
         + "".join(_rows(worker).values())
+        + f"\n{_SERVED}\n{_HEADER}"
+        + "".join(
+            row for name, row in _rows(home).items() if name not in rows and "Elsewhere" not in name
+        )
     )
 
 
@@ -177,7 +193,8 @@ def _kind(state: State, functions: Mapping[str, str]) -> str:
     called = str(state["Parameters"]["FunctionName"]) if waits else resource
     logical_id = called.strip("<>").removesuffix(".Arn")
     if logical_id in functions:
-        answer = ", then a person's answer" if waits else ""
+        whose = "a region's" if "staged.$" in str(state["Parameters"]) else "a person's"
+        answer = f", then {whose} answer" if waits else ""
         return f"function `{functions[logical_id]}`{answer}"
     if resource.endswith("createTrainingJob.sync"):
         return "training job"

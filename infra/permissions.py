@@ -168,15 +168,17 @@ def list_training_jobs() -> iam.PolicyStatement:
     return list_in_sagemaker("ListTrainingJobs")
 
 
-def use_alarms(*actions: str) -> iam.PolicyStatement:
+def use_alarms(*actions: str, regions: tuple[str, ...] = (Aws.REGION,)) -> iam.PolicyStatement:
     """CloudWatch actions such as `PutMetricAlarm` on the alarms of endpoints and their updates."""
     return iam.PolicyStatement(
         actions=[f"cloudwatch:{action}" for action in actions],
-        resources=[arn("cloudwatch", ALARMS)],
+        resources=[arn("cloudwatch", ALARMS, region=region) for region in regions],
     )
 
 
-def use_tracking_alarms(*actions: str) -> iam.PolicyStatement:
+def use_tracking_alarms(
+    *actions: str, regions: tuple[str, ...] = (Aws.REGION,)
+) -> iam.PolicyStatement:
     """CloudWatch actions on the alarms behind a scaling policy.
 
     Application Auto Scaling puts, reads and deletes them with the rights of whoever puts a policy
@@ -185,15 +187,21 @@ def use_tracking_alarms(*actions: str) -> iam.PolicyStatement:
     """
     return iam.PolicyStatement(
         actions=[f"cloudwatch:{action}" for action in actions],
-        resources=[arn("cloudwatch", alarms) for alarms in TRACKING_ALARMS],
+        resources=[
+            arn("cloudwatch", alarms, region=region)
+            for region in regions
+            for alarms in TRACKING_ALARMS
+        ],
     )
 
 
-def scale_endpoints(*actions: str) -> iam.PolicyStatement:
+def scale_endpoints(*actions: str, regions: tuple[str, ...] = (Aws.REGION,)) -> iam.PolicyStatement:
     """Application Auto Scaling actions; a target's ARN ends in an id that AWS makes up."""
     return iam.PolicyStatement(
         actions=[f"application-autoscaling:{action}" for action in actions],
-        resources=[arn("application-autoscaling", "scalable-target/*")],
+        resources=[
+            arn("application-autoscaling", "scalable-target/*", region=region) for region in regions
+        ],
     )
 
 

@@ -166,7 +166,12 @@ class Stratos(Stack):
             notifications=self._notifications,
             schedules=self._schedules,
         )
-        grant_elsewhere(self._functions, storage=self._storage, regions=self._regions.workers)
+        grant_elsewhere(
+            self._functions,
+            storage=self._storage,
+            schedules=self._schedules,
+            regions=self._regions.workers,
+        )
         grant_workflow(
             workflow_role,
             functions=self._functions,

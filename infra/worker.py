@@ -1,4 +1,4 @@
-"""The stack of a worker region: it runs jobs for the stack of another region, and keeps nothing."""
+"""The stack of a worker region: it runs jobs and serves models for the stack of another region."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from constructs import Construct
 from infra.packaging.assets import Assets
 from infra.parts.alarms import WorkerAlarms
 from infra.parts.functions import WORKER_HANDLERS, Functions
+from infra.parts.hosting import WorkerEndpoints
 from infra.parts.network import Network, NetworkDefaults
 from infra.parts.notifications import Notifications
 from infra.parts.sweeping import Sweeping
@@ -73,12 +74,14 @@ class Worker(Stack):
             place="worker_",
             **logged,
         )
+        self._endpoints = WorkerEndpoints(self, "Endpoints", **in_storage)
         network = self._join(encrypts_traffic=encrypts_traffic)
         self._workflow = WorkerWorkflow(
             self,
             "Workflow",
             functions=self._functions,
             training_jobs=self._training_jobs,
+            endpoints=self._endpoints,
             network=network,
             **logged,
         )
@@ -104,7 +107,7 @@ class Worker(Stack):
                 subnets="", security_groups="", encrypts_traffic=encrypts_traffic
             ),
         )
-        network.let_join(self._training_jobs.role)
+        network.let_join(self._training_jobs.role, self._endpoints.role)
         return network
 
     def _react(self) -> None:
@@ -117,7 +120,7 @@ class Worker(Stack):
             state_machine=state_machine,
             clean_up=self._functions["give_up"],
             dead_letters=dead_letters,
-            description="A job's execution was cut short: stop the job, and tell home",
+            description="An execution was cut short: end its job or endpoint, and tell home",
         )
         Sweeping(self, "Sweeping", sweep=self._functions["sweep_region"], dead_letters=dead_letters)
         WorkerAlarms(
@@ -134,7 +137,10 @@ class Worker(Stack):
             self._functions, home=HomeStores.of(self, self._home), storage=self._storage
         )
         grant_worker_workflow(
-            self._workflow.role, functions=self._functions, training_jobs=self._training_jobs
+            self._workflow.role,
+            functions=self._functions,
+            training_jobs=self._training_jobs,
+            endpoints=self._endpoints,
         )
 
     def _tell(self, names: StackNames) -> None:

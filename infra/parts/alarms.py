@@ -18,8 +18,8 @@ from infra.permissions import names_of
 from stratos.pipeline.summary import REJECTED_RUNS
 
 _PERIOD = Duration.minutes(5)
-_LEAVES_BILLS = ("clean_up", "promote", "sweep")
-"""Functions whose failure may leave an endpoint that nobody asked for."""
+_LEAVES_BILLS = ("clean_up", "promote", "sweep", "promote_regions", "retire_former")
+"""Functions, of those a stack has, whose failure may leave an endpoint that nobody asked for."""
 
 _EVENTS_LOST = "An event reached nobody: see the dead-letter queue"
 
@@ -68,7 +68,8 @@ class Alarms(Construct):
         )
         _alarm(self, "EventsLost", depth, _EVENTS_LOST, action)
         left = "an endpoint that nobody asked for may be left, and is billed"
-        _alarm_errors(self, functions, _LEAVES_BILLS, left, action)
+        modules = [module for module in _LEAVES_BILLS if module in functions.by_module]
+        _alarm_errors(self, functions, modules, left, action)
         durations = (
             function.metric_duration(statistic="Maximum", period=_PERIOD)
             for function in functions.by_module.values()
@@ -112,11 +113,12 @@ class WorkerAlarms(Construct):
                 "failed": state_machine.metric_failed(**_TOTAL),
                 "timed_out": state_machine.metric_timed_out(**_TOTAL),
             },
-            label="Jobs left behind",
+            label="Jobs and endpoints left behind",
             period=_PERIOD,
         )
-        left = "a job that nobody waits for may go on, and is billed"
-        _alarm(self, "JobsLeft", failed, f"An execution could not give up its job: {left}", action)
+        left = "a job or an endpoint that nobody waits for may go on, and is billed"
+        what = f"An execution could not give up its job or endpoint: {left}"
+        _alarm(self, "JobsLeft", failed, what, action)
         _alarm(self, "EventsLost", _depth(dead_letters), _EVENTS_LOST, action)
         _alarm_errors(self, functions, ("give_up", "sweep_region"), left, action)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from aws_cdk import Duration, RemovalPolicy, Size
@@ -72,14 +72,37 @@ HANDLERS = (
 )
 
 # Four calls of a region that hangs, each tried four times for 15 seconds, end before it does.
-ELSEWHERE_HANDLERS = (Handler("hand_over", timeout_seconds=300),)
+ELSEWHERE_HANDLERS = (
+    Handler("hand_over", timeout_seconds=300),
+    Handler("stage_regions"),
+    Handler("hand_over_endpoint", timeout_seconds=300),
+    Handler("watch_endpoint"),
+    Handler("measure_region", memory_mib=1769, timeout_seconds=900),
+    Handler("judge_regions"),
+    Handler("promote_regions", timeout_seconds=900),
+    Handler("retire_former", timeout_seconds=900),
+)
 """More at home, if it has worker regions."""
-ALL_HANDLERS = (*HANDLERS, *ELSEWHERE_HANDLERS)
+_TELLS_REGIONS = {"promote": 300}
+"""Seconds of functions that then have more to do."""
+ALL_HANDLERS = (
+    *(
+        replace(
+            handler, timeout_seconds=_TELLS_REGIONS.get(handler.module, handler.timeout_seconds)
+        )
+        for handler in HANDLERS
+    ),
+    *ELSEWHERE_HANDLERS,
+)
 WORKER_HANDLERS = (
     # S3 copies from bucket to bucket: what is copied does not come through the function.
     Handler("fetch_inputs", timeout_seconds=900),
     Handler("watch_job", timeout_seconds=900),
     Handler("bring_home", timeout_seconds=900),
+    Handler("fetch_model", timeout_seconds=900),
+    # A call of a home that hangs is tried four times for 15 seconds.
+    Handler("watch_endpoint", timeout_seconds=120),
+    Handler("measure_region", memory_mib=1769, timeout_seconds=900),
     Handler("give_up", timeout_seconds=300),
     Handler("sweep_region", timeout_seconds=900),
 )

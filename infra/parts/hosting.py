@@ -36,9 +36,9 @@ class Endpoints(Construct):
             model_package_group_name=names_of(self).prefix,
             model_package_group_description="Models distilled by Stratos, with what they measured",
         )
-        self.role = self._role("Role", "What a model served by Stratos may do", bucket, key)
-        self.queue_role = self._role(
-            "QueueRole", "What a model that is asked through the bucket may do", bucket, key
+        self.role = _role(self, "Role", "What a model served by Stratos may do", bucket, key)
+        self.queue_role = _role(
+            self, "QueueRole", "What a model that is asked through the bucket may do", bucket, key
         )
         for statement in (
             *read_objects(bucket, "async/"),
@@ -46,24 +46,13 @@ class Endpoints(Construct):
         ):
             self.queue_role.add_to_policy(statement)
 
-    def _role(self, id: str, description: str, bucket: s3.IBucket, key: kms.IKey) -> iam.Role:
-        role = iam.Role(
-            self,
-            id,
-            assumed_by=trusted_sagemaker(),
-            description=description,
-        )
-        for statement in (
-            *run_container(
-                repositories=REPOSITORIES, log_group=f"/aws/sagemaker/Endpoints/{PREFIX}-*"
-            ),
-            *read_objects(bucket, "runs/"),
-            use_key(key),
-            write_container_logs(f"/aws/sagemaker/InferenceComponents/{PREFIX}-*"),
-            use_alarms("DescribeAlarms"),  # SageMaker reads the alarms of an update under it
-        ):
-            role.add_to_policy(statement)
-        return role
+
+class WorkerEndpoints(Construct):
+    """The role of models in service in a worker region, where their files are among the copies."""
+
+    def __init__(self, scope: Construct, id: str, *, bucket: s3.IBucket, key: kms.IKey) -> None:
+        super().__init__(scope, id)
+        self.role = _served_role(self, "Role", "What a model served here may do", bucket, key)
 
 
 class Batches(Construct):
@@ -84,3 +73,29 @@ class Batches(Construct):
             use_key(key),
         ):
             self.role.add_to_policy(statement)
+
+
+def _role(
+    scope: Construct, id: str, description: str, bucket: s3.IBucket, key: kms.IKey
+) -> iam.Role:
+    """Of models at home, which may be in components and are updated under alarms."""
+    role = _served_role(scope, id, description, bucket, key)
+    for statement in (
+        write_container_logs(f"/aws/sagemaker/InferenceComponents/{PREFIX}-*"),
+        use_alarms("DescribeAlarms"),  # SageMaker reads the alarms of an update under it
+    ):
+        role.add_to_policy(statement)
+    return role
+
+
+def _served_role(
+    scope: Construct, id: str, description: str, bucket: s3.IBucket, key: kms.IKey
+) -> iam.Role:
+    role = iam.Role(scope, id, assumed_by=trusted_sagemaker(), description=description)
+    for statement in (
+        *run_container(repositories=REPOSITORIES, log_group=f"/aws/sagemaker/Endpoints/{PREFIX}-*"),
+        *read_objects(bucket, "runs/"),
+        use_key(key),
+    ):
+        role.add_to_policy(statement)
+    return role

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from infra.parts.functions import ELSEWHERE_HANDLERS
 from infra.review.data_at_rest import stores
 from infra.review.page import idle_costs, right, rights, statements_of
 from infra.review.resource_policies import resource_policies
@@ -13,8 +14,8 @@ from infra.review.template_text import plain
 
 REGIONS_PAGE = "review-regions.md"
 
-_HAND_OVER = "FunctionsHandOverRole"
-"""Of the one function that a stack without worker regions has not."""
+_MORE_ROLES = frozenset(f"Functions{handler.id}Role" for handler in ELSEWHERE_HANDLERS)
+"""Of functions that a stack without worker regions has not."""
 _INTRODUCTION = """\
 # For a review of several regions
 
@@ -38,7 +39,8 @@ This page is generated from the synthesized templates by `python -m infra.docs`.
 _MORE = """\
 ## What home may do besides
 
-What reaches into a worker region, and the function that hands jobs over.
+What reaches into a worker region, and the functions that hand jobs over and bring models into
+service in several regions.
 
 | Role | May | On | If | Why |
 |---|---|---|---|---|
@@ -72,7 +74,7 @@ def regions_page(
     rows = (
         f"| `{plain(owner)}` {right(plain(owner), statement)}"
         for owner, statement in statements_of(home)
-        if plain(owner) == _HAND_OVER or any(region in str(statement) for region in regions)
+        if plain(owner) in _MORE_ROLES or any(region in str(statement) for region in regions)
     )
     sections = (
         _MORE + "".join(rows),

@@ -23,7 +23,8 @@ _ROUTES = "It looks at what is in service: its kind, its instances and its compo
 _FOUND_BY_NAME = "A run's jobs and batches are found by its id, which is in their names"
 _ANSWERS = "A model that waits for a person is approved or rejected"
 _BY_TAGS = "It knows its own things by their tags, so it reads those of others, too"
-_TELLS_HOME = "Home hears how its job of this region ended"
+_TELLS_HOME = "Home hears what became of its job or endpoint of this region"
+_STAGED = "Tags say how far an endpoint of several regions has come, and until when it stays"
 _COPIES_TAGS = "A copy has the tags of the original, by which records expire"
 _ENCRYPTED = "Everything that is stored is encrypted by the stack's key"
 
@@ -112,6 +113,7 @@ REASONS: Mapping[str, str] = {
     "sagemaker:DescribeEndpoint": _ROUTES,
     "sagemaker:DescribeEndpointConfig": _ROUTES,
     "sagemaker:DescribeInferenceComponent": _ROUTES,
+    "sagemaker:DescribeModel": "What an endpoint may load again is kept: S3 deletes old copies",
     "sagemaker:DescribeModelPackage": _DECIDES,
     "sagemaker:DescribeTrainingJob": "It waits for jobs, diagnoses them, or counts what they cost",
     "sagemaker:DescribeTransformJob": "It waits for batches, or counts what they cost",
@@ -154,7 +156,7 @@ REASONS: Mapping[str, str] = {
     "states:DescribeExecution": "The execution says whether its run, or its job, goes on",
     "states:GetExecutionHistory": "A run's history says where its time went",
     "states:SendTaskFailure": _ANSWERS,
-    "states:SendTaskHeartbeat": "Home hears that its job of this region goes on",
+    "states:SendTaskHeartbeat": "Home hears that its job or endpoint of this region goes on",
     "states:SendTaskSuccess": _ANSWERS,
     "states:StartExecution": "A spec, or a rerun of it, starts a run",
     "states:StopExecution": _ENDS_WHAT_IS_LEFT,
@@ -172,6 +174,15 @@ OF_ROLES: Mapping[tuple[str, str], str] = {
     ),
     ("FunctionsSweepRole", "sagemaker:ListTags"): _BY_TAGS,
     ("FunctionsSweepRegionRole", "sagemaker:ListTags"): _BY_TAGS,
+    ("FunctionsPromoteRegionsRole", "sagemaker:ListTags"): (
+        "Tags say until when an endpoint is let alone that nobody asks yet"
+    ),
+    ("FunctionsPromoteRegionsRole", "sagemaker:AddTags"): _STAGED,
+    ("FunctionsSweepRegionRole", "sagemaker:AddTags"): _STAGED,
+    ("FunctionsHandOverEndpointRole", "states:StartExecution"): (
+        "An endpoint of another region is made by that region's state machine"
+    ),
+    ("FunctionsMeasureRegionRole", "states:SendTaskSuccess"): _TELLS_HOME,
     ("FunctionsHandOverRole", "states:StartExecution"): (
         "A job of another region is an execution of that region's state machine"
     ),

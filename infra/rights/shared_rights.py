@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
 from infra.permissions import (
@@ -9,11 +10,13 @@ from infra.permissions import (
     ENDPOINT_CONFIGS,
     ENDPOINTS,
     EXECUTIONS,
+    MODELS,
     PACKAGES,
     PREFIX,
     TRAINING_JOBS,
     arn,
     list_training_jobs,
+    read_container_logs,
     sagemaker,
     sagemaker_of_runs,
     scale_endpoints,
@@ -58,6 +61,32 @@ def delete_failed_endpoint() -> Statements:
     return (
         sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
         sagemaker_of_runs("DeleteEndpoint", on=(ENDPOINTS,)),
+    )
+
+
+def measure_and_scale() -> Statements:
+    """Ask an endpoint, read why it fails, and let it follow its traffic."""
+    return (
+        sagemaker("InvokeEndpoint", on=(ENDPOINTS,)),
+        read_container_logs(),
+        *scale(),
+    )
+
+
+def end_endpoints(*, regions: tuple[str, ...] = (Aws.REGION,)) -> Statements:
+    """Delete an endpoint, what it is made of, and what scales it."""
+    return (
+        sagemaker("DescribeEndpoint", on=(ENDPOINTS,), regions=regions),
+        sagemaker_of_runs("DeleteEndpoint", on=(ENDPOINTS,), regions=regions),
+        sagemaker_of_runs(
+            "DeleteModel",
+            "DeleteEndpointConfig",
+            on=(MODELS, ENDPOINT_CONFIGS),
+            regions=regions,
+        ),
+        scale_endpoints("DeregisterScalableTarget", regions=regions),
+        use_alarms("DescribeAlarms", "DeleteAlarms", regions=regions),
+        use_tracking_alarms("DescribeAlarms", "DeleteAlarms", regions=regions),
     )
 
 

@@ -18,16 +18,20 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.parts.functions import Functions
+from infra.parts.hosting import WorkerEndpoints
 from infra.parts.training import WorkerTrainingJobs
 from infra.parts.worker_storage import WorkerStorage
 from infra.permissions import (
+    ENDPOINT_CONFIGS,
+    ENDPOINTS,
     EXECUTIONS,
+    MODELS,
     PREFIX,
     TRAINING_JOBS,
     WORKER_EXECUTIONS,
     arn,
     create_in_sagemaker,
-    list_training_jobs,
+    list_in_sagemaker,
     pass_role,
     read_archives,
     read_objects,
@@ -38,11 +42,22 @@ from infra.permissions import (
     write_objects,
     write_records,
 )
-from infra.rights.shared_rights import Statements, deliver_logs
-from stratos.contracts.bucket import CHECKPOINT_PREFIX, COPIES_PREFIX, PROGRESS_FILE
+from infra.rights.shared_rights import (
+    Statements,
+    deliver_logs,
+    end_endpoints,
+    measure_and_scale,
+)
+from stratos.contracts.bucket import (
+    CHECKPOINT_PREFIX,
+    COPIES_PREFIX,
+    PROGRESS_FILE,
+    SERVED_PREFIX,
+)
 
 _INPUTS = ("specs/", "runs/", CHECKPOINT_PREFIX)
 _OUTCOMES = ("runs/", CHECKPOINT_PREFIX)
+_LOADS = "runs/*/loads/*"
 _ELSEWHERE, _TRANSFERS = "runs/*/elsewhere/*", "runs/*/transfers/*"
 """What home is told of a job beside its answer, as `stratos.contracts.bucket` has it."""
 
@@ -119,8 +134,11 @@ def grant_worker_functions(
         "fetch_inputs": _fetch_inputs(home, storage),
         "watch_job": _watch_job(home, storage),
         "bring_home": _bring_home(home, storage),
-        "give_up": _give_up(home),
-        "sweep_region": _sweep_region(home),
+        "give_up": _give_up(home, storage),
+        "fetch_model": _fetch_model(home, storage),
+        "watch_endpoint": _watch_endpoint(home),
+        "measure_region": _measure_region(home, storage),
+        "sweep_region": _sweep_region(home, storage),
     }
     assert rights.keys() == functions.by_module.keys(), "each handler has its rights here"
     for module, statements in rights.items():
@@ -128,7 +146,11 @@ def grant_worker_functions(
 
 
 def grant_worker_workflow(
-    role: iam.Role, *, functions: Functions, training_jobs: WorkerTrainingJobs
+    role: iam.Role,
+    *,
+    functions: Functions,
+    training_jobs: WorkerTrainingJobs,
+    endpoints: WorkerEndpoints,
 ) -> None:
     """Let the state machine call what its states call."""
     for statement in (
@@ -141,9 +163,16 @@ def grant_worker_workflow(
             ],
         ),
         create_in_sagemaker("CreateTrainingJob", on=(TRAINING_JOBS,)),
+        create_in_sagemaker(
+            "CreateModel",
+            "CreateEndpointConfig",
+            "CreateEndpoint",
+            on=(MODELS, ENDPOINT_CONFIGS, ENDPOINTS),
+        ),
         # Step Functions looks at the tags of what it creates in SageMaker.
-        sagemaker("ListTags", on=(TRAINING_JOBS,)),
+        sagemaker("ListTags", on=(TRAINING_JOBS, MODELS, ENDPOINT_CONFIGS, ENDPOINTS)),
         pass_role(training_jobs.role, "sagemaker.amazonaws.com"),
+        pass_role(endpoints.role, "sagemaker.amazonaws.com"),
         deliver_logs(),
         trace(),
     ):
@@ -189,8 +218,42 @@ def _bring_home(home: HomeStores, storage: WorkerStorage) -> Statements:
     )
 
 
-def _give_up(home: HomeStores) -> Statements:
+def _fetch_model(home: HomeStores, storage: WorkerStorage) -> Statements:
+    bucket = storage.bucket
     return (
+        *home.read("runs/"),
+        *home.write(_TRANSFERS),
+        home.use_key("Decrypt", "GenerateDataKey"),
+        *read_objects(bucket, ""),  # what is there already is not copied again
+        _read_tags(bucket, ""),
+        _copy_objects(bucket, "*"),
+        use_key(storage.key),
+        home.answer("Heartbeat"),
+    )
+
+
+def _watch_endpoint(home: HomeStores) -> Statements:
+    return (sagemaker("DescribeEndpoint", on=(ENDPOINTS,)), home.answer("Heartbeat"))
+
+
+def _measure_region(home: HomeStores, storage: WorkerStorage) -> Statements:
+    return (
+        *read_objects(storage.bucket, "runs/"),
+        write_objects(storage.bucket, _LOADS),
+        use_key(storage.key),
+        *home.write(_LOADS),
+        home.use_key("Decrypt", "GenerateDataKey"),
+        *measure_and_scale(),
+        home.answer("Success"),
+    )
+
+
+def _give_up(home: HomeStores, storage: WorkerStorage) -> Statements:
+    return (
+        *end_endpoints(),
+        # Whether the region may have answered that its endpoint is ready.
+        *read_objects(storage.bucket, "runs/"),
+        use_key(storage.key),
         sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
         *home.read_records(_ELSEWHERE.removesuffix("*")),
         *home.write(_ELSEWHERE),
@@ -199,10 +262,21 @@ def _give_up(home: HomeStores) -> Statements:
     )
 
 
-def _sweep_region(home: HomeStores) -> Statements:
+def _sweep_region(home: HomeStores, storage: WorkerStorage) -> Statements:
     return (
-        list_training_jobs(),
-        sagemaker("ListTags", on=(TRAINING_JOBS,)),
+        list_in_sagemaker("ListTrainingJobs", "ListEndpoints", "ListEndpointConfigs", "ListModels"),
+        sagemaker("ListTags", on=(TRAINING_JOBS, ENDPOINTS, ENDPOINT_CONFIGS, MODELS)),
+        *end_endpoints(),
+        # Whether home has put an endpoint into service, which is noted here, too.
+        *home.read_records(SERVED_PREFIX),
+        home.use_key("Decrypt"),
+        sagemaker("AddTags", on=(ENDPOINTS,)),
+        # What an endpoint may load again is kept: S3 deletes what is old.
+        sagemaker_of_runs("DescribeModel", on=(MODELS,)),
+        *read_objects(storage.bucket, "runs/"),
+        _read_tags(storage.bucket, "runs/"),
+        _copy_objects(storage.bucket, "runs/*", f"{SERVED_PREFIX}*"),
+        use_key(storage.key),
         sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),
         iam.PolicyStatement(
             # Does anybody at home wait for the job, and does anybody here look after it?

@@ -40,7 +40,12 @@ class DeploymentStates:
     lambdas: LambdaCalls
 
     def chain(
-        self, *, succeeded: sfn.IChainable, batched: sfn.IChainable, failed: sfn.IChainable
+        self,
+        *,
+        succeeded: sfn.IChainable,
+        batched: sfn.IChainable,
+        failed: sfn.IChainable,
+        in_regions: sfn.IChainable | None = None,
     ) -> tuple[sfn.IChainable, sfn.IChainable]:
         """Build the states; return the first, and the first for a model that is registered.
 
@@ -48,6 +53,8 @@ class DeploymentStates:
             succeeded: What follows an endpoint in service with the new model.
             batched: What follows a registered model that is to have no endpoint.
             failed: What follows anything else; the error is in `$.failure`.
+            in_regions: What follows a registered model that other regions than home are to serve,
+                if there are any.
         """
         rollout = RolloutStates(scope=self.scope, deployment=DEPLOYMENT).chain(
             succeeded=succeeded, failed=failed
@@ -73,11 +80,11 @@ class DeploymentStates:
         )
         turn = self._turn(failed)
         turn.next(registered)
-        hosted = (
-            sfn.Choice(self.scope, "IsBatch", comment="Is there to be no endpoint?")
-            .when(in_batches, batched)
-            .otherwise(turn)
-        )
+        hosted = sfn.Choice(self.scope, "IsBatch", comment="Is there to be no endpoint?")
+        hosted.when(in_batches, batched)
+        if in_regions is not None:
+            hosted.when(sfn.Condition.is_present(f"{DEPLOYMENT}.served_in"), in_regions)
+        hosted.otherwise(turn)
         register.next(self.approval.chain(approved=hosted, failed=failed))
         return register, registered
 

@@ -82,7 +82,7 @@ def create_model(
     *,
     role: iam.IRole,
     network: Mapping[str, Any],
-    failed: sfn.IChainable,
+    failed: sfn.IChainable | None,
 ) -> tasks.CallAwsService:
     """The model of a deployment, which is served under the role.
 

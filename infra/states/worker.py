@@ -1,8 +1,11 @@
-"""The state machine of a worker region: one job of another region, from its inputs to its answer.
+"""The state machine of a worker region: one job or endpoint of another, until it is answered.
 
     Begin → FetchInputs → CreateJob → WatchJob → BringHome → Answered
                                        ↑  ↓
                                     WaitForJob        any failure → GiveUp → GaveUp
+
+    WhatIsAsked → FetchModel → BeginStaging … MeasureRegion → Ready      (`infra/states/staging.py`)
+                                       any failure → GiveUpEndpoint → GaveUp
 
 Whatever fails, GiveUp stops the job and tells home. An execution that is stopped or times out runs
 no state of its own: its status change calls the same function.
@@ -21,20 +24,24 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.parts.functions import Functions
+from infra.parts.hosting import WorkerEndpoints
 from infra.parts.network import Network
 from infra.parts.training import WorkerTrainingJobs
 from infra.permissions import WORKER_MACHINE, arn, names_of, trusted
 from infra.states.lambda_calls import LambdaCalls
 from infra.states.machine import observed_machine
+from infra.states.staging import STAGED, StagingStates, retry_without_home
 from infra.states.training_jobs import LONGEST_ELSEWHERE, RETRY_THROTTLED, training_job_request
 
 _CREATE_SECONDS = 60
 _WORKER, _WATCHED = "$.worker", "$.watched"
 _FAILED = "$.failure"
-_COPIES, _COPY_ATTEMPTS = ("fetch_inputs", "bring_home"), 300
+_COPIES, _COPY_ATTEMPTS = ("fetch_inputs", "fetch_model", "bring_home"), 300
 """Each copies for a quarter of an hour, or waits a minute for another job that copies the same."""
 _NEEDS_HOME, _HOME_ATTEMPTS = ("fetch_inputs", "bring_home", "give_up"), 44
 """For eleven hours, of the twelve that an execution has beside its job."""
+_UNSETTLED_ATTEMPTS = 80
+"""Each waits for three minutes: beyond what SageMaker may take over an endpoint."""
 _OF_WORKER = {field: f"{_WORKER}.{field}" for field in ("run", "job", "home")}
 """A `stratos.pipeline.worker_jobs.WorkerJob`."""
 
@@ -54,6 +61,7 @@ class WorkerWorkflow(Construct):
         *,
         functions: Functions,
         training_jobs: WorkerTrainingJobs,
+        endpoints: WorkerEndpoints,
         network: Network,
         key: kms.IKey,
         log_retention: logs.RetentionDays,
@@ -62,11 +70,12 @@ class WorkerWorkflow(Construct):
         self._lambdas = LambdaCalls(self, functions)
         self._job_role = training_jobs.role
         self._network = network.of_jobs
+        self._endpoint_role, self._network_of_models = endpoints.role, network.of_models
         self.role = iam.Role(
             self,
             "Role",
             assumed_by=trusted("states", worker_machine_arn()),
-            description="What a job of another region may call",
+            description="What a job or an endpoint of another region may call",
         )
         self.state_machine = observed_machine(
             self,
@@ -79,7 +88,36 @@ class WorkerWorkflow(Construct):
         )
 
     def _definition(self) -> sfn.IChainable:
-        give_up = self._give_up()
+        gave_up = sfn.Succeed(self, "GaveUp", comment="It is ended, and home has been told")
+        not_awaited = sfn.Succeed(self, "NotAwaited", comment="Home waits for it no more")
+        is_endpoint = sfn.Condition.is_present(STAGED)
+        return (
+            sfn.Choice(self, "WhatIsAsked", comment="A job, or an endpoint?")
+            .when(is_endpoint, self._endpoint(gave_up, not_awaited))
+            .otherwise(self._job(gave_up, not_awaited))
+        )
+
+    def _endpoint(self, gave_up: sfn.IChainable, not_awaited: sfn.IChainable) -> sfn.IChainable:
+        """From a copied model to an endpoint that was measured."""
+        of_endpoint = {"run": "$.run", "staged": STAGED, "home": "$.home"}
+        fetch = self._call("FetchModel", "fetch_model", of_endpoint, STAGED)
+        give_up = self._give_up("GiveUpEndpoint", of_endpoint, gave_up)
+        fetch.add_catch(not_awaited, errors=["NoLongerAwaited"], result_path=_FAILED)
+        fetch.add_catch(give_up, errors=["States.ALL"], result_path=_FAILED)
+        staging = StagingStates(
+            scope=self,
+            lambdas=self._lambdas,
+            role=self._endpoint_role,
+            network=self._network_of_models,
+            home="$.home",
+        ).chain(
+            ready=sfn.Succeed(self, "Ready", comment="Home decides whether it is put into service"),
+            failed=give_up,
+        )
+        return fetch.next(staging)
+
+    def _job(self, gave_up: sfn.IChainable, not_awaited: sfn.IChainable) -> sfn.IChainable:
+        give_up = self._give_up("GiveUp", {"worker": _WORKER}, gave_up)
         begin = sfn.Pass(
             self,
             "Begin",
@@ -107,11 +145,7 @@ class WorkerWorkflow(Construct):
             _WATCHED,
         )
         bring = self._call("BringHome", "bring_home", _OF_WORKER, sfn.JsonPath.DISCARD)
-        fetch.add_catch(
-            sfn.Succeed(self, "NotAwaited", comment="Home waits for the job no more"),
-            errors=["NoLongerAwaited"],
-            result_path=_FAILED,
-        )
+        fetch.add_catch(not_awaited, errors=["NoLongerAwaited"], result_path=_FAILED)
         for state in (fetch, create, watch, bring):
             state.add_catch(give_up, errors=["States.ALL"], result_path=_FAILED)
         begin.next(fetch).next(create)
@@ -154,25 +188,23 @@ class WorkerWorkflow(Construct):
             },
         )
 
-    def _give_up(self) -> sfn.IChainable:
+    def _give_up(
+        self, name: str, of_whom: Mapping[str, str], gave_up: sfn.IChainable
+    ) -> sfn.IChainable:
         """Home knows how to go on; an execution that failed itself is one that left something."""
-        give_up = self._call(
-            "GiveUp", "give_up", {"worker": _WORKER, "failure": _FAILED}, sfn.JsonPath.DISCARD
-        )
+        give_up = self._call(name, "give_up", {**of_whom, "failure": _FAILED}, sfn.JsonPath.DISCARD)
         give_up.add_catch(
             sfn.Fail(
                 self,
-                "NotGivenUp",
-                comment="The job may go on, and home has not been told",
+                f"Not{name.replace('Give', 'Given', 1)}",
+                comment="It may go on, and home may not have been told",
                 error_path=f"{_FAILED}.Error",
                 cause_path=f"{_FAILED}.Cause",
             ),
             errors=["States.ALL"],
             result_path=_FAILED,
         )
-        return give_up.next(
-            sfn.Succeed(self, "GaveUp", comment="The job is stopped, and home has been told")
-        )
+        return give_up.next(gave_up)
 
     def _call(
         self, name: str, module: str, payload: Mapping[str, str], result_path: str
@@ -187,6 +219,8 @@ class WorkerWorkflow(Construct):
                 backoff_rate=1.5,
                 max_delay=Duration.seconds(60),
             )
+        if module == "fetch_model":
+            retry_without_home(state)
         if module in _NEEDS_HOME:
             state.add_retry(
                 errors=["HomeUnreachable"],
@@ -195,7 +229,14 @@ class WorkerWorkflow(Construct):
                 backoff_rate=2,
                 max_delay=Duration.minutes(15),
             )
-        if module == "fetch_inputs":
+        if module == "give_up":
+            state.add_retry(
+                errors=["EndpointUnsettled"],
+                interval=Duration.seconds(5),
+                max_attempts=_UNSETTLED_ATTEMPTS,
+                backoff_rate=1,
+            )
+        if module in ("fetch_inputs", "fetch_model"):
             state.add_retry(errors=["NoLongerAwaited"], max_attempts=0)
         state.add_retry(
             errors=["States.ALL"],

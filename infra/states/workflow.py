@@ -23,6 +23,7 @@ from infra.states.lambda_calls import LambdaCalls
 from infra.states.load_gate import LoadGateStates
 from infra.states.machine import observed_machine
 from infra.states.probing import ProbeStates
+from infra.states.regional import RegionalStates
 from infra.states.sharding import ShardStates
 from infra.states.training_jobs import TrainingJobStates
 from stratos.spec import LONGEST_APPROVAL_HOURS
@@ -256,7 +257,19 @@ class Workflow(Construct):
         report = self._report("Report", "succeeded")
         for state in (promote, report):
             state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
-        promote.next(report).next(sfn.Succeed(self, "Succeeded"))
+        report.next(sfn.Succeed(self, "Succeeded"))
+        regional = RegionalStates(
+            scope=self,
+            lambdas=self._lambdas,
+            role=self._endpoints.role,
+            network=self._network.of_models,
+        )
+        in_regions: sfn.IChainable | None = None
+        promoted: sfn.IChainable = report
+        if self._serves_elsewhere:
+            promoted = regional.draining(report)
+            in_regions = regional.chain(promoted=promoted, again=again, failed=failed)
+        promote.next(promoted)
         measure, measure_batch, next_server = LoadGateStates(
             scope=self, lambdas=self._lambdas
         ).chain(passed=promote, again=again, failed=failed)
@@ -271,9 +284,16 @@ class Workflow(Construct):
             approval=ApprovalStates(scope=self, lambdas=self._lambdas),
             lambdas=self._lambdas,
         )
-        first, registered = deployment.chain(succeeded=measure, batched=batched, failed=failed)
+        first, registered = deployment.chain(
+            succeeded=measure, batched=batched, failed=failed, in_regions=in_regions
+        )
         next_server.next(registered)  # the same model: it only moves
         return first
+
+    @property
+    def _serves_elsewhere(self) -> bool:
+        """Whether there are other regions for endpoints."""
+        return "stage_regions" in self._lambdas.functions.handlers
 
     def _job(self, name: str, path: str) -> TrainingJobStates:
         return TrainingJobStates(

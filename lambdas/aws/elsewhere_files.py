@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from lambdas.aws.bucket import Bucket
 from stratos.contracts.bucket import RunKeys
@@ -35,9 +36,13 @@ class ElsewhereFiles:
         except FileNotFoundError:
             return []
 
-    def transfers(self) -> list[Transfer]:
+    def transfers_by_name(self) -> dict[str, list[Transfer]]:
+        """What was copied for each job or endpoint."""
         keys = [item.key for item in self.bucket.list(self._keys.transfers)]
-        return [row for key in keys for row in self.bucket.read_rows(key, Transfer)]
+        return {PurePosixPath(key).stem: self.bucket.read_rows(key, Transfer) for key in keys}
+
+    def transfers(self) -> list[Transfer]:
+        return [row for rows in self.transfers_by_name().values() for row in rows]
 
     def add_transfers(self, job_name: str, transfers: Sequence[Transfer]) -> None:
         self.bucket.append_rows(self._keys.transfers_of(job_name), transfers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -74,12 +74,13 @@ def all_runs() -> Iterator[RunRow]:
         yield from map(_row, page["Items"])
 
 
-def live_at_endpoint(run: RunRef) -> RunRow | None:
-    """The other run of the spec whose model is in service at the endpoint.
+def live_at_endpoint(run: RunRef, endpoint_name: str) -> RunRow | None:
+    """The other run of the spec whose model is in service at an endpoint.
 
     That run may have been promoted since this one looked at the endpoint.
     """
-    return next((row for row in _others_in_charge(run) if row.endpoint_name is not None), None)
+    found = (row for row in _others_in_charge(run) if row.endpoint_name == endpoint_name)
+    return next(found, None)
 
 
 def another_in_charge(run: RunRef) -> bool:
@@ -92,7 +93,7 @@ def in_charge(spec_key: str) -> RunRow | None:
     return next((row for row in runs_of_spec(spec_key) if row.in_charge), None)
 
 
-def update(run_id: str, **values: str | float | datetime | None) -> None:
+def update(run_id: str, **values: str | float | datetime | Sequence[str] | None) -> None:
     """Set columns of a run; None removes one."""
     unknown = values.keys() - RunRow.model_fields.keys()
     assert not unknown, f"the runs table has no {', '.join(sorted(unknown))}"
@@ -145,4 +146,6 @@ def _storable(value: Any) -> Any:
     """As DynamoDB takes it: neither a float nor a moment."""
     if isinstance(value, float):
         return Decimal(str(value))
+    if isinstance(value, tuple):
+        return list(value)
     return written(value) if isinstance(value, datetime) else value

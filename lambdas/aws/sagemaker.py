@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.aws.clients import client
+from lambdas.aws.clients import client, error_code
 from lambdas.aws.job_names import step_of
 from stratos.errors import EndpointUnsettled
 from stratos.hosting.absence import is_absent, is_over, is_taken
@@ -79,9 +79,9 @@ def stop_job(name: str, region: str | None = None) -> None:
             raise
 
 
-def find_endpoint(name: str) -> Endpoint | None:
+def find_endpoint(name: str, region: str | None = None) -> Endpoint | None:
     try:
-        found = client("sagemaker").describe_endpoint(EndpointName=name)
+        found = client("sagemaker", region).describe_endpoint(EndpointName=name)
     except ClientError as error:
         if is_absent(error, held_by_tag=False):
             return None
@@ -89,9 +89,9 @@ def find_endpoint(name: str) -> Endpoint | None:
     return Endpoint(name, found["EndpointConfigName"], found["EndpointStatus"], mode_of(found).name)
 
 
-def describe_endpoint(name: str) -> dict[str, Any]:
+def describe_endpoint(name: str, region: str | None = None) -> dict[str, Any]:
     """An endpoint as SageMaker describes it."""
-    described: dict[str, Any] = client("sagemaker").describe_endpoint(EndpointName=name)
+    described: dict[str, Any] = client("sagemaker", region).describe_endpoint(EndpointName=name)
     return described
 
 
@@ -108,7 +108,7 @@ def mode_in_service(name: str) -> ModeName | None:
     return None if live is None or live.status == "Deleting" else live.mode
 
 
-def settled_endpoint(name: str, deadline: float) -> Endpoint | None:
+def settled_endpoint(name: str, deadline: float, region: str | None = None) -> Endpoint | None:
     """Wait until no change of an endpoint is under way: SageMaker refuses another until then.
 
     Args:
@@ -118,7 +118,7 @@ def settled_endpoint(name: str, deadline: float) -> Endpoint | None:
         EndpointUnsettled: when it does not settle in time.
     """
     endpoint = wait_until(
-        lambda: find_endpoint(name),
+        lambda: find_endpoint(name, region),
         lambda found: found is None or not found.changing,
         pauses=every(_PAUSE_SECONDS),
         deadline=deadline,
@@ -149,28 +149,41 @@ def create_endpoint(name: str, config_name: str, tags: list[dict[str, str]]) -> 
     return True
 
 
-def tag_endpoint(name: str, tags: list[dict[str, str]]) -> None:
+def tag_endpoint(name: str, tags: list[dict[str, str]], region: str | None = None) -> None:
     """Put tags on an endpoint; one with the same key is replaced."""
-    arn = client("sagemaker").describe_endpoint(EndpointName=name)["EndpointArn"]
-    client("sagemaker").add_tags(ResourceArn=arn, Tags=tags)
+    arn = describe_endpoint(name, region)["EndpointArn"]
+    client("sagemaker", region).add_tags(ResourceArn=arn, Tags=tags)
 
 
-def delete_endpoint(name: str) -> bool:
-    """Delete an endpoint. Returns whether it existed."""
-    return _delete("delete_endpoint", held_by_tag=False, EndpointName=name)
-
-
-def delete_endpoint_config(name: str) -> bool:
-    return _delete("delete_endpoint_config", held_by_tag=True, EndpointConfigName=name)
-
-
-def delete_model(name: str) -> bool:
-    return _delete("delete_model", held_by_tag=True, ModelName=name)
-
-
-def _delete(operation: str, *, held_by_tag: bool, **name: str) -> bool:
+def tags_of(arn: str, region: str | None = None) -> dict[str, str]:
+    """Tags of a resource; none if it is gone by now."""
     try:
-        getattr(client("sagemaker"), operation)(**name)
+        pages = list(
+            client("sagemaker", region).get_paginator("list_tags").paginate(ResourceArn=arn)
+        )
+    except ClientError as error:
+        if error_code(error) in ("ValidationException", "ResourceNotFound"):
+            return {}
+        raise
+    return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+
+
+def delete_endpoint(name: str, region: str | None = None) -> bool:
+    """Delete an endpoint. Returns whether it existed."""
+    return _delete("delete_endpoint", region, held_by_tag=False, EndpointName=name)
+
+
+def delete_endpoint_config(name: str, region: str | None = None) -> bool:
+    return _delete("delete_endpoint_config", region, held_by_tag=True, EndpointConfigName=name)
+
+
+def delete_model(name: str, region: str | None = None) -> bool:
+    return _delete("delete_model", region, held_by_tag=True, ModelName=name)
+
+
+def _delete(operation: str, region: str | None, *, held_by_tag: bool, **name: str) -> bool:
+    try:
+        getattr(client("sagemaker", region), operation)(**name)
     except ClientError as error:
         if is_absent(error, held_by_tag=held_by_tag):
             return False

@@ -8,7 +8,7 @@ from stratos.hosting.scaling import Scaling, remove_scaling
 
 
 def apply(endpoint_name: str, scaling: Scaling | None) -> None:
-    """Set an endpoint's bounds and policies in place of those it had."""
+    """Set an endpoint's bounds and policies in place of those it had, in this region."""
     if scaling is None:
         remove(endpoint_name)
         return
@@ -19,7 +19,8 @@ def apply(endpoint_name: str, scaling: Scaling | None) -> None:
         cloudwatch.put_metric_alarm(**scaling.wake_alarm, AlarmActions=[arns[-1]])
 
 
-def remove(endpoint_name: str) -> bool:
+def remove(endpoint_name: str, region: str | None = None) -> bool:
     """Remove the bounds, policies and alarms of an endpoint. Returns whether there were any."""
-    autoscaling, cloudwatch = client("application-autoscaling"), client("cloudwatch")
+    autoscaling = client("application-autoscaling", region)
+    cloudwatch = client("cloudwatch", region)
     return remove_scaling(autoscaling, cloudwatch, endpoint_name, VARIANT)

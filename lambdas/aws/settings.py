@@ -8,6 +8,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from stratos.contracts.served import DRAIN_SECONDS
 from stratos.dataset.allowance import LARGE_BYTES
 from stratos.hosting.names import StackNames
 
@@ -41,12 +42,15 @@ class Settings(BaseSettings):
     """Other regions in which jobs may run, separated by commas; none without worker stacks."""
     private_hosts: str = ""
     """Hosts within private networks that jobs may ask all the same, separated by commas."""
+    """Other regions for jobs and endpoints, separated by commas; none without worker stacks."""
+    drain_seconds: int = DRAIN_SECONDS
+    """That former endpoints go on answering. The stack sets no other; tests do."""
     large_dataset_bytes: int = LARGE_BYTES
     """A dataset of more is split by a job. The stack sets no other; tests do."""
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """Where jobs may run: the stack's own region first."""
+        """Where jobs and endpoints may be: the stack's own region first."""
         return (self.aws_region, *filter(None, self.worker_regions.split(",")))
 
     @property

@@ -20,6 +20,7 @@ from stratos.dataset.token_estimate import (
     longest_prompt,
     mean_tokens,
 )
+from stratos.hosting.modes.table import MODES_ELSEWHERE
 from stratos.measuring.gates import Outlay
 from stratos.moment import now
 from stratos.pipeline.steps import Dataset
@@ -42,7 +43,8 @@ def planning_request(
         spec=spec,
         region=settings().aws_region,
         training_regions=settings().regions,
-        serving_regions=(settings().aws_region,),
+        serving_regions=settings().regions,
+        modes_elsewhere=MODES_ELSEWHERE,
         refusals=_refusals(catalog),
         quotas=quotas.known,
         unreached=quotas.unreached,

@@ -10,14 +10,17 @@ from lambdas.aws.sagemaker import find_endpoint
 from lambdas.aws.settings import settings
 from lambdas.serving.deployments import deployment_of, live_endpoint
 from lambdas.serving.fallbacks import next_student
+from lambdas.serving.staging import planned_fleet, serves_elsewhere
 from lambdas.step import step
+from stratos.contracts.match import MatchEvidence
 from stratos.contracts.run import RunRef
-from stratos.hosting.deployment import BatchDeployment
+from stratos.hosting.deployment import BatchDeployment, Deployment
 from stratos.hosting.model_package import Lineage
 from stratos.measuring.student_gate import judge_student
 from stratos.pipeline.sharded import ShardedJob
 from stratos.pipeline.steps import Quality, QualityInput, TrainingJob
 from stratos.sharding.number import shard_step
+from stratos.spec import Spec
 
 
 @step
@@ -39,13 +42,20 @@ def handler(payload: QualityInput) -> Quality:
         )
     files.put_match(evidence)  # as what it is served, from now on
     files.put_lineage(_lineage(payload))
-    live = live_endpoint(find_endpoint(settings().names.endpoint(spec.name)))
-    deployment = deployment_of(run, spec, evidence, payload.model_artifact, live=live)
+    deployment = _deployment(payload, spec, evidence)
     files.put_deployment(deployment)
     if isinstance(deployment, BatchDeployment):
         transform_jobs.put_questions(run, spec)
     reason = f"{verdict.reason}; {deployment.hosting.reason}"
     return Quality(passed=True, next_attempt=None, reason=reason, deployment=deployment)
+
+
+def _deployment(payload: QualityInput, spec: Spec, evidence: MatchEvidence) -> Deployment:
+    """In place of the spec's endpoint; or beside it, where not only home serves the model."""
+    if serves_elsewhere(evidence.plan):
+        return planned_fleet(payload.run, spec, evidence, payload.model_artifact)
+    live = live_endpoint(find_endpoint(settings().names.endpoint(spec.name)))
+    return deployment_of(payload.run, spec, evidence, payload.model_artifact, live=live)
 
 
 def _lineage(payload: QualityInput) -> Lineage:

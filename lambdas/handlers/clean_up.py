@@ -6,6 +6,7 @@ from typing import Any
 
 from lambdas.aws import registry, runs_table
 from lambdas.end_of_run import close_run
+from lambdas.serving import served_records
 from lambdas.serving.leftovers import Removed, remove_leftovers
 from lambdas.step import step
 from stratos.contracts.run import RunRef, RunStatus
@@ -22,6 +23,7 @@ def handler(payload: CleanUpInput) -> CleanedUp:
         return _after_execution(payload.event["detail"])
     if payload.run is None:
         raise ValueError("give `run`, or an execution status change as `event`")
+    served_records.finish_if_committed(payload.run)
     why = explain(payload.failure) if payload.failure else payload.missed
     registry.reject_unless_promoted(payload.run, why)
     return _cleaned_up(payload.run, remove_leftovers(payload.run), why)
@@ -32,6 +34,7 @@ def _after_execution(detail: dict[str, Any]) -> CleanedUp:
     row = runs_table.find_by_execution(detail["executionArn"])
     if row is None:
         return _cleaned_up(None, Removed(), "the execution claimed no run; nothing to clean up")
+    served_records.finish_if_committed(row.ref)
     failure = JobFailure(
         Error=detail.get("error") or f"Execution {detail['status']}",
         Cause=detail.get("cause") or "",

@@ -1,4 +1,4 @@
-"""GiveUp: in a worker region, a job that cannot be brought to its end is stopped, and home told."""
+"""GiveUp: in a worker region, a job or endpoint that comes to nothing is ended, and home told."""
 
 from __future__ import annotations
 
@@ -8,28 +8,33 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.aws.clients import is_unreachable
 from lambdas.aws.sagemaker import IN_PROGRESS, describe_job, stop_job
-from lambdas.regions import answers
+from lambdas.regions import answers, endpoints
 from lambdas.regions.records_at_home import keep_end
 from lambdas.step import step
 from stratos.errors import HomeUnreachable
+from stratos.pipeline.region_endpoints import GiveUpInput, WorkerEndpoint
 from stratos.pipeline.steps import JobFailure
-from stratos.pipeline.worker_jobs import BroughtHome, GiveUpInput, WorkerJob
+from stratos.pipeline.worker_jobs import BroughtHome, WorkerJob
 
 
 @step
 def handler(payload: GiveUpInput) -> BroughtHome:
-    """Stop the job if there is one, and answer why it was given up. May be repeated.
+    """End what there is, and answer why it was given up. May be repeated.
 
     Raises:
         HomeUnreachable: home does not answer; the job is stopped.
+        EndpointUnsettled: SageMaker is still making the endpoint; call again.
     """
+    worker, failure = payload.asked, payload.failure
     if payload.event is not None:
-        detail = payload.event["detail"]
-        worker, failure = WorkerJob.model_validate_json(detail["input"]), _cut_short(detail)
-    else:
-        assert payload.worker is not None, "there is no job to give up"
-        assert payload.failure is not None, "there is no reason to give it up"
-        worker, failure = payload.worker, payload.failure
+        failure = _cut_short(payload.event["detail"])
+    assert failure is not None, "there is no reason to give it up"
+    if isinstance(worker, WorkerEndpoint):
+        return BroughtHome(answered=endpoints.give_up(worker, failure))
+    return _give_up_job(worker, failure)
+
+
+def _give_up_job(worker: WorkerJob, failure: JobFailure) -> BroughtHome:
     job = describe_job(worker.job.name)
     if job is None or job["TrainingJobStatus"] == IN_PROGRESS:  # one just made may be out of sight
         stop_job(worker.job.name)

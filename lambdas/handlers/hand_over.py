@@ -44,7 +44,7 @@ def handler(payload: HandOverInput) -> HandedOver:
     files = ElsewhereFiles(Bucket(run.bucket), run.run_id)
     files.put_job(known)
     try:
-        return HandedOver(execution_arn=WorkerMachine(job.region).start(worker))
+        return HandedOver(execution_arn=WorkerMachine(job.region).start(job.name, worker))
     except (HandedOverBefore, RegionUnreachable):
         # Should it have been started after all, it finds that nobody waits before it has a job.
         files.put_job(known.model_copy(update={"status": "Failed", "billed_seconds": 0.0}))

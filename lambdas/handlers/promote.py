@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from lambdas.aws import registry, runs_table, scaling, schedules
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.sagemaker import tag_endpoint
 from lambdas.aws.settings import settings
-from lambdas.serving import batch_promotion, turns
+from lambdas.serving import batch_promotion, served_records, turns
 from lambdas.serving.deployments import on_what_serves
+from lambdas.serving.regional_promotion import confirm_all
 from lambdas.step import step
 from stratos.contracts.measurements import Measurements
+from stratos.contracts.run import RunRef
+from stratos.contracts.served import ServedRegion
 from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, ComponentDeployment
 from stratos.hosting.model_package import served_properties
 from stratos.hosting.ownership import expiry, ownership_tags
@@ -29,6 +34,7 @@ def handler(payload: PromoteInput) -> Promoted:
     # What comes before the row is written can be taken back by CleanUp. A failure after that leaves
     # an endpoint that the table shows as live and the sweeper ends on time.
     _register_served(payload.package_arn, deployment, files.measurements())
+    drained = _drained(run, spec.name, deployment, promoted_at, expires_at)
     runs_table.update(
         run.run_id,
         endpoint_name=deployment.endpoint_name,
@@ -39,11 +45,8 @@ def handler(payload: PromoteInput) -> Promoted:
         model_artifact=deployment.container["ModelDataUrl"],
     )
     for row in runs_table.runs_of_spec(run.spec_key):
-        before = row.endpoint_name == deployment.endpoint_name or row.batch_model_name
-        if row.run_id != run.run_id and before:
-            runs_table.update(
-                row.run_id, endpoint_name=None, expires_at=None, batch_model_name=None
-            )
+        if row.run_id != run.run_id and row.in_charge:
+            served_records.leave_charge(row.run_id)
     if expires_at is None:
         schedules.cancel_deletion(deployment.endpoint_name)
     elif isinstance(deployment, ComponentDeployment):
@@ -55,10 +58,39 @@ def handler(payload: PromoteInput) -> Promoted:
     )
     scaling.apply(deployment.endpoint_name, deployment.scaling)
     schedule_name = schedules.set_rerun(payload.parsed, run, promoted_at)
-    turns.give_back(run.run_id, deployment.endpoint_name)
+    if not drained:  # the turn ends when they are gone
+        turns.give_back(run.run_id, deployment.endpoint_name)
     return Promoted(
-        endpoint_name=deployment.endpoint_name, expires_at=expires_at, schedule_name=schedule_name
+        endpoint_name=deployment.endpoint_name,
+        expires_at=expires_at,
+        schedule_name=schedule_name,
+        drain_seconds=settings().drain_seconds if drained else None,
+        former=drained,
     )
+
+
+def _drained(
+    run: RunRef,
+    spec_name: str,
+    deployment: AnyEndpoint,
+    promoted_at: datetime,
+    expires_at: datetime | None,
+) -> tuple[ServedRegion, ...]:
+    """Let clients of a spec that other regions have served come home.
+
+    Returns:
+        The endpoints that go on answering for a while.
+    """
+    if len(settings().regions) == 1:
+        return ()
+    record = served_records.find(run, spec_name)
+    if record is None:
+        return ()
+    if record.run_id != run.run_id:
+        record = served_records.of_home(run, spec_name, deployment, promoted_at, expires_at)
+        served_records.put(run, record)
+        confirm_all(record)
+    return record.former
 
 
 def _register_served(package_arn: str, deployment: AnyEndpoint, measurements: Measurements) -> None:

@@ -19,7 +19,13 @@ from lambdas.aws import (
 )
 from lambdas.aws.clients import client, is_unreachable
 from lambdas.aws.settings import settings
-from lambdas.serving import clean_up_retries, inventory, turns
+from lambdas.serving import (
+    clean_up_retries,
+    inventory,
+    regional_sweeping,
+    served_records,
+    turns,
+)
 from lambdas.step import logger, step
 from stratos.contracts.run import RunRow
 from stratos.errors import DeploymentFailed, SweepIncomplete
@@ -77,11 +83,14 @@ def handler(payload: SweepInput) -> Swept:
     found = [*inventory.resources(), *elsewhere]  # before the runs: see `Ownership`
     swept_at = now()
     holders = {turn.endpoint_name: turn.run_id for turn in turns.all_held()}
+    for run_id in holders.values():
+        regional_sweeping.finish_promotion(run_id)
     ownership = Ownership(
         found,
         map(_owner, runs_table.all_runs()),
         max(swept_at, payload.scheduled_at or swept_at),
         holders,
+        unreached | refused,
     )
     orphans = ownership.orphans()
     if payload.dry_run:
@@ -94,7 +103,9 @@ def handler(payload: SweepInput) -> Swept:
             kept |= {orphan.name} if orphan.kind == "endpoint" else set()
     for owner in ownership.without_endpoint():
         if owner.endpoint_name not in kept:
-            runs_table.update(owner.run_id, endpoint_name=None, expires_at=None)
+            served_records.leave_charge(owner.run_id)
+    going = {(orphan.name, orphan.region) for orphan in orphans}
+    regional_sweeping.confirm_again(one for one in found if (one.name, one.region) not in going)
     with single_metric(name=METRIC, unit=MetricUnit.Count, value=len(orphans) - len(failed)):
         pass  # on leaving, it is written to the log, where CloudWatch reads it
     if failed:
@@ -109,20 +120,20 @@ def handler(payload: SweepInput) -> Swept:
     if refused:
         told = "; ".join(f"{region}: {why}" for region, why in refused.items())
         raise SweepIncomplete(
-            f"the jobs of {len(refused)} regions could not be looked at and may be billed: {told}. "
+            f"what is in {len(refused)} regions could not be looked at and may be billed: {told}. "
             "Deploy the stack anew, so that its sweeper is let in there"
         )
     return Swept(dry_run=False, removed=orphans, unreached=unreached)
 
 
 def _elsewhere() -> tuple[list[Resource], dict[str, str], dict[str, str]]:
-    """Jobs in every worker region, and why some regions did not answer or let nobody look."""
+    """What is in every worker region, and why some did not answer or let nobody look."""
     found: list[Resource] = []
     unreached: dict[str, str] = {}
     refused: dict[str, str] = {}
     for region in settings().regions[1:]:
         try:
-            found += inventory.jobs_in(region)
+            found += inventory.in_region(region)
         except (BotoCoreError, ClientError) as error:
             logger.warning("not reached", extra={"region": region, "reason": str(error)})
             (unreached if is_unreachable(error) else refused)[region] = str(error)
@@ -139,14 +150,14 @@ def _removal_problem(orphan: Orphan, holders: Mapping[str, str], deadline: float
         return "no time was left for it"
     logger.warning("sweeping", extra={"orphan": orphan.model_dump()})
     try:
-        if remove := _REMOVE_IN_TIME.get(orphan.kind):
+        if orphan.region:
+            regional_sweeping.remove(orphan)
+        elif remove := _REMOVE_IN_TIME.get(orphan.kind):
             # A component is named after its endpoint.
             holder = turns.holder_of(orphan.name)
             if holder not in (None, holders.get(orphan.name)):
                 return f"run {holder} has had the turn at it since"
             remove(orphan.name, deadline)
-        elif orphan.region:
-            sagemaker.stop_job(orphan.name, orphan.region)
         else:
             _REMOVE[orphan.kind](orphan.name)
     except (BotoCoreError, ClientError, DeploymentFailed) as error:
@@ -163,4 +174,5 @@ def _owner(row: RunRow) -> Owner:
         endpoint_name=row.endpoint_name,
         batch_model_name=row.batch_model_name,
         expires_at=row.expires_at,
+        serving_regions=row.serving_regions,
     )

@@ -87,7 +87,7 @@ def job_costs(run: RunRef) -> list[JobCost]:
                 transfer_usd=job.transfer_usd,
             )
         )
-    return costs
+    return [*costs, *_copies_of_models(run, {job.name for job in begun})]
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,15 @@ def _elsewhere(run: RunRef) -> Iterator[_Begun]:
             job.region,
             _transfer_usd(files.transfers_of(job.name)),
         )
+
+
+def _copies_of_models(run: RunRef, jobs: Collection[str]) -> Iterator[JobCost]:
+    """What was copied to regions for their endpoints, which are no jobs."""
+    transfers = ElsewhereFiles(Bucket(run.bucket), run.run_id).transfers_by_name()
+    for name, moved in transfers.items():
+        if name not in jobs:
+            usd = _transfer_usd(moved)
+            yield JobCost(name, "stage", "Completed", 0.0, 0.0, 0.0, transfer_usd=usd)
 
 
 def _transfer_usd(transfers: Iterable[Transfer]) -> float:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel
 
 from lambdas.aws.clients import client, error_code, is_unreachable
 from stratos.errors import HomeUnreachable, NoLongerAwaited
@@ -43,6 +44,11 @@ def succeed(home: Home, job: Mapping[str, Any]) -> bool:
         HomeUnreachable: home does not answer.
     """
     return _tell(home, "send_task_success", output=_as_sync_tells(job))
+
+
+def answer(home: Home, told: BaseModel) -> bool:
+    """The same with something else than a job."""
+    return _tell(home, "send_task_success", output=told.model_dump_json())
 
 
 def fail(home: Home, job: Mapping[str, Any]) -> bool:

@@ -84,7 +84,7 @@ class Copier:
         there = find_content(self.target.files, key)
         if there is not None and there.identity == content.identity:
             if now() - there.modified > _FRESH:
-                self._within_region(there, key)
+                self.rewrite(there, key)
                 self._note(content, key)
             return
         # Two equal files of one job: the second waits, and is copied within the region.
@@ -94,7 +94,7 @@ class Copier:
     def _bring(self, source: Place, content: Content, key: str) -> None:
         """Copy what is not under this key, from wherever it is nearest."""
         if (held := self._held(content)) is not None:
-            self._within_region(held, key)
+            self.rewrite(held, key)
             return
         entry = self.ledger.claim(content.identity, key, self.owner)
         if content.size <= PART_BYTES:
@@ -116,7 +116,8 @@ class Copier:
         done = CopyEntry(key=key, owner=self.owner, at=time.time(), done=True)
         self.ledger.put(content.identity, done)
 
-    def _within_region(self, held: Content, key: str) -> None:
+    def rewrite(self, held: Content, key: str) -> None:
+        """Copy what is in the region already, under its own key or another."""
         if held.size <= PART_BYTES:
             self._whole(held, key)
             return
@@ -240,3 +241,17 @@ class Copier:
     @property
     def _s3(self) -> Any:
         return self.target.files.client
+
+
+def keep_copy(place: Place, key: str) -> bool:
+    """Write a copy anew where it is, if it has lain for half as long as it may.
+
+    Returns:
+        Whether that was due.
+    """
+    held = find_content(place.files, key)
+    if held is None or now() - held.modified <= _FRESH:
+        return False
+    ledger = CopyLedger(place.files, place.region)
+    Copier(place, ledger, key, math.inf, lambda: None).rewrite(held, key)
+    return True

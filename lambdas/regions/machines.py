@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambdas.aws.clients import client, error_code, is_unreachable
 from lambdas.aws.settings import settings
 from stratos.errors import HandedOverBefore, RegionUnreachable
+from stratos.pipeline.region_endpoints import WorkerEndpoint
 from stratos.pipeline.worker_jobs import WorkerJob
 
 _REFUSED = ("StateMachineDoesNotExist", "AccessDeniedException", "ExecutionLimitExceeded")
@@ -26,12 +27,12 @@ class WorkerMachine:
         here = settings().state_machine_arn.split(":")
         return ":".join([*here[:3], self.region, here[4], here[5], settings().names.worker])
 
-    def execution_arn(self, job_name: str) -> str:
+    def execution_arn(self, name: str) -> str:
         machine = self.arn.split(":")
-        return ":".join([*machine[:5], "execution", machine[6], job_name])
+        return ":".join([*machine[:5], "execution", machine[6], name])
 
-    def start(self, worker: WorkerJob) -> str:
-        """Start the execution that is named as the job, and return its ARN.
+    def start(self, name: str, worker: WorkerJob | WorkerEndpoint) -> str:
+        """Start the execution that is named as the job or the endpoint, and return its ARN.
 
         The same message may come twice: it is one execution. One of another message under this
         name holds a token for which nobody waits; it is stopped.
@@ -40,7 +41,7 @@ class WorkerMachine:
             HandedOverBefore: there was one of another message.
             RegionUnreachable: the region does not answer or does not take the job.
         """
-        name, text = worker.job.name, worker.model_dump_json()
+        text = worker.model_dump_json()
         try:
             started = self._states.start_execution(stateMachineArn=self.arn, name=name, input=text)
         except (BotoCoreError, ClientError) as error:
@@ -49,21 +50,21 @@ class WorkerMachine:
         else:
             return str(started["executionArn"])
         try:
-            return self._same(worker, text)
+            return self._same(name, text)
         except (BotoCoreError, ClientError) as error:
             self._raise_refusal(name, error)
 
-    def stop(self, job_name: str, why: str) -> bool:
+    def stop(self, name: str, why: str) -> bool:
         """Stop an execution. Returns whether there was one that went on."""
-        arn = self.execution_arn(job_name)
-        if not self.is_running(job_name):
+        arn = self.execution_arn(name)
+        if not self.is_running(name):
             return False
         self._states.stop_execution(executionArn=arn, error="NoLongerAwaited", cause=why[:32_000])
         return True
 
-    def is_running(self, job_name: str) -> bool:
+    def is_running(self, name: str) -> bool:
         try:
-            arn = self.execution_arn(job_name)
+            arn = self.execution_arn(name)
             found = self._states.describe_execution(executionArn=arn)
         except ClientError as error:
             if error_code(error) == "ExecutionDoesNotExist":
@@ -71,15 +72,15 @@ class WorkerMachine:
             raise
         return bool(found["status"] == "RUNNING")
 
-    def _same(self, worker: WorkerJob, text: str) -> str:
-        arn = self.execution_arn(worker.job.name)
+    def _same(self, name: str, text: str) -> str:
+        arn = self.execution_arn(name)
         found = self._states.describe_execution(executionArn=arn)
         if found.get("input") == text:
             return arn
-        self.stop(worker.job.name, "the job was handed over anew")
+        self.stop(name, "it was handed over anew")
         raise HandedOverBefore(
-            f"{self.region} had an execution {worker.job.name} of an earlier call, which was "
-            "stopped; the job needs another name"
+            f"{self.region} had an execution {name} of an earlier call, which was stopped; it "
+            "needs another name"
         )
 
     def _raise_refusal(self, name: str, error: Exception) -> NoReturn:

@@ -33,7 +33,7 @@ def what_follows(
     assert last is not None, "nothing was measured"
     if last.passed:
         if runs_table.another_in_charge(run) or deployment.replaces_former:
-            _spare_live_model(run, spec)
+            _refuse_beyond_limits(run, spec)
         return Measured(
             passed=True,
             reason=last.reason,
@@ -71,8 +71,17 @@ def _past_a_failed_endpoint(deployment: Deployment) -> Deployment:
     return deployment.model_copy(update={"replaces_live": False})
 
 
-def _spare_live_model(run: RunRef, spec: Spec) -> None:
-    """Raise where the model in service would be replaced by a run that missed its own limits."""
+def spare_live_model(run: RunRef, spec: Spec) -> None:
+    """Refuse to replace a model in service, if there is one, beyond the run's own limits.
+
+    Raises:
+        GateError: there is one, and the run has spent more than it may.
+    """
+    if runs_table.another_in_charge(run):
+        _refuse_beyond_limits(run, spec)
+
+
+def _refuse_beyond_limits(run: RunRef, spec: Spec) -> None:
     verdict = judge_outlay(outlay_of(run), spec.constraints)
     if not verdict.passed:
         raise GateError(

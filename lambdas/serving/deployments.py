@@ -31,12 +31,14 @@ def deployment_of(
     *,
     live: LiveEndpoint | None,
     suffix: str = "",
+    own_endpoint: bool = False,
 ) -> Deployment:
     """The deployment that puts the evaluated model of an attempt into service.
 
     Args:
         live: The endpoint that is there now, if there is one.
         suffix: Of the deployment's names, where it is not the first one.
+        own_endpoint: Whether its endpoint is the run's own, beside that in service.
     """
     files = RunFiles(run)
     evaluated = files.evaluated(evidence.attempt)
@@ -57,7 +59,8 @@ def deployment_of(
             live=live,
             suffix=suffix,
             kms_key_arn=settings().kms_key_arn,
-            stand_ins=_stand_ins(files, spec, evidence, evaluated),
+            stand_ins=() if own_endpoint else _stand_ins(files, spec, evidence, evaluated),
+            own_endpoint=own_endpoint,
         )
     )
 

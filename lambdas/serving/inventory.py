@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from lambdas.aws.bucket import Bucket
-from lambdas.aws.clients import client, error_code
-from lambdas.aws.sagemaker import IN_PROGRESS, find_endpoint
+from lambdas.aws.clients import client
+from lambdas.aws.sagemaker import IN_PROGRESS, find_endpoint, tags_of
 from lambdas.aws.schedules import EXPIRY_SUFFIX, rerun_of
 from lambdas.aws.settings import settings
 from stratos.hosting.guardrails import run_of_alarm
 from stratos.hosting.names import DEFAULT_STACK
-from stratos.hosting.ownership import HOME_TAG, RUN_TAG, SPEC_TAG, STACK_TAG, Resource
+from stratos.hosting.ownership import (
+    HOME_TAG,
+    RUN_TAG,
+    SPEC_TAG,
+    STACK_TAG,
+    STAGE_TAG,
+    Resource,
+)
 from stratos.hosting.transform_job import BATCH_TAG
 
 
@@ -32,21 +37,7 @@ def resources() -> Iterator[Resource]:
                 status=item.get("InferenceComponentStatus", ""),
                 **tags,
             )
-    for item in _own("list_endpoints", "Endpoints", "EndpointName"):
-        if (tags := _tags(item["EndpointArn"])) and (found := find_endpoint(item["EndpointName"])):
-            yield Resource(
-                kind="endpoint",
-                name=found.name,
-                config_name=found.config_name,
-                status=found.status,
-                **tags,
-            )
-    for item in _own("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"):
-        if tags := _tags(item["EndpointConfigArn"]):
-            yield Resource(kind="endpoint-config", name=item["EndpointConfigName"], **tags)
-    for item in _own("list_models", "Models", "ModelName"):
-        if tags := _tags(item["ModelArn"]):
-            yield Resource(kind="model", name=item["ModelName"], **tags)
+    yield from _hosted()
     for item in _listed("list_training_jobs", "TrainingJobSummaries", StatusEquals=IN_PROGRESS):
         if tags := _tags(item["TrainingJobArn"]):
             yield Resource(kind="training-job", name=item["TrainingJobName"], **tags)
@@ -57,7 +48,7 @@ def resources() -> Iterator[Resource]:
         StatusEquals=IN_PROGRESS,
     )
     for item in jobs:
-        all_tags = _all_tags(item["TransformJobArn"])
+        all_tags = tags_of(item["TransformJobArn"])
         if tags := _owner(all_tags):
             yield Resource(
                 kind="transform-job",
@@ -69,14 +60,41 @@ def resources() -> Iterator[Resource]:
     yield from _schedules()
 
 
-def jobs_in(region: str) -> list[Resource]:
-    """Running training jobs of this stack's runs in a worker region."""
+def in_region(region: str) -> list[Resource]:
+    """Running training jobs of this stack's runs in a worker region, endpoints and their parts."""
+    home = settings().aws_region
     listed = _listed("list_training_jobs", "TrainingJobSummaries", region, StatusEquals=IN_PROGRESS)
-    return [
+    jobs = [
         Resource(kind="training-job", name=item["TrainingJobName"], region=region, **tags)
         for item in listed
-        if (tags := _tags(item["TrainingJobArn"], region, home=settings().aws_region))
+        if (tags := _tags(item["TrainingJobArn"], region, home=home))
     ]
+    return [*jobs, *_hosted(region, home=home)]
+
+
+def _hosted(region: str | None = None, *, home: str | None = None) -> Iterator[Resource]:
+    """Endpoints, their configurations and models, in this region or in another."""
+    there = region or ""
+    for item in _own("list_endpoints", "Endpoints", "EndpointName", region):
+        told = tags_of(item["EndpointArn"], region)
+        tags = _owner(told) if told.get(HOME_TAG) == home else None
+        if tags and (found := find_endpoint(item["EndpointName"], region)):
+            yield Resource(
+                kind="endpoint",
+                name=found.name,
+                config_name=found.config_name,
+                status=found.status,
+                region=there,
+                stage=told.get(STAGE_TAG, ""),
+                **tags,
+            )
+    for item in _own("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName", region):
+        if tags := _tags(item["EndpointConfigArn"], region, home=home):
+            name = item["EndpointConfigName"]
+            yield Resource(kind="endpoint-config", name=name, region=there, **tags)
+    for item in _own("list_models", "Models", "ModelName", region):
+        if tags := _tags(item["ModelArn"], region, home=home):
+            yield Resource(kind="model", name=item["ModelName"], region=there, **tags)
 
 
 def _update_alarms() -> Iterator[Resource]:
@@ -115,10 +133,12 @@ def _schedules() -> Iterator[Resource]:
                 )
 
 
-def _own(operation: str, key: str, name: str, **filters: str) -> Iterator[dict[str, Any]]:
+def _own(
+    operation: str, key: str, name: str, region: str | None = None, **filters: str
+) -> Iterator[dict[str, Any]]:
     """What has a name of this stack: the function may not so much as read the tags of the rest."""
     start = settings().names.start
-    for item in _listed(operation, key, NameContains=start, **filters):
+    for item in _listed(operation, key, region, NameContains=start, **filters):
         if item[name].startswith(start):  # the filter matches anywhere in a name
             yield item
 
@@ -138,20 +158,8 @@ def _tags(
     Args:
         home: The region that has handed it over, if one has.
     """
-    tags = _all_tags(arn, region)
+    tags = tags_of(arn, region)
     return _owner(tags) if tags.get(HOME_TAG) == home else None
-
-
-def _all_tags(arn: str, region: str | None = None) -> dict[str, str]:
-    """Tags of a resource; none if it is gone by now."""
-    try:
-        paginator = client("sagemaker", region).get_paginator("list_tags")
-        pages = list(paginator.paginate(ResourceArn=arn))
-    except ClientError as error:
-        if error_code(error) in ("ValidationException", "ResourceNotFound"):
-            return {}
-        raise
-    return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
 
 
 def _owner(tags: dict[str, str]) -> dict[str, str | None] | None:

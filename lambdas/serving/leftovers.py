@@ -11,8 +11,9 @@ from lambdas.aws.bucket import Bucket
 from lambdas.aws.clients import client
 from lambdas.aws.elsewhere_files import ElsewhereFiles
 from lambdas.aws.run_files import RunFiles
+from lambdas.aws.settings import settings
 from lambdas.regions.machines import WorkerMachine
-from lambdas.serving import former_model, turns
+from lambdas.serving import former_model, staged_leftovers, turns
 from lambdas.step import logger
 from stratos.contracts.run import RunRef, RunRow
 from stratos.errors import DeploymentFailed, EndpointUnsettled
@@ -56,7 +57,12 @@ def remove_leftovers(run: RunRef) -> Removed:
         return removed
     if row is not None and row.in_charge:
         if not isinstance(deployment, BatchDeployment):
-            turns.give_back(run.run_id, deployment.endpoint_name)
+            turns.give_back(run.run_id, _turn_at(deployment, row))
+        return removed
+    if isinstance(deployment, EndpointDeployment) and deployment.served_in:
+        staged_leftovers.remove(run, removed.stopped_jobs, removed.deleted)
+        if row is not None:
+            turns.give_back(run.run_id, _turn_at(deployment, row))
         return removed
     made: dict[str, tuple[str, ...]] = {
         m.endpoint_config_name: (m.model_name, *m.more_model_names)
@@ -68,6 +74,13 @@ def remove_leftovers(run: RunRef) -> Removed:
     else:
         _remove_endpoint(run, deployment, made, removed)
     return removed
+
+
+def _turn_at(deployment: AnyEndpoint, row: RunRow) -> str:
+    """The endpoint by which a run's turn is known: the spec's, also where it makes its own."""
+    if isinstance(deployment, EndpointDeployment) and deployment.served_in:
+        return settings().names.endpoint(row.shown_spec_name)
+    return deployment.endpoint_name
 
 
 def _stop_training(run: RunRef, removed: Removed) -> None:
@@ -114,7 +127,8 @@ def _remove_endpoint(
     # Without the turn the run has not touched the endpoint, or no longer does: it is another's.
     has_turn = turns.has(run, deployment.endpoint_name)
     if has_turn:
-        _take_back(deployment, made, runs_table.live_at_endpoint(run), removed)
+        former = runs_table.live_at_endpoint(run, deployment.endpoint_name)
+        _take_back(deployment, made, former, removed)
     for config_name, model_names in made.items():
         if sagemaker.delete_endpoint_config(config_name):
             removed.deleted.append(config_name)

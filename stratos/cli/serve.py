@@ -25,7 +25,7 @@ _PROGRAM, _WHEEL, _VLLM = "llama-server", "xllamacpp", "vllm"
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedHere:
     """A model file, or a folder of safetensors, and the name it answers to."""
 
     path: Path
@@ -63,7 +63,7 @@ def serve_command(
         _tell(model, port)
         _serve_by_wheel(model, port, context)
     elif precision is None and (program := shutil.which(_VLLM)):
-        _tell(Served(folder, model.name), port)
+        _tell(ServedHere(folder, model.name), port)
         _become(program, vllm_arguments(folder, model.name, port, context))
     else:
         neither = f"{_PROGRAM} is not" if precision else f"neither {_PROGRAM} nor {_VLLM} is"
@@ -73,12 +73,12 @@ def serve_command(
         )
 
 
-def _tell(model: Served, port: int) -> None:
+def _tell(model: ServedHere, port: int) -> None:
     typer.echo(f"{model.path} answers at http://{HOST}:{port}/v1/chat/completions; Ctrl-C ends it")
     sys.stdout.flush()
 
 
-def model_in(folder: Path, precision: str | None) -> Served:
+def model_in(folder: Path, precision: str | None) -> ServedHere:
     """What a pulled folder has to serve.
 
     Args:
@@ -98,18 +98,18 @@ def model_in(folder: Path, precision: str | None) -> Served:
     found = {path.name: path for path in folder.glob("*.gguf")}
     if precision is None:
         if found:
-            return Served(min(found.values(), key=lambda path: path.stat().st_size), name)
-        return Served(folder, name)
+            return ServedHere(min(found.values(), key=lambda path: path.stat().st_size), name)
+        return ServedHere(folder, name)
     kinds = {kind: gguf_name(kind) for kind in QUANTISED} | {"full": GGUF_IN_FULL}
     if kinds.get(precision) not in found:
         held = [kind for kind, file in kinds.items() if file in found]
         raise ModelNotFound(
             f"{folder} has no GGUF in {precision!r}; it has {', '.join(held) or 'none'}"
         )
-    return Served(found[kinds[precision]], name)
+    return ServedHere(found[kinds[precision]], name)
 
 
-def llama_arguments(model: Served, port: int, context: int) -> list[str]:
+def llama_arguments(model: ServedHere, port: int, context: int) -> list[str]:
     """Of `llama-server`: what the run measured with, but for this machine's size."""
     return [
         *("--model", str(model.path), "--alias", model.name),
@@ -132,7 +132,7 @@ def _become(program: str, arguments: Sequence[str]) -> None:
     os.execv(program, [program, *arguments])
 
 
-def _serve_by_wheel(model: Served, port: int, context: int) -> None:
+def _serve_by_wheel(model: ServedHere, port: int, context: int) -> None:
     """llama.cpp's server inside the package xllamacpp, which has no command line of its own."""
     import xllamacpp
 

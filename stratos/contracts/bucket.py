@@ -26,6 +26,8 @@ runs/<run id>/models/             <job>/output/model.tar.gz
 runs/<run id>/lineage.json        what the model in deployment.json was made from
 runs/<run id>/approval.json       who approved it, and how long that took
 runs/<run id>/deployment.json     names of the model, configuration and endpoint it may create
+runs/<run id>/staged.json         the same of each region that serves, if not only home does
+runs/<run id>/loads/<name>/       <region>.json: what one endpoint of those did under load
 runs/<run id>/measurements.json   every endpoint of the run as measured under load, or its batches
 runs/<run id>/batches/<name>/     questions.jsonl of a batch, and its answers/<job>/
 runs/<run id>/run.json            the outcome
@@ -36,7 +38,8 @@ async/<name>/answers/             what it answered, under the name that the call
 async/<name>/failures/            why it did not answer
 checkpoints/<run id>/<step>/      of the training job; separate, so that they expire on their own
 
-The bucket of a worker region has the same keys, for what a job reads and writes there, and
+The bucket of a worker region has the same keys, for what a job or an endpoint reads and writes
+there, and
 copies/<region>/<content>         where a content lies in a region's bucket, or is being copied to
 """
 
@@ -200,6 +203,18 @@ class RunKeys:
     @property
     def measurements(self) -> str:
         return self.prefix + "measurements.json"
+
+    @property
+    def staged(self) -> str:
+        return self.prefix + "staged.json"
+
+    def load_in(self, name: str, region: str) -> str:
+        """What an endpoint did under load in its region.
+
+        Args:
+            name: Of the endpoint.
+        """
+        return f"{self.prefix}loads/{name}/{region}.json"
 
     @property
     def summary(self) -> str:

@@ -162,16 +162,17 @@ class Measurements(FrozenModel):
         return self.next_plan or evidence.plan
 
     def adding(self, measurement: Measurement) -> Measurements:
-        """Add one; it replaces an earlier one of the same deployment."""
-        name = measurement.endpoint_config_name
-        kept = (m for m in self.measured if m.endpoint_config_name != name)
+        """Add one; it replaces an earlier one of the same deployment in the same region."""
+        one = (measurement.endpoint_config_name, measurement.region)
+        kept = (m for m in self.measured if (m.endpoint_config_name, m.region) != one)
         return Measurements(measured=(*kept, measurement))
 
     @property
     def moved(self) -> bool:
         """Whether the model that was measured last had been measured on another server before."""
         last = self.last
-        return last is not None and sum(item.attempt == last.attempt for item in self.measured) > 1
+        mine = (item for item in self.measured if last is not None and item.attempt == last.attempt)
+        return len({item.endpoint_config_name for item in mine}) > 1
 
     @property
     def last(self) -> Measurement | None:

@@ -88,7 +88,7 @@ class PlannedHosting(FrozenModel):
     """What the first request after a pause is expected to wait."""
 
 
-class ServedOrigin(FrozenModel):
+class PlannedOrigin(FrozenModel):
     """Requests from one region, and the endpoint that answers them."""
 
     origin: str
@@ -211,7 +211,7 @@ class Plan(FrozenModel):
         None
     )
     """None where jobs run beside their data, in a region that has refused nothing lately."""
-    origins: Annotated[tuple[ServedOrigin, ...], Field(exclude_if=lambda found: not found)] = ()
+    origins: Annotated[tuple[PlannedOrigin, ...], Field(exclude_if=lambda found: not found)] = ()
     """Empty if the spec names none. `p95_latency_ms` is that of the one that is served worst."""
     beyond_home_ms: Annotated[float, Field(exclude_if=lambda found: found == 0)] = 0.0
     """Of its latencies, what the origin that is served worst has more of the network than a client

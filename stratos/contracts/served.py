@@ -48,7 +48,10 @@ class ServedOrigin(FrozenModel):
 
 
 class Served(FrozenModel):
-    """A model in service, in every region that serves it."""
+    """A model in service, in every region that serves it.
+
+    A spec that has had a record keeps one: a model that home alone serves then is in it, too.
+    """
 
     format_version: int = 1
     spec_name: str
@@ -62,3 +65,5 @@ class Served(FrozenModel):
     home: str
     regions: tuple[ServedRegion, ...]
     origins: tuple[ServedOrigin, ...] = ()
+    former: tuple[ServedRegion, ...] = ()
+    """What answered before, until `DRAIN_SECONDS` after `promoted_at`."""

@@ -95,6 +95,10 @@ class _OnEndpoint(_ModelInService):
     scaling: Scaling | None
     """How the fleet follows its traffic once it is promoted."""
     transform_job: None = None
+    served_in: Annotated[tuple[str, ...], Field(exclude_if=lambda regions: not regions)] = ()
+    """Regions that each get an endpoint of the name, where that is not the stack's own alone. They
+    are in `staged.json`; this record is of the one with the most requests, with the dollars of all.
+    """
 
     @property
     def name(self) -> str:

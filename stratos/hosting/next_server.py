@@ -67,6 +67,7 @@ def better_server(tried: Tried, mode: ModeName) -> NextServer:
         plan
         for plan in plans_in_order(evidence.matching)
         if plan.hosting.mode == mode
+        and _stays(plan, evidence.plan)
         and model_of(plan) == model_of(evidence.plan)
         and _may_follow(plan.engine, tried)
         and all(_improves(plan, m) for m in mine)
@@ -93,6 +94,7 @@ def better_batch_server(tried: Tried) -> NextServer:
     for plan in plans_in_order(evidence.matching):
         if (
             model_of(plan) == model_of(evidence.plan)
+            and _stays(plan, evidence.plan)
             and _may_follow(plan.engine, tried)
             and transforms_on(plan.serving.instance_type)
             and all(_improves_batches(plan, item) for item in mine)
@@ -110,7 +112,7 @@ def first_server(evidence: MatchEvidence, mode: ModeName) -> Plan:
     own = evidence.plan
     for plan in plans_in_order(evidence.matching):
         alike = model_of(plan) == model_of(own) and _as_precise(plan.engine, own.engine)
-        if plan.hosting.mode == mode and alike:
+        if plan.hosting.mode == mode and alike and _stays(plan, own):
             return served_as(own, plan)
     monthly = own.serving.usd_per_hour * HOURS_PER_MONTH
     reason = f"{own.hosting.mode} missed the load"
@@ -147,6 +149,7 @@ def stand_ins(
             and name not in without
             and plan.hosting.mode == own.hosting.mode
             and plan.serving.count == own.serving.count
+            and _stays(plan, own)
             and model_of(plan) == model_of(own)
             and _may_serve(plan.engine, own.engine, evidence, precisions)
         ):
@@ -176,6 +179,11 @@ def served_as(trained: Plan, other: Plan) -> Plan:
     if not _as_precise(other.engine, trained.engine):
         changes |= {"accuracy": other.accuracy, "precision_reason": other.precision_reason}
     return trained.model_copy(update=changes)
+
+
+def _stays(plan: Plan, own: Plan) -> bool:
+    """Whether a plan serves where the model is deployed: an endpoint does not change its region."""
+    return set(plan.regions) == set(own.regions)
 
 
 def _as_precise(one: PlannedEngine | None, other: PlannedEngine | None) -> bool:

@@ -57,6 +57,7 @@ class Order:
         suffix: Tells deployments of one attempt apart.
         kms_key_arn: What answers to batches are encrypted by.
         stand_ins: Plans that serve the model in the place of its own where instances are out.
+        own_endpoint: Whether the run makes an endpoint of its own, beside that in service.
     """
 
     names: StackNames
@@ -72,6 +73,7 @@ class Order:
     suffix: str = ""
     kms_key_arn: str | None = None
     stand_ins: tuple[Plan, ...] = ()
+    own_endpoint: bool = False
     plan: Plan = field(init=False)
     name: str = field(init=False)
     """Of the model, and of the endpoint's configuration."""
@@ -81,4 +83,5 @@ class Order:
         name = self.names.deployment(self.run.run_id, self.evidence.attempt, self.suffix)
         object.__setattr__(self, "plan", self.evidence.matching.plan)
         object.__setattr__(self, "name", name)
-        object.__setattr__(self, "endpoint_name", self.names.endpoint(self.spec.name))
+        shared = self.names.endpoint(self.spec.name)
+        object.__setattr__(self, "endpoint_name", name if self.own_endpoint else shared)

@@ -8,7 +8,7 @@ no endpoint, it owns the model that batches ask.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -22,12 +22,21 @@ RUN_TAG = "stratos:run"
 STACK_TAG = "stratos:stack"
 """On the same, and on what the template makes: the stack's name."""
 HOME_TAG = "stratos:home"
-"""On a job that another region's stack handed over: that region. A region may be home, and work
-for a home of the same name, whose runs it knows nothing of."""
+"""On a job or an endpoint that another region's stack handed over: that region. A region may be
+home, and work for a home of the same name, whose runs it knows nothing of."""
 SPEC_TAG = "stratos:spec"
 EXPIRES_TAG = "stratos:expires"
 NEVER = "never"
 """Value of the expiry tag of an endpoint that is kept."""
+STAGE_TAG = "stratos:stage"
+"""On an endpoint of several regions: how far it has come, as a `Stage`."""
+LEASE_TAG = "stratos:lease"
+"""On the same: until when nobody else ends it, while it is not in service."""
+RECORD_TAG = "stratos:record"
+"""On the same: URI of what says at home whether it is in service."""
+Stage = Literal["staged", "prepared", "promoted"]
+"""`staged`: nobody asks it. `prepared`: home may say at any moment that it is in service.
+`promoted`: it is."""
 
 CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 
@@ -63,7 +72,9 @@ class Resource(FrozenModel):
     awaited: bool = False
     """A transform job that somebody started, who waits for its answers."""
     region: str = ""
-    """Of a training job elsewhere; empty for the stack's own."""
+    """Of what is elsewhere; empty for the stack's own."""
+    stage: str = ""
+    """Of an endpoint of several regions."""
 
 
 def expiry(hosting: Hosting, now: datetime) -> datetime | None:
@@ -101,6 +112,8 @@ class Owner(FrozenModel):
     expires_at: Moment | None
     batch_model_name: str | None = None
     """Set while batches ask the run's model."""
+    serving_regions: tuple[str, ...] = ()
+    """Of its endpoint, if that is not the stack's own region alone."""
 
     def expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
@@ -123,6 +136,7 @@ class Ownership:
         resources: Listed before `owners`: a run is entered before it makes anything, so that no
             resource is seen without the run that made it.
         turns: Endpoint → run that has the turn at it, listed after `resources` as well.
+        unseen: Regions of which nothing could be listed.
     """
 
     def __init__(
@@ -131,7 +145,9 @@ class Ownership:
         owners: Iterable[Owner],
         now: datetime,
         turns: Mapping[str, str],
+        unseen: Collection[str] = (),
     ) -> None:
+        self._unseen = set(unseen)
         self._resources = list(resources)
         self._owners = {owner.run_id: owner for owner in owners}
         self._now = now
@@ -164,6 +180,8 @@ class Ownership:
             name = owner.endpoint_name
             if name is None or name in self._kept_endpoints:
                 continue
+            if self._unseen & set(owner.serving_regions):
+                continue  # it may well be there
             held = owner.spec_name in self._busy or name in self._turns
             if name in self._going_endpoints or not held:
                 yield owner

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from stratos.contracts.measurements import LoadResult, Measurement
 from stratos.hosting.deployment import Deployment
@@ -42,7 +42,8 @@ def hosting_bill(
     promoted: bool = False,
     unmeasured_batch_usd: float = 0.0,
 ) -> HostingBill:
-    """Add up every endpoint: each until the next one has taken its place.
+    """Add up every endpoint: each until the next one has taken its place. Those of several regions
+    stand side by side.
 
     An endpoint is taken back as soon as it is measured if its student was given up, or if it is the
     last one of a run that missed its gate.
@@ -58,17 +59,25 @@ def hosting_bill(
     )
     last_until = now if promoted or under_way else None
     deploying, serving, batches = 0.0, 0.0, unmeasured_batch_usd
-    for item, following in pairwise([*measured, None]):
-        assert item is not None
+    fleets = [list(fleet) for _, fleet in groupby(measured, lambda item: item.endpoint_config_name)]
+    in_turn = [
+        (item, fleet, following)
+        for fleet, following in pairwise([*fleets, None])
+        if fleet is not None
+        for item in fleet
+    ]
+    for item, fleet, replaced_by in in_turn:
         if item.batch is not None:
             batches += item.batch.usd
             continue
         until = last_until
-        if following is not None:
+        if replaced_by is not None:
+            following = replaced_by[0]
             until = following.started_at if following.attempt == item.attempt else None
         hourly = mode_named(item.mode).billed_usd_per_hour(item.plan.serving)
         deploying += hourly * _hours(item.deploying_since or item.started_at, item.started_at)
-        serving += hourly * _hours(item.started_at, until or item.ended_at) + item.answering_usd
+        until = until or max(one.ended_at for one in fleet)
+        serving += hourly * _hours(item.started_at, until) + item.answering_usd
     if under_way:
         assert latest is not None
         assert latest.deploying_since is not None

@@ -168,7 +168,11 @@ def _changed_when_measured(evidence: RunEvidence) -> str | None:
         return None
     if last.plan.engine.precision == match.plan.engine.precision:
         return None
-    before = [item for item in evidence.measurements if item.attempt == last.attempt][-2:-1]
+    before = [
+        item
+        for item in evidence.measurements
+        if item.attempt == last.attempt and item.endpoint_config_name != last.endpoint_config_name
+    ][-1:]
     return before[0].reason if before else None
 
 
@@ -353,9 +357,11 @@ def _trained_elsewhere(planned: Server, server: Server | None) -> Iterator[str]:
 
 def _load_notes(evidence: RunEvidence) -> Iterator[str]:
     """Servers that were tried before, and percentiles that cannot be claimed."""
-    for measurement in evidence.measurements[:-1]:
-        yield f"{told_measurement(measurement)}; another plan was tried"
     last = evidence.measurement
+    for measurement in evidence.measurements[:-1]:
+        told = told_measurement(measurement)
+        beside = last is not None and measurement.endpoint_config_name == last.endpoint_config_name
+        yield f"also in service: {told}" if beside else f"{told}; another plan was tried"
     if last is None or last.load is None or evidence.spec is None:
         return
     if last.without_capacity:

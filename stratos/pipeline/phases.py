@@ -25,6 +25,10 @@ PHASE_OF_STATE = {
     "Register": "Register",
     "AwaitApproval": "AwaitApproval",
     "TakeTurn": "TakeTurn",
+    "StageRegions": "TakeTurn",
+    "StageEverywhere": "Deploy",
+    "JudgeRegions": "MeasureEndpoint",
+    "PromoteRegions": "Promote",
     "CreateModel": "Deploy",
     "CreateServerlessModel": "Deploy",
     "CreateAsyncModel": "Deploy",
@@ -36,6 +40,7 @@ PHASE_OF_STATE = {
     "Promote": "Promote",
     "CleanUp": "CleanUp",
     "TakeEndpointBack": "CleanUp",
+    "TakeRegionsBack": "CleanUp",
     "Report": "Report",
     "ReportFailure": "Report",
     "ReportRejected": "Report",
@@ -50,6 +55,7 @@ PHASE_OF_JOB = {
     "synthesize": "Synthesize",
     "distill": "Distill",
     "evaluate": "Evaluate",
+    "stage": "Deploy",
 }
 _MAP_ENDS = ("MapStateExited", "MapStateSucceeded", "MapStateFailed", "MapStateAborted")
 

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from stratos.contracts.measurements import BatchResult, LoadResult
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
+from stratos.contracts.served import ServedRegion
 from stratos.frozen import FrozenModel
 from stratos.hosting.deployment import (
     AnyEndpoint,
@@ -276,6 +277,10 @@ class Promoted(FrozenModel):
     """None if the model is asked in batches."""
     expires_at: Moment | None
     schedule_name: str | None
+    drain_seconds: int | None = None
+    """How long endpoints of other regions go on answering that this model replaces; None if it
+    replaces none."""
+    former: tuple[ServedRegion, ...] = ()
 
 
 class ReportInput(FrozenModel):

@@ -16,11 +16,9 @@ but to end. Of any other error, GiveUp is told.
 
 from __future__ import annotations
 
-from typing import Any
-
 from stratos.contracts.run import RunRef
 from stratos.frozen import FrozenModel
-from stratos.pipeline.steps import JobFailure, TrainingJob
+from stratos.pipeline.steps import TrainingJob
 
 HEARTBEAT_SECONDS = 1800
 """A job of another region that says nothing for so long is lost to home."""
@@ -90,13 +88,3 @@ class Watched(FrozenModel):
 class BroughtHome(FrozenModel):
     answered: bool
     """False if nobody waited for the answer any more."""
-
-
-class GiveUpInput(FrozenModel):
-    """A job that cannot be brought to its end in this region."""
-
-    worker: WorkerJob | None = None
-    failure: JobFailure | None = None
-    event: dict[str, Any] | None = None
-    """An `Execution Status Change` event instead, of an execution that was cut short. Its `detail`
-    holds the worker's `WorkerJob` as JSON text in `input`."""

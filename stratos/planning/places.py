@@ -9,7 +9,7 @@ import numpy as np
 
 from stratos.catalog.transfer import has_transfer_price
 from stratos.contracts.checkpoint_copies import CHECKPOINT_COPY_SECONDS
-from stratos.contracts.plan import PlannedEndpoint, ServedOrigin, TrainedElsewhere
+from stratos.contracts.plan import PlannedEndpoint, PlannedOrigin, TrainedElsewhere
 from stratos.planning.arrays import Floats
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.pool import Pool
@@ -57,7 +57,7 @@ class Places:
             return float(self.outlook().latency_ms[quantity][position])
         return max(ms for part in self.fleet.parts for _, ms in self._latencies(quantity, part))
 
-    def origins(self) -> tuple[ServedOrigin, ...]:
+    def origins(self) -> tuple[PlannedOrigin, ...]:
         """What each origin gets; empty if the spec names none."""
         rates = self.request.spec.load.origins
         if rates is None:
@@ -69,7 +69,7 @@ class Places:
         }
         distances = self.pool.serving_side.distances
         return tuple(
-            ServedOrigin(
+            PlannedOrigin(
                 origin=origin,
                 requests_per_second=rate,
                 served_in=found[origin][0],
@@ -259,7 +259,17 @@ class Places:
             elif region not in allowed:
                 yield region, "constraints.regions leaves it out"
 
+    def _bound_to_home(self, region: str) -> str | None:
+        """Why no endpoint of this request may be in a region, whatever servers it has."""
+        modes = self.pool.serving_side.mode_offers.modes
+        if any(self.request.may_stand(mode.name, region) for mode in modes):
+            return None
+        names = " or ".join(mode.name for mode in modes)
+        return f"a model that is hosted as {names} is served in the stack's own region only"
+
     def _no_server(self, region: str, table: ServerTable) -> str:
+        if table is self.pool.serving and (bound := self._bound_to_home(region)):
+            return bound
         if any(row.region == region for row in table.rows):
             kind = "CPUs" if self._pairing.served_on == "cpu" else "GPUs"
             served = f" on {kind}" if table is self.pool.serving else ""

@@ -60,6 +60,8 @@ class PlanningRequest(FrozenModel):
     planned with; by default all that it allows, which is the stack's own if it names none."""
     serving_regions: tuple[str, ...] = ()
     """The same for endpoints."""
+    modes_elsewhere: tuple[ModeName, ...] | None = None
+    """Hosting modes of endpoints in other regions than the stack's own; None for every mode."""
     refusals: tuple[RecentRefusal, ...] = ()
     quotas: dict[str, dict[str, Quota]] = Field(default_factory=dict)
     """Region and instance type → what the account may use there. A region that is not named has
@@ -85,6 +87,11 @@ class PlanningRequest(FrozenModel):
         if not regions:
             return named or (self.region,)
         return tuple(region for region in regions if named is None or region in named)
+
+    def may_stand(self, mode: ModeName, region: str) -> bool:
+        """Whether an endpoint of a mode may be in a region."""
+        modes = self.modes_elsewhere
+        return region == self.region or modes is None or mode in modes
 
     @property
     def origins(self) -> dict[str, float]:

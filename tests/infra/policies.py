@@ -20,9 +20,10 @@ def listed(value: Any) -> list[Any]:
 def statements(template: dict[str, Any], role: str = "") -> Iterator[dict[str, Any]]:
     """Statements of every policy whose role's logical id contains `role`."""
     for resource in template["Resources"].values():
-        if resource["Type"] != "AWS::IAM::Policy":
+        # What is too long for a role's own policy, the CDK attaches to it.
+        if resource["Type"] not in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
             continue
-        roles = [item["Ref"] for item in resource["Properties"]["Roles"]]
+        roles = [item["Ref"] for item in resource["Properties"].get("Roles", ())]
         if any(role in name for name in roles):
             yield from resource["Properties"]["PolicyDocument"]["Statement"]
 

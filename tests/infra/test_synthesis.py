@@ -76,10 +76,11 @@ def test_no_resource_type_is_beyond_the_embedded_cloud_and_no_function_is_hidden
     assert {item["Properties"]["Handler"].split(".")[0] for item in functions} == {"lambdas"}
 
 
-def test_the_state_tables_are_what_the_templates_say(template, worker_template):
+def test_the_state_tables_are_what_the_templates_say(template, home_of_regions, worker_template):
     from infra.docs import states_page
 
-    assert (ROOT / "docs" / "states.md").read_text() == states_page(template, worker_template)
+    page = states_page(template, home_of_regions, worker_template)
+    assert (ROOT / "docs" / "states.md").read_text() == page
 
 
 def test_an_address_and_private_hosts_of_the_settings_reach_the_stack(assets, tmp_path):

@@ -12,6 +12,10 @@ from stratos.contracts.plan import Plan
 from stratos.hosting.modes.interface import HostingMode
 from stratos.spec import HOSTING_MODES, ModeName
 
+MODES_ELSEWHERE: tuple[ModeName, ...] = ("realtime",)
+"""Modes of endpoints that a stack can have in other regions than its own: their requests and
+answers go past its bucket, and they are measured without being woken first."""
+
 
 def mode_named(name: ModeName) -> HostingMode:
     """The mode of a row."""

@@ -8,7 +8,7 @@ own in the table of servers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,13 +42,23 @@ def hosting_table(request: PlanningRequest, regions: tuple[str, ...]) -> ServerT
     them."""
     table = ServerTable([])
     modes = pinned_modes(modes_considered(request.spec, request.live_mode), request.pinned)
-    if any(mode.on_instances for mode in modes):
+    on_instances = [mode for mode in modes if mode.on_instances]
+    if on_instances:
         for_batches = any(mode.keeps_busy for mode in modes)
-        table = serving_table(request.servers, regions, request.quotas, for_batches=for_batches)
-    if not all(mode.on_instances for mode in modes):
-        more = stand_in_table(request.servers, regions)
+        there = _where_any_may_stand(request, regions, on_instances)
+        table = serving_table(request.servers, there, request.quotas, for_batches=for_batches)
+    if others := [mode for mode in modes if not mode.on_instances]:
+        more = stand_in_table(request.servers, _where_any_may_stand(request, regions, others))
         table = ServerTable(table.rows + more.rows, more.rejected | table.rejected)
     return pinned_serving(table, request.pinned)
+
+
+def _where_any_may_stand(
+    request: PlanningRequest, regions: tuple[str, ...], modes: Sequence[HostingMode]
+) -> tuple[str, ...]:
+    return tuple(
+        region for region in regions if any(request.may_stand(mode.name, region) for mode in modes)
+    )
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,10 @@ class ModeOffers:
         runtimes: list[Runtime] = [row.instance.runtime for row in servers.rows]
         self._runtimes = np.array(runtimes)
         self._kinds = sorted(set(runtimes))
+        self._may_stand = [
+            np.array([request.may_stand(mode.name, row.region) for row in servers.rows], dtype=bool)
+            for mode in self.modes
+        ]
         self._parts: dict[float, Spec] = {}
         self._made: dict[tuple[Transformer, Serving, Runtime], dict[HostingMode, Offer]] = {}
 
@@ -136,6 +150,10 @@ class ModeOffers:
             self._parts[requests_per_second] = self._spec.model_copy(update={"load": load})
         hosted = self._hosted(student, serving, runtime)
         return self.modes[mode].offer(replace(hosted, spec=self._parts[requests_per_second]))
+
+    def may_stand_elsewhere(self, mode: int) -> bool:
+        """Whether endpoints of a mode may stand in every region."""
+        return bool(self._may_stand[mode].all())
 
     def obstacle(self, student: Transformer, serving: Serving, runtime: Runtime) -> str | None:
         """Why the one mode that is considered cannot host a student on one kind of processor."""
@@ -223,11 +241,8 @@ class ModeOffers:
                 offer = offers[mode]
                 if offer.impossible or (offer.unwanted and not self._bound):
                     continue
-                yield (
-                    position,
-                    offer,
-                    (self._runtimes == runtime) & (self._stand_in != mode.on_instances),
-                )
+                rows = (self._runtimes == runtime) & (self._stand_in != mode.on_instances)
+                yield position, offer, rows & self._may_stand[position]
 
     def _longest(self, offer: Offer) -> float:
         longest = offer.possible_up_to.seconds

@@ -113,7 +113,9 @@ class Regional:
         self._modes = [
             position
             for position, mode in enumerate(mode_offers.modes)
-            if mode.on_instances and not mode.keeps_busy
+            if mode.on_instances
+            and not mode.keeps_busy
+            and mode_offers.may_stand_elsewhere(position)
         ]
         self._apart = len(distances.regions) > 1 and len(distances.origins) > 1
 

@@ -30,6 +30,7 @@ from stratos.dataset.token_estimate import (
     longest_prompt,
     mean_tokens,
 )
+from stratos.hosting.modes.table import MODES_ELSEWHERE
 from stratos.planning.request import DatasetFacts, PlanningRequest
 from stratos.spec import Spec, Task
 from stratos.spec.folder import dataset_files, files_under
@@ -103,6 +104,7 @@ def request_of_folder(
         region=region,
         training_regions=regions,
         serving_regions=regions,
+        modes_elsewhere=MODES_ELSEWHERE if worker_regions else None,
         teachers=count_templates(teachers, {m.name: m for m in spec.teachers}, files, seen.probe),
         students=count_templates(
             students or tuple(row.card() for row in default_students()),

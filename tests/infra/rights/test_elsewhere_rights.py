@@ -62,7 +62,36 @@ def test_nobody_else_of_home_changes_anything_in_another_region(home_of_regions)
                 if not action.partition(":")[2].startswith(reading)
             }
             assert changing <= {
+                "application-autoscaling:DeregisterScalableTarget",
+                "cloudwatch:DeleteAlarms",
+                "kms:GenerateDataKey",
+                "sagemaker:AddTags",
+                "sagemaker:DeleteEndpoint",
+                "sagemaker:DeleteEndpointConfig",
+                "sagemaker:DeleteModel",
                 "sagemaker:StopTrainingJob",
                 "states:StartExecution",
                 "states:StopExecution",
             }
+
+
+@pytest.mark.parametrize("region", WORKERS)
+def test_endpoints_of_other_stacks_are_nobody_s_to_end_in_a_worker_region(
+    home_of_regions, region
+) -> None:
+    mine, other = (
+        f"arn:aws:sagemaker:{region}:{ID}:endpoint/{name}-tiles" for name in ("stratos", "other")
+    )
+    for role in ("FunctionsCleanUpRole", "FunctionsSweepRole", "FunctionsRetireFormerRole"):
+        assert allows(home_of_regions, role, "sagemaker:DeleteEndpoint", mine)
+        assert not allows(home_of_regions, role, "sagemaker:DeleteEndpoint", other)
+
+
+@pytest.mark.parametrize("region", WORKERS)
+def test_home_writes_nothing_into_a_worker_s_bucket_but_where_models_answer(
+    home_of_regions, region
+) -> None:
+    bucket = f"arn:aws:s3:::stratos-worker-{ID}-{region}"
+    for role in ("FunctionsPromoteRegionsRole", "FunctionsPromoteRole", "FunctionsSweepRole"):
+        assert allows(home_of_regions, role, "s3:PutObject", f"{bucket}/served/tiles.json")
+        assert not allows(home_of_regions, role, "s3:PutObject", f"{bucket}/runs/r-1/spec.json")

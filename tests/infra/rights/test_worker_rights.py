@@ -104,6 +104,9 @@ def test_tokens_of_home_s_machine_are_answered_and_of_no_other(worker_template) 
         "watch_job": {"Heartbeat"},
         "bring_home": {"Success", "Failure", "Heartbeat"},
         "give_up": {"Failure"},
+        "fetch_model": {"Heartbeat"},
+        "watch_endpoint": {"Heartbeat"},
+        "measure_region": {"Success"},
     }
 
 

@@ -69,7 +69,10 @@ def test_every_state_that_takes_time_begins_a_phase_or_is_known_to_follow_one(de
 
 
 def test_a_job_of_another_region_is_counted_as_one_at_home(home_of_regions) -> None:
-    more = {"InspectDataset": COUNTED_TO["InspectDataset"] | {"InspectLargeElsewhere"}}
+    more = {
+        "InspectDataset": COUNTED_TO["InspectDataset"] | {"InspectLargeElsewhere"},
+        "Promote": {"DrainFormer", "RetireFormer"},
+    }
     assert followers(definition_of(home_of_regions)) == COUNTED_TO | more
 
 
@@ -77,7 +80,9 @@ def test_no_phase_names_a_state_that_is_not_there_or_takes_no_time(
     definition, home_of_regions
 ) -> None:
     assert PHASE_OF_STATE.keys() <= taking_time(definition_of(home_of_regions))
-    away = {f"{job}Elsewhere" for job in ("Synthesize", "Distill", "Evaluate")}
+    away = {f"{job}Elsewhere" for job in ("Synthesize", "Distill", "Evaluate")} | {
+        *("StageRegions", "StageEverywhere", "JudgeRegions", "PromoteRegions", "TakeRegionsBack")
+    }
     assert PHASE_OF_STATE.keys() - away <= taking_time(definition)
 
 

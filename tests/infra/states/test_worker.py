@@ -13,12 +13,17 @@ from infra.states.training_jobs import LONGEST_ELSEWHERE
 from lambdas.regions.inputs import PATIENCE_SECONDS
 from stratos.errors import StratosError
 from stratos.hosting.ownership import HOME_TAG
+from stratos.pipeline.region_endpoints import (
+    GiveUpInput,
+    MeasureRegionInput,
+    WatchEndpointInput,
+    WorkerEndpoint,
+)
 from stratos.pipeline.steps import TrainingJob
 from stratos.pipeline.worker_jobs import (
     COPIES_KEPT_DAYS,
     HEARTBEAT_SECONDS,
     SHORTEST_WAIT_SECONDS,
-    GiveUpInput,
     Watched,
     WatchInput,
     WorkerJob,
@@ -31,6 +36,9 @@ INPUTS: dict[str, type[BaseModel]] = {
     "watch_job": WatchInput,
     "bring_home": WorkerJob,
     "give_up": GiveUpInput,
+    "fetch_model": WorkerEndpoint,
+    "watch_endpoint": WatchEndpointInput,
+    "measure_region": MeasureRegionInput,
 }
 LONGEST_HISTORY = 25_000
 """https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
@@ -92,17 +100,41 @@ def test_a_job_goes_its_way_and_is_watched_until_it_is_over(states) -> None:
     assert next_states(states["BringHome"]) == ["Answered"]
 
 
-def test_any_failure_ends_in_giving_the_job_up(states) -> None:
+def test_an_endpoint_goes_its_way_and_is_watched_until_it_serves(states, definition) -> None:
+    assert next_states(states[definition["StartAt"]]) == ["FetchModel", "Begin"]
+    way = ["FetchModel"]
+    while len(following := next_states(states[way[-1]])) == 1:
+        way += following
+    assert way == [
+        *("FetchModel", "BeginStaging", "StageModel", "StageConfig", "StageEndpoint"),
+        *("WatchEndpoint", "IsStaged"),
+    ]
+    assert next_states(states["IsStaged"]) == ["MeasureRegion", "WaitForStaged"]
+    assert next_states(states["WaitForStaged"]) == ["WatchEndpoint"]
+    assert next_states(states["MeasureRegion"]) == ["Ready"]
+
+
+OF_ENDPOINTS = {"FetchModel", "StageModel", "StageConfig", "StageEndpoint", "WatchEndpoint"} | {
+    "MeasureRegion"
+}
+
+
+def test_any_failure_ends_in_giving_the_job_or_the_endpoint_up(states) -> None:
+    ways_out = {"GiveUp": "NotGivenUp", "GiveUpEndpoint": "NotGivenUpEndpoint"}
     for name, state in states.items():
-        if state["Type"] == "Task" and name != "GiveUp":
-            assert caught_by(state)["States.ALL"] == "GiveUp", name
-    assert caught_by(states["GiveUp"]) == {"States.ALL": "NotGivenUp"}
-    assert reaches(states, "GiveUp", {"GaveUp"})
-    assert [name for name, state in states.items() if state["Type"] == "Fail"] == ["NotGivenUp"]
+        if state["Type"] == "Task" and name not in ways_out:
+            way_out = "GiveUpEndpoint" if name in OF_ENDPOINTS else "GiveUp"
+            assert caught_by(state)["States.ALL"] == way_out, name
+    for name, not_given_up in ways_out.items():
+        assert caught_by(states[name]) == {"States.ALL": not_given_up}
+        assert reaches(states, name, {"GaveUp"})
+    failing = {name for name, state in states.items() if state["Type"] == "Fail"}
+    assert failing == set(ways_out.values())
 
 
 def test_a_job_that_nobody_waits_for_is_not_created(states) -> None:
-    assert caught_by(states["FetchInputs"])["NoLongerAwaited"] == "NotAwaited"
+    for name in ("FetchInputs", "FetchModel"):
+        assert caught_by(states[name])["NoLongerAwaited"] == "NotAwaited"
     assert next_states(states["NotAwaited"]) == []
 
 
@@ -114,7 +146,7 @@ def test_errors_that_are_named_exist_and_are_tried_again_before_all_others(state
         named |= {e for e in (*retried, *caught_by(state)) if "." not in e}
         if "States.ALL" in retried:
             assert retried[-1] == "States.ALL"  # the first that fits decides
-    assert named == {"CopyUnfinished", "HomeUnreachable", "NoLongerAwaited"}
+    assert named == {*("CopyUnfinished", "EndpointUnsettled", "HomeUnreachable", "NoLongerAwaited")}
     assert named <= known
 
 

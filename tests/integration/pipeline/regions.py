@@ -18,14 +18,16 @@ import pytest
 from infra.local.host.capacity import Capacity
 from infra.local.host.network import RegionNetwork
 from stratos.catalog.servers import ServerCatalog
-from stratos.contracts.bucket import REFUSALS_KEY, SERVERS_KEY, RunKeys
-from stratos.contracts.regions import JobElsewhere, Transfer
+from stratos.contracts.bucket import REFUSALS_KEY, SERVED_PREFIX, SERVERS_KEY, RunKeys
+from stratos.contracts.regions import JobElsewhere, RegionRefusal, Transfer
+from stratos.contracts.served import Served
+from stratos.moment import now
 from tests.integration.pipeline.cloud import Cloud, running_cloud
 
 HOME, AWAY = "us-east-1", "eu-west-1"
 HEARTBEAT_SECONDS = 45
 """After so long, home gives a silent region up; on AWS it takes half an hour."""
-_PACE = {"WATCH_SECONDS": "2", "CHECKPOINT_COPY_SECONDS": "0"}
+_PACE = {"WATCH_SECONDS": "2", "CHECKPOINT_COPY_SECONDS": "0", "DRAIN_SECONDS": "1"}
 
 
 @dataclass
@@ -66,6 +68,45 @@ class Regions:
             Key=SERVERS_KEY,
             Body=changed.model_dump_json().encode(),
         )
+
+    def refuse(self, region: str) -> None:
+        """Let a region have refused capacity a moment ago, so that waiting for it is long."""
+        rows = [
+            RegionRefusal(
+                at=now(),
+                run_id="before",
+                region=region,
+                instance_type=instance_type,
+                purchase="on_demand",
+                outcome="capacity",
+            )
+            for instance_type in ("ml.local.cpu1", "ml.local.cpu2")
+        ]
+        lines = "".join(row.model_dump_json() + "\n" for row in rows)
+        s3, bucket = self.cloud.stack.s3, self.cloud.stack.bucket
+        s3.put_object(Bucket=bucket, Key=REFUSALS_KEY, Body=lines.encode())
+
+    def endpoints(self) -> dict[str, list[str]]:
+        """Region → endpoints there."""
+        return {
+            region: [
+                endpoint["EndpointName"]
+                for endpoint in boto3.client("sagemaker", region_name=region).list_endpoints()[
+                    "Endpoints"
+                ]
+            ]
+            for region in (HOME, AWAY)
+        }
+
+    def served(self, region: str) -> Served | None:
+        """Where the model of the spec answers, by the record in a region's bucket."""
+        bucket = self.away_bucket if region == AWAY else self.cloud.stack.bucket
+        s3 = boto3.client("s3", region_name=region)
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=SERVED_PREFIX).get("Contents", [])
+        for item in listed:
+            text = s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+            return Served.model_validate_json(text)
+        return None
 
     def jobs(self, run_id: str) -> list[dict[str, Any]]:
         """Training jobs of a run in the worker region, the oldest first."""

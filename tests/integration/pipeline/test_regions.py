@@ -10,6 +10,7 @@ import pytest
 from infra.local.host.capacity import Capacity
 from stratos.contracts.bucket import REFUSALS_KEY, RunKeys
 from stratos.contracts.distillation import DistillResult
+from stratos.contracts.measurements import Measurements
 from stratos.contracts.regions import moved_bytes, read_refusals
 from tests.integration.pipeline.cloud import eventually, write_task
 from tests.integration.pipeline.regions import AWAY, HOME, Regions, mended, regions
@@ -35,12 +36,20 @@ def nothing_billable(regions: Regions) -> None:
     eventually(lambda: regions.cloud.billable()["jobs"] == [])
 
 
-def test_a_run_trains_where_it_is_cheapest_and_is_served_at_home(
+IN_BOTH: dict[str, object] = {
+    "load": {"origins": {HOME: 2, AWAY: 2}, "measure_seconds": 2},
+    "preferences": {"accuracy": 0, "time": 0.1, "cost": 0, "latency": 1},
+}
+"""A model that is wanted near its clients, who are in both regions."""
+
+
+def test_a_run_trains_where_it_is_cheapest_and_is_served_where_its_clients_are(
     regions: Regions, tmp_path: Path
 ) -> None:
     regions.train(AWAY)
+    regions.refuse(HOME)
     cloud = regions.cloud
-    run_id = cloud.submit(task(tmp_path, "abroad"))
+    run_id = cloud.submit(task(tmp_path, "abroad", **IN_BOTH))
     row = cloud.finish(run_id)
     assert row.status == "succeeded", cloud.summary(run_id).reason
     assert of_step(regions.jobs(run_id), "distill-a0")
@@ -54,6 +63,16 @@ def test_a_run_trains_where_it_is_cheapest_and_is_served_at_home(
     assert moved.keys() == {(HOME, AWAY), (AWAY, HOME)}
     weights = [one for one in regions.moved(run_id) if one.source.endswith(".safetensors")]
     assert len({one.source for one in weights}) == len(weights) > 0
+    served = regions.served(HOME)
+    assert served is not None
+    assert {one.region: one.origins for one in served.regions} == {HOME: (HOME,), AWAY: (AWAY,)}
+    assert all(origin.p95_ms for origin in served.origins)
+    assert regions.served(AWAY) == served
+    name = served.regions[0].endpoint_name
+    assert row.endpoint_name == name
+    assert all(name in there for there in regions.endpoints().values())
+    measured = Measurements.model_validate(cloud.read_json(RunKeys(run_id).measurements)).measured
+    assert {one.region for one in measured} == {HOME, AWAY}
     nothing_billable(regions)
 
 

@@ -21,7 +21,7 @@ from moto.servicequotas.responses import ServiceQuotasResponse
 from lambdas.aws import chat, components
 from lambdas.aws import clients as aws
 from lambdas.aws import settings as stack_settings
-from lambdas.handlers import measure_endpoint
+from lambdas.serving import under_load
 from stratos.contracts.bucket import SERVERS_KEY, RunKeys
 from stratos.contracts.run import RunRef
 from stratos.moment import now, written
@@ -212,14 +212,14 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
     """What answers as an endpoint, at once."""
     fake = FakeRuntime(lambda messages: factories.answer_to(messages[-1]["content"]))
     monkeypatch.setattr(chat, "runtime_client", lambda: fake)
-    monkeypatch.setattr(measure_endpoint, "MonotonicClock", FakeClock)
+    monkeypatch.setattr(under_load, "MonotonicClock", FakeClock)
     return fake
 
 
 @pytest.fixture
 def slow(runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Every endpoint is too slow, until the clock is set right."""
-    monkeypatch.setattr(measure_endpoint, "MonotonicClock", SlowClock)
+    monkeypatch.setattr(under_load, "MonotonicClock", SlowClock)
     return monkeypatch
 
 

@@ -53,7 +53,7 @@ def test_an_endpoint_that_is_being_deleted_binds_no_plan(
     found = sagemaker.find_endpoint(NAME)
     assert found is not None
     leaving = replace(found, status="Deleting")
-    monkeypatch.setattr("lambdas.aws.sagemaker.find_endpoint", lambda _: leaving)
+    monkeypatch.setattr("lambdas.aws.sagemaker.find_endpoint", lambda *_: leaving)
     spec, catalog = factories.spec(), factories.servers()
     assert live_instances.servers_for(spec, catalog) == catalog
 

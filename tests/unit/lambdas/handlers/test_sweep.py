@@ -291,14 +291,14 @@ def stopped(account: Account, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str
 
 def answer_by(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Let one region answer with an error."""
-    jobs_in = inventory.jobs_in
+    in_region = inventory.in_region
 
     def answering(region: str) -> list[Resource]:
         if region == "eu-central-1":
             raise error
-        return jobs_in(region)
+        return in_region(region)
 
-    monkeypatch.setattr(inventory, "jobs_in", answering)
+    monkeypatch.setattr(inventory, "in_region", answering)
 
 
 def test_jobs_in_every_region_that_answers_are_looked_at(
@@ -322,7 +322,7 @@ def test_a_region_that_lets_nobody_look_is_told_once_all_others_are_swept(
     create_running(worker, "eu-west-1", home="us-east-1")
     denied = {"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}
     answer_by(monkeypatch, ClientError(denied, "ListTrainingJobs"))
-    with pytest.raises(SweepIncomplete, match=r"jobs of 1 regions .* eu-central-1: "):
+    with pytest.raises(SweepIncomplete, match=r"what is in 1 regions .* eu-central-1: "):
         call(sweep.handler)
     assert stopped == [(worker.job.name, "eu-west-1")]
 

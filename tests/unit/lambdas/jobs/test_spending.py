@@ -10,8 +10,9 @@ from moto.sagemaker.models import sagemaker_backends
 
 from lambdas.aws import chat, runs_table
 from lambdas.aws.run_files import RunFiles
-from lambdas.handlers import clean_up, measure_endpoint
+from lambdas.handlers import clean_up
 from lambdas.jobs.spending import hours_of, job_costs, outlay_of
+from lambdas.serving import under_load
 from stratos.hosting.modes.serverless import USD_PER_GB_SECOND
 from stratos.pipeline.steps import TrainingJob
 from tests.fakes import FakeClock, FakeRuntime
@@ -30,7 +31,7 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
 
     fake = FakeRuntime(answer)
     monkeypatch.setattr(chat, "runtime_client", lambda: fake)
-    monkeypatch.setattr(measure_endpoint, "MonotonicClock", lambda: clock)
+    monkeypatch.setattr(under_load, "MonotonicClock", lambda: clock)
     return fake
 
 

@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 
 from lambdas.aws import chat
 from lambdas.aws.clients import client
-from lambdas.handlers import clean_up, measure_endpoint
+from lambdas.handlers import clean_up
+from lambdas.serving import under_load
 from stratos.contracts.bucket import RunKeys, split_uri
 from stratos.contracts.measurements import LoadResult
 from stratos.hosting.ownership import RUN_TAG
@@ -71,7 +72,7 @@ def test_a_missed_load_is_tried_on_the_next_server_of_the_front(
     assert (server_of(first), server_of(second)) == ("ml.local.cpu1", "ml.local.cpu2")
     assert second["container"]["ModelDataUrl"] == first["container"]["ModelDataUrl"]
     assert (second["replaces_live"], second["previous_config_name"]) == (True, None)
-    slow.setattr(measure_endpoint, "MonotonicClock", FakeClock)
+    slow.setattr(under_load, "MonotonicClock", FakeClock)
     assert pipeline.measure()["passed"]
     updates: list[dict[str, Any]] = []
     events = client("sagemaker").meta.events
@@ -291,7 +292,7 @@ def test_a_precision_that_answered_wrong_does_not_come_back(
     assert "in float16" in pipeline.measure()["reason"]
     pipeline.next_server()
     monkeypatch.setattr(chat, "runtime_client", lambda: runtime)
-    monkeypatch.setattr(measure_endpoint, "MonotonicClock", SlowClock)
+    monkeypatch.setattr(under_load, "MonotonicClock", SlowClock)
     measured = pipeline.measure()
     assert measured["deployment"] is None
     assert "the front has no better server for it" in measured["reason"]
@@ -413,7 +414,7 @@ def test_the_endpoint_is_taken_back_before_the_next_student(
     assert "requests failed" in match["tried"][0]["reason"]
     pipeline.take_turn()
     pipeline.deploy()
-    slow.setattr(measure_endpoint, "MonotonicClock", FakeClock)
+    slow.setattr(under_load, "MonotonicClock", FakeClock)
     assert pipeline.measure()["passed"]
     last = pipeline.measurements()[-1]
     assert (last.attempt, last.plan.student) == (1, pipeline.state["match"]["student"])

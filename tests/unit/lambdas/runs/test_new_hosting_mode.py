@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from lambdas.aws import chat
-from lambdas.handlers import measure_endpoint
 from lambdas.jobs.spending import outlay_of
+from lambdas.serving import under_load
 from stratos.contracts.bucket import RunKeys
 from stratos.errors import SpecRejected
 from stratos.hosting.modes.table import mode_of
@@ -39,7 +39,7 @@ def row(monkeypatch: pytest.MonkeyPatch) -> None:
 def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
     fake = FakeRuntime(lambda messages: factories.answer_to(messages[-1]["content"]))
     monkeypatch.setattr(chat, "runtime_client", lambda: fake)
-    monkeypatch.setattr(measure_endpoint, "MonotonicClock", FakeClock)
+    monkeypatch.setattr(under_load, "MonotonicClock", FakeClock)
     return fake
 
 

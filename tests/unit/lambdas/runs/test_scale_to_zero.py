@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lambdas.aws import chat, scaling
-from lambdas.handlers import clean_up, measure_endpoint, sweep
-from lambdas.serving import turns
+from lambdas.handlers import clean_up, sweep
+from lambdas.serving import turns, under_load
 from stratos.errors import ComponentNotReady, DeploymentFailed, EndpointUnsettled
 from tests.fakes import FakeClock, FakeRuntime
 from tests.unit.lambdas.conftest import Account
@@ -223,7 +223,7 @@ def test_a_missed_load_is_not_tried_on_other_instances(
         raise RuntimeError("no answer")
 
     monkeypatch.setattr(chat, "runtime_client", lambda: FakeRuntime(stalled))
-    monkeypatch.setattr(measure_endpoint, "MonotonicClock", FakeClock)
+    monkeypatch.setattr(under_load, "MonotonicClock", FakeClock)
     pipeline = start(account, **TO_ZERO).until_deployed()
     measured = pipeline.measure()
     assert not measured["passed"]

@@ -42,7 +42,7 @@ def stopped_in_its_turn(account: Account, monkeypatch: pytest.MonkeyPatch) -> Pi
     account.stop_execution()
     with monkeypatch.context() as patched:
         updating = Endpoint("stratos-tiles", account.endpoint_config(), "Updating")
-        patched.setattr("lambdas.aws.sagemaker.find_endpoint", lambda _: updating)
+        patched.setattr("lambdas.aws.sagemaker.find_endpoint", lambda *_: updating)
         patched.setattr(leftovers, "PATIENCE_SECONDS", -1)
         with pytest.raises(EndpointUnsettled):
             call(clean_up.handler, event=ended(account))

@@ -71,7 +71,7 @@ def test_a_run_that_fails_while_it_waits_does_not_wait_for_the_holders_update(
     first.take_turn()
     first.deploy()
     updating = Endpoint("stratos-tiles", account.endpoint_config(), "Updating")
-    monkeypatch.setattr("lambdas.aws.sagemaker.find_endpoint", lambda _: updating)
+    monkeypatch.setattr("lambdas.aws.sagemaker.find_endpoint", lambda *_: updating)
     monkeypatch.setattr(leftovers, "PATIENCE_SECONDS", -1)
     cleaned = call(clean_up.handler, run=second.run, failure=_FAILURE)
     assert (cleaned["deleted"], cleaned["restored_endpoint"]) == ([], None)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from stratos.contracts.plan import ServedOrigin
+from stratos.contracts.plan import PlannedOrigin
 from stratos.pipeline.summary import RunSummary
 from stratos.report.html import render
 from stratos.report.origins import origin_rows
 from tests.summaries import measurement, plan, succeeded_run
 
 
-def origin(name: str, region: str, network: float) -> ServedOrigin:
-    return ServedOrigin(
+def origin(name: str, region: str, network: float) -> PlannedOrigin:
+    return PlannedOrigin(
         origin=name,
         requests_per_second=1.5,
         served_in=region,

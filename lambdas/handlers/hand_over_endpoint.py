@@ -1,0 +1,32 @@
+"""HandOverEndpoint: an endpoint of another region is given to that region's state machine."""
+
+from __future__ import annotations
+
+from lambdas.aws.settings import settings
+from lambdas.regions.machines import WorkerMachine
+from lambdas.step import step
+from stratos.pipeline.region_endpoints import HandOverEndpointInput, WorkerEndpoint
+from stratos.pipeline.worker_jobs import HandedOver, Home
+
+
+@step
+def handler(payload: HandOverEndpointInput) -> HandedOver:
+    """Start the endpoint's execution there, which answers to the task token.
+
+    Raises:
+        HandedOverBefore: an earlier call has started it, for another token; it is stopped.
+        RegionUnreachable: the region does not answer or does not take the endpoint.
+    """
+    run, staged = payload.run, payload.staged
+    worker = WorkerEndpoint(
+        run=run,
+        staged=staged,
+        home=Home(
+            region=settings().aws_region,
+            bucket=run.bucket,
+            kms_key_arn=settings().kms_key_arn,
+            task_token=payload.task_token,
+        ),
+    )
+    name = staged.deployment.endpoint_name
+    return HandedOver(execution_arn=WorkerMachine(staged.region).start(name, worker))

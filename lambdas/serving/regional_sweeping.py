@@ -1,0 +1,61 @@
+"""What home's sweeper does about models that several regions serve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.aws import runs_table, sagemaker, scaling
+from lambdas.aws.settings import settings
+from lambdas.regions.machines import WorkerMachine
+from lambdas.serving import served_records
+from lambdas.serving.regional_promotion import confirm
+from lambdas.step import logger
+from stratos.hosting.ownership import Kind, Orphan, Resource
+
+
+def finish_promotion(run_id: str) -> None:
+    """Let the table say what the record says, where a run was cut short between the two."""
+    if len(settings().regions) > 1 and (row := runs_table.find(run_id)) is not None:
+        served_records.finish_if_committed(row.ref)
+
+
+def confirm_again(found: Iterable[Resource]) -> None:
+    """Tell regions that could not be told that an endpoint of theirs is in service."""
+    for one in found:
+        if one.kind != "endpoint" or one.stage != "prepared" or one.run_id is None:
+            continue
+        row = runs_table.find(one.run_id)
+        if row is None or row.spec_name is None or row.endpoint_name != one.name:
+            continue
+        record = served_records.find(row.ref, row.spec_name)
+        if record is None or record.run_id != row.run_id:
+            continue
+        try:
+            confirm(record, one.region or settings().aws_region)
+        except (BotoCoreError, ClientError) as error:
+            logger.warning("not told", extra={"region": one.region, "reason": str(error)})
+
+
+def remove(orphan: Orphan) -> None:
+    """End what is without an owner in another region."""
+    _REMOVE[orphan.kind](orphan.name, orphan.region)
+
+
+def _stop_job(name: str, region: str) -> None:
+    sagemaker.stop_job(name, region)
+
+
+def _delete_endpoint(name: str, region: str) -> None:
+    WorkerMachine(region).stop(name, "its run is over")
+    scaling.remove(name, region)
+    sagemaker.delete_endpoint(name, region)
+
+
+_REMOVE: Mapping[Kind, Callable[[str, str], object]] = {
+    "training-job": _stop_job,
+    "endpoint": _delete_endpoint,
+    "endpoint-config": sagemaker.delete_endpoint_config,
+    "model": sagemaker.delete_model,
+}

@@ -1,0 +1,163 @@
+"""The record of where a model answers, and the runs table that follows it.
+
+Writing the record puts a model into service. Whatever comes after it is done again if it did not
+come about: a run whose model the record names is in charge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from lambdas.aws import runs_table
+from lambdas.aws.bucket import Bucket
+from lambdas.aws.run_files import RunFiles
+from lambdas.aws.settings import settings
+from lambdas.aws.staged_files import StagedFiles
+from stratos.contracts.bucket import served_key
+from stratos.contracts.run import RunRef, RunRow
+from stratos.contracts.served import Served, ServedOrigin, ServedRegion
+from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, ComponentDeployment
+from stratos.pipeline.region_endpoints import StagedFleet
+from stratos.planning.forecast.network import WITHIN_REGION_MS
+
+
+def find(run: RunRef, spec_name: str) -> Served | None:
+    """The record of a spec; None if its models were always served at home alone."""
+    return Bucket(run.bucket).find_model(served_key(spec_name), Served)
+
+
+def put(run: RunRef, record: Served) -> None:
+    """Put a model into service."""
+    Bucket(run.bucket).put_model(served_key(record.spec_name), record)
+
+
+def of_fleet(
+    run: RunRef,
+    spec_name: str,
+    fleet: StagedFleet,
+    promoted_at: datetime,
+    expires_at: datetime | None,
+) -> Served:
+    """The record of a fleet that was measured."""
+    regions = tuple(
+        _served_by(one.region, one.deployment, tuple(origin.origin for origin in one.origins))
+        for one in fleet.endpoints
+    )
+    return _record(run, spec_name, regions, promoted_at, expires_at).model_copy(
+        update={"origins": tuple(_origins(run, fleet))}
+    )
+
+
+def of_home(
+    run: RunRef,
+    spec_name: str,
+    deployment: AnyEndpoint,
+    promoted_at: datetime,
+    expires_at: datetime | None,
+) -> Served:
+    """The record of a model that home alone serves from now on."""
+    regions = (_served_by(settings().aws_region, deployment, ()),)
+    return _record(run, spec_name, regions, promoted_at, expires_at)
+
+
+def finish_if_committed(run: RunRef) -> None:
+    """Let the table say what the record says, if it names this run."""
+    row = runs_table.find(run.run_id)
+    if len(settings().regions) == 1 or row is None or row.in_charge or row.spec_name is None:
+        return
+    record = find(run, row.spec_name)
+    if record is not None and record.run_id == run.run_id:
+        take_charge(run, record)
+
+
+def take_charge(run: RunRef, record: Served) -> None:
+    """Write down that the run is in charge, and no other of its spec."""
+    deployment = RunFiles(run).find_deployment()
+    assert deployment is not None, "a model is in service without a deployment"
+    regions = tuple(one.region for one in record.regions)
+    runs_table.update(
+        run.run_id,
+        endpoint_name=record.regions[0].endpoint_name,
+        endpoint_config_name=record.regions[0].endpoint_config_name,
+        serving_regions=None if regions == (settings().aws_region,) else regions,
+        live_since=record.promoted_at,
+        expires_at=record.expires_at,
+        usd_per_hour=deployment.usd_per_hour,
+        model_artifact=deployment.container["ModelDataUrl"],
+    )
+    for row in _others_in_charge(run):
+        leave_charge(row.run_id)
+
+
+def leave_charge(run_id: str) -> None:
+    """Write down that a run's model is in service no more."""
+    gone = ("endpoint_name", "expires_at", "batch_model_name", "serving_regions")
+    runs_table.update(run_id, **dict.fromkeys(gone))
+
+
+def _record(
+    run: RunRef,
+    spec_name: str,
+    regions: tuple[ServedRegion, ...],
+    promoted_at: datetime,
+    expires_at: datetime | None,
+) -> Served:
+    before = find(run, spec_name)
+    names = {one.endpoint_name for one in regions}
+    former = (one for row in _others_in_charge(run) for one in _at(row))
+    return Served(
+        spec_name=spec_name,
+        spec_key=run.spec_key,
+        run_id=run.run_id,
+        generation=1 if before is None else before.generation + 1,
+        promoted_at=promoted_at,
+        expires_at=expires_at,
+        home=settings().aws_region,
+        regions=regions,
+        former=tuple(one for one in former if one.endpoint_name not in names),
+    )
+
+
+def _others_in_charge(run: RunRef) -> Iterator[RunRow]:
+    rows = list(runs_table.runs_of_spec(run.spec_key))
+    return (row for row in rows if row.in_charge and row.run_id != run.run_id)
+
+
+def _at(row: RunRow) -> Iterator[ServedRegion]:
+    """The endpoints of a run that is in charge; none where batches ask its model."""
+    deployment = RunFiles(row.ref).find_deployment()
+    if row.endpoint_name is None or deployment is None or isinstance(deployment, BatchDeployment):
+        return
+    for region in row.serving_regions or (settings().aws_region,):
+        yield _served_by(region, deployment, ())
+
+
+def _served_by(region: str, deployment: AnyEndpoint, origins: tuple[str, ...]) -> ServedRegion:
+    component = deployment.component if isinstance(deployment, ComponentDeployment) else None
+    return ServedRegion(
+        region=region,
+        endpoint_name=deployment.endpoint_name,
+        endpoint_config_name=deployment.endpoint_config_name,
+        model_name=deployment.model_name,
+        mode=deployment.hosting.mode,
+        component=None if component is None else component.name,
+        origins=origins,
+        usd_per_hour=deployment.usd_per_hour,
+    )
+
+
+def _origins(run: RunRef, fleet: StagedFleet) -> Iterator[ServedOrigin]:
+    files = StagedFiles.of(run)
+    for one in fleet.endpoints:
+        found = files.find_load(fleet.name, one.region)
+        p95 = None if found is None or found.load.p95_ms is None else found.load.p95_ms.value
+        for origin in one.origins:
+            beyond = max(0.0, origin.network_ms - WITHIN_REGION_MS)
+            yield ServedOrigin(
+                origin=origin.origin,
+                region=one.region,
+                network_ms=origin.network_ms,
+                p95_ms=None if p95 is None else p95 + beyond,
+                requests_per_second=origin.requests_per_second,
+            )

@@ -1,0 +1,37 @@
+"""What a run that came to nothing made in several regions, and what it left alone."""
+
+from __future__ import annotations
+
+import pytest
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
+from moto.sagemaker.models import sagemaker_backends
+
+from lambdas.serving import staged_leftovers
+from stratos.errors import EndpointUnsettled
+from tests.unit.lambdas.served_regions import ASIA, EUROPE, Fleet, fleet
+
+__all__ = ["fleet"]
+
+
+def test_every_region_is_cleaned_though_one_is_not_done_making_its_endpoint(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staged_leftovers, "_PATIENCE_SECONDS", -1)
+    fleet.begin()
+    fleet.stage()
+    made = sagemaker_backends[ACCOUNT_ID][EUROPE].endpoints[fleet.staged.name]
+    made.endpoint_status = "Creating"
+    with pytest.raises(EndpointUnsettled):
+        fleet.clean_up()
+    assert set(fleet.endpoints()) == {EUROPE}
+    made.endpoint_status = "InService"
+    fleet.clean_up()
+    assert fleet.endpoints() == {}
+
+
+def test_a_region_that_cannot_be_reached_holds_nothing_else_up(fleet: Fleet) -> None:
+    fleet.begin()
+    fleet.stage()
+    fleet.network.cut = {ASIA}
+    fleet.clean_up()
+    assert set(fleet.endpoints()) == {ASIA}
