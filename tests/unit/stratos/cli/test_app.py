@@ -14,7 +14,7 @@ from stratos.cli.options import STACK_VARIABLE
 from stratos.cli.stack import Stack
 from tests.unit.stratos.cli.stack_contents import run
 
-HEAVY = ("boto3", "botocore", "numpy", "pydantic", "jinja2", "yaml")
+HEAVY = ("boto3", "botocore", "numpy", "pydantic", "jinja2", "yaml", "starlette", "uvicorn")
 
 
 def test_the_stack_is_chosen_by_an_option_before_the_command(stack, monkeypatch):
