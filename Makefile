@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions wheel iam test-vllm lint venv synth docs lock images \
+.PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions test-tutorial wheel iam test-vllm lint venv synth docs site lock images \
 	check-images format bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house \
 	bench-dataset_large bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts \
 	bench-tool_calls_smollm2 bench-planner_real bench-region_copies ablation ablation-smollm2 clean
@@ -31,6 +31,9 @@ test-pythons: synth  ## The installed package on every Python that it is for and
 test-regions: synth  ## Whole runs through regions that fail, beyond those of `make test`: 10 minutes.
 	@$(BIN)/python -m pytest -m regions tests/integration/pipeline
 
+test-tutorial: synth  ## The tutorial as it stands, and three users who go on from there: five minutes.
+	@$(BIN)/python -m pytest -m tutorial tests/people
+
 iam: synth  ## Which calls of the latest `make test` needed which statement of the template.
 	@$(BIN)/python -m infra.local.iam.coverage build/iam
 
@@ -48,6 +51,7 @@ lint: synth  ## Style, types, layers, documents in step with the code, template 
 	@$(BIN)/python -m stratos.docs --check
 	@$(BIN)/python -m infra.docs --check
 	@$(BIN)/python -m infra.images --check
+	@$(SITE)
 	@$(BIN)/cfn-lint
 
 venv:
@@ -63,6 +67,15 @@ wheel: synth  ## What people install: build/dist, with the template and archives
 docs: synth  ## Write the generated documents anew.
 	@$(BIN)/python -m stratos.docs
 	@$(BIN)/python -m infra.docs
+
+# A page that no list names, and a link or heading that is not there, are errors.
+# Everything is read again each time: what was read before is not warned of.
+SITE = $(BIN)/sphinx-build --quiet --fail-on-warning --fresh-env --builder html --conf-dir docs/site \
+	--doctree-dir build/site/doctrees . build/site/html
+
+site: venv  ## The documentation, to look at: build/site/html/index.html.
+	@$(SITE)
+	@echo build/site/html/index.html
 
 images: venv  ## The catalog's table of container images, from AWS's SDK.
 	@$(BIN)/python -m infra.images

@@ -28,7 +28,7 @@ from benchmarks.machine import describe_machine  # noqa: E402
 from benchmarks.tables import check, print_table  # noqa: E402
 from infra.local import daemon  # noqa: E402
 from infra.local.cloudformation.deploy import deploy  # noqa: E402
-from infra.local.host.clients import Cloud, cloud_at  # noqa: E402
+from infra.local.host.clients import Cloud  # noqa: E402
 from infra.local.host.settings import LocalSettings  # noqa: E402
 from infra.local.host.transfers import download_file  # noqa: E402
 from stratos.waiting import every, wait_until  # noqa: E402
@@ -89,11 +89,11 @@ def main() -> None:
 
 def measured(state: Path, base: Path) -> list[dict[str, Any]]:
     settings = LocalSettings(state_dir=state)
-    cloud = cloud_at(daemon.start(settings))
+    cloud = Cloud(daemon.start(settings), caller=settings.key.owner)
     rows = [row(settings, "started", 0.0)]
     started = time.monotonic()
     try:
-        bucket = deploy(ROOT / "cdk.out", cloud.endpoint_url)["Bucket"]
+        bucket = deploy(ROOT / "cdk.out", cloud.endpoint_url, settings.key.owner)["Bucket"]
         rows.append(row(settings, "deployed", time.monotonic() - started))
         for number in range(RUNS):
             started = time.monotonic()

@@ -117,7 +117,7 @@ def peak_mib(gguf: Path, context: int, slots: int, vocabulary: int) -> float:
             [(7 * place * (slot + 3) + slot) % vocabulary for place in range(PROMPT_TOKENS)]
             for slot in range(slots)
         ]
-        list(pool.map(lambda prompt: ask(server.url, prompt), prompts))
+        list(pool.map(lambda prompt: ask(server, prompt), prompts))
         status = Path(f"/proc/{server.pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 

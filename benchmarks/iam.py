@@ -26,7 +26,7 @@ from typing import Any
 from benchmarks.machine import describe_machine
 from infra.local.cli import bring_up
 from infra.local.daemon import stop
-from infra.local.host.settings import LocalSettings, client_environment
+from infra.local.host.settings import LocalSettings
 from stratos.cli.runs import read_summary
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit
@@ -88,7 +88,7 @@ def cloud(judged: bool) -> Iterator[float]:
         begun = time.perf_counter()
         url, _ = bring_up(settings, HERE / "cdk.out")
         took = time.perf_counter() - begun
-        os.environ |= client_environment(url)
+        os.environ |= settings.client_environment(url)
         try:
             yield took
         finally:

@@ -33,7 +33,7 @@ from benchmarks.serving_contenders import ROOT, exported, ours, running
 from benchmarks.serving_load import Answer, Client
 from benchmarks.tables import check, print_table
 from infra.local.cli import bring_up
-from infra.local.host.settings import LocalSettings, client_environment
+from infra.local.host.settings import LocalSettings
 from stratos.cli.runs import list_runs, read_object, read_summary
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import RunKeys
@@ -52,8 +52,9 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=100, help="a round")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    url, _ = bring_up(LocalSettings(), Path("cdk.out"))
-    os.environ |= client_environment(url)
+    settings = LocalSettings()
+    url, _ = bring_up(settings, Path("cdk.out"))
+    os.environ |= settings.client_environment(url)
     stack = Stack.find()
     summary = latest_success(stack, given.example)
     keys = RunKeys(summary.run_id)

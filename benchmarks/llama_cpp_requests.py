@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from urllib.request import Request, urlopen
 
+from serving.llama_cpp.process import LlamaServer
 
-def ask(url: str, prompt: list[int], num_tokens: int = 8) -> None:
+
+def ask(server: LlamaServer, prompt: list[int], num_tokens: int = 8) -> None:
     """One completion of a prompt of token ids."""
     body = {"prompt": prompt, "n_predict": num_tokens, "ignore_eos": True, "cache_prompt": False}
-    headers = {"Content-Type": "application/json"}
-    with urlopen(Request(f"{url}/completion", json.dumps(body).encode(), headers)) as answer:
+    headers = {"Content-Type": "application/json", **server.headers}
+    asked = Request(f"{server.url}/completion", json.dumps(body).encode(), headers)
+    with urlopen(asked) as answer:
         answer.read()

@@ -122,7 +122,7 @@ def measured_latency_ms(
             found = []
             for _ in range(6):
                 started = cpu_seconds(server.pid)
-                ask(server.url, prompt, case.output_tokens)
+                ask(server, prompt, case.output_tokens)
                 found.append((cpu_seconds(server.pid) - started) * 1e3)
     return statistics.median(found[1:])
 

@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.machine import describe_machine  # noqa: E402
 from benchmarks.tables import check, print_table  # noqa: E402
 from infra.local import daemon  # noqa: E402
-from infra.local.host.settings import LocalSettings, client_environment  # noqa: E402
+from infra.local.host.settings import LocalSettings  # noqa: E402
 from lambdas.aws.clients import client  # noqa: E402
 from lambdas.regions.copier import Copier  # noqa: E402
 from lambdas.regions.ledger import CopyLedger  # noqa: E402
@@ -45,7 +45,7 @@ def main() -> None:
     size = parser.parse_args().megabytes * 10**6
     with tempfile.TemporaryDirectory() as name:
         settings = LocalSettings(state_dir=Path(name) / "state", regions=(HOME, *WORKERS))
-        os.environ.update(client_environment(daemon.start(settings), HOME))
+        os.environ.update(settings.client_environment(daemon.start(settings)))
         try:
             rows = measured(Path(name), size)
         finally:

@@ -22,7 +22,7 @@ from pathlib import Path
 from rich.console import Console
 
 from infra.local.cli import bring_up
-from infra.local.host.settings import LocalSettings, client_environment
+from infra.local.host.settings import LocalSettings
 from stratos.cli import endpoint
 from stratos.cli.report import save_report
 from stratos.cli.runs import find_run, read_object, read_summary
@@ -69,8 +69,9 @@ def demonstrate(example: Path, out: Path) -> int:
     console = make_console()
     console.rule("embedded cloud")
     with aloud(console, "starting the cloud"):
-        url, bucket = bring_up(LocalSettings(), Path("cdk.out"))
-    os.environ |= client_environment(url)
+        settings = LocalSettings()
+        url, bucket = bring_up(settings, Path("cdk.out"))
+    os.environ |= settings.client_environment(url)
     console.print(f"{url}, bucket {bucket}, up after {duration(time.monotonic() - started)}")
 
     console.rule("the main job")

@@ -33,7 +33,7 @@ _SETTINGS = (
     *("stack", "notification_email", "log_retention_days", "record_retention_days"),
     *("upload_retention_days", "checkpoint_retention_days", "version_retention_days"),
     *("subnets", "security_groups", "encrypt_traffic", "several_instance_types"),
-    *("home_region", "worker_regions"),
+    *("home_region", "worker_regions", "private_hosts"),
 )
 
 EXAMPLE_REGIONS = {
@@ -100,6 +100,7 @@ def _home_stack(
             subnets=settings.text("subnets"),
             security_groups=settings.text("security_groups"),
             encrypts_traffic=settings.flag("encrypt_traffic"),
+            private_hosts=settings.names("private_hosts"),
         ),
         log_retention_days=settings.number("log_retention_days"),
         retention=Retention(

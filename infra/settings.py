@@ -28,6 +28,10 @@ class StackSettings:
             return value or ""
         raise _refused(name, value, "a text")
 
+    def names(self, name: str) -> tuple[str, ...]:
+        """Names with commas between them, in lower case."""
+        return tuple(part for text in self.text(name).split(",") if (part := text.strip().lower()))
+
     def flag(self, name: str) -> bool:
         value = self.lookup(f"stratos:{name}")
         if isinstance(value, bool):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aws_cdk import CfnOutput, Environment, Stack, Tags
@@ -68,7 +69,7 @@ class Stratos(Stack):
             "Functions",
             assets=assets,
             dead_letters=self._notifications.dead_letters,
-            environment=self._environment(),
+            environment=self._environment(network.private_hosts),
             handlers=ALL_HANDLERS if self._regions.workers else HANDLERS,
             **logged,
         )
@@ -109,7 +110,7 @@ class Stratos(Stack):
         )
         return network
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, private_hosts: Sequence[str]) -> dict[str, str]:
         """What every function is told of the other parts."""
         told = {
             "RUNS_TABLE": self._storage.runs_table.table_name,
@@ -124,12 +125,14 @@ class Stratos(Stack):
             "SEVERAL_INSTANCE_TYPES": str(self._several_instance_types).lower(),
             "BEDROCK_ROLE_ARN": self._training_jobs.batch_role.role_arn,
         }
+        if private_hosts:
+            told["PRIVATE_HOSTS"] = ",".join(private_hosts)
         if self._regions.workers:
             told["WORKER_REGIONS"] = ",".join(self._regions.workers)
         return told
 
     def _react(self, state_machine: sfn.IStateMachine) -> None:
-        """What happens by itself: on a new spec, on a run that ended badly, and every hour."""
+        """What happens by itself: on a new spec, a bad end or a notice, and every hour."""
         Triggers(
             self,
             "Triggers",
@@ -138,6 +141,7 @@ class Stratos(Stack):
             clean_up=self._functions["clean_up"],
             dead_letters=self._notifications.dead_letters,
         )
+        self._notifications.let_call(self._functions["tell_webhooks"])
         Sweeping(
             self,
             "Sweeping",

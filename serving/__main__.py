@@ -13,7 +13,14 @@ import signal
 import sys
 
 from serving.entry import Entry, EntryRefused
-from serving.llama_cpp.process import HOST, free_port, server_command, server_environment
+from serving.llama_cpp.process import (
+    HOST,
+    free_port,
+    key_header,
+    new_api_key,
+    server_command,
+    server_environment,
+)
 from serving.proxy import proxying
 
 logger = logging.getLogger("serving")
@@ -35,18 +42,22 @@ async def _serve(entry: Entry) -> int:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    port = free_port()
+    port, key = free_port(), new_api_key()
     # Its output is the container's own. It ends when its standard input closes.
     server = await asyncio.create_subprocess_exec(
         *server_command(entry.arguments, port),
         stdin=asyncio.subprocess.PIPE,
-        env=server_environment(),
+        env=server_environment(key),
     )
     ended = asyncio.create_task(server.wait())
     asked = asyncio.create_task(stopped.wait())
     try:
         async with proxying(
-            f"http://{HOST}:{port}", HOST, entry.port, drain_seconds=_DRAIN_SECONDS
+            f"http://{HOST}:{port}",
+            HOST,
+            entry.port,
+            headers=key_header(key),
+            drain_seconds=_DRAIN_SECONDS,
         ):
             await asyncio.wait((ended, asked), return_when=asyncio.FIRST_COMPLETED)
             if not asked.done():

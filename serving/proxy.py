@@ -1,20 +1,23 @@
 """The way to a llama.cpp server that AWS's image opens with nginx, opened with aiohttp.
 
 `/ping` is the server's `/health`, `/invocations` its `/v1/chat/completions`, and every other path
-goes through as it is. Answers are passed on piece by piece as they come.
+goes through as it is. Answers are passed on piece by piece as they come. It serves programs of this
+machine: a web page is refused.
 """
 
 from __future__ import annotations
 
 import io
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
+
+from stratos.loopback import refusal
 
 logger = logging.getLogger(__name__)
 
@@ -28,12 +31,13 @@ _TIMES = aiohttp.ClientTimeout(total=None, sock_connect=60, sock_read=3600)
 
 @asynccontextmanager
 async def proxying(
-    upstream: str, host: str, port: int, *, drain_seconds: float
+    upstream: str, host: str, port: int, *, headers: Mapping[str, str], drain_seconds: float
 ) -> AsyncIterator[None]:
     """Pass requests on while the context is open; at its end, requests in flight are finished.
 
     Args:
         upstream: The server's address, without a path.
+        headers: Of every request to the server, whatever it came with.
         drain_seconds: How long the end waits for answers.
 
     Raises:
@@ -48,7 +52,7 @@ async def proxying(
         auto_decompress=False,
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
     ) as session:
-        passing = _Passing(session, upstream)
+        passing = _Passing(session, upstream, headers)
         server = web.Server(passing.answer, handler_cancellation=True, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=drain_seconds)
         await runner.setup()
@@ -60,17 +64,22 @@ async def proxying(
 
 
 class _Passing:
-    def __init__(self, session: aiohttp.ClientSession, upstream: str) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, upstream: str, headers: Mapping[str, str]
+    ) -> None:
         self._session = session
         self._upstream = upstream
+        self._headers = headers
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if why := refusal({name.lower(): value for name, value in request.headers.items()}):
+            return web.Response(status=403, text=f"{why}; call it from a program")
         body = await request.content.read()  # no limit, as in the image
         try:
             answer = await self._session.request(
                 request.method,
                 self._url(request),
-                headers=_passed_on(request.headers.items()),
+                headers=self._own(_passed_on(request.headers.items())),
                 data=io.BytesIO(body) if body else None,
                 allow_redirects=False,
             )
@@ -96,6 +105,11 @@ class _Passing:
                 return reply
             await reply.write_eof()
         return reply
+
+    def _own(self, headers: CIMultiDict[str]) -> CIMultiDict[str]:
+        for name, value in self._headers.items():
+            headers[name] = value
+        return headers
 
     def _url(self, request: web.BaseRequest) -> URL:
         path, mark, query = request.raw_path.partition("?")

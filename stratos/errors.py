@@ -38,6 +38,10 @@
     ├── NoLongerAwaited         home has stopped waiting for a job of another region
     ├── RunLost                 an execution ended and nothing reported it
     ├── NotAllowed              `stratos ui` was not started for that, or nobody agreed to its cost
+    ├── WebhooksFailed          none of the addresses that are told of runs took a notice
+    ├── NothingToDeploy         there is no synthesized stack, or not the one that is asked for
+    ├── StackFailed             a stack could not be deployed, changed or deleted
+    ├── StackInUse              runs are under way or models in service, which would be lost
     └── NotFound                what a command names does not exist
         ├── StackNotFound       no deployed stack
         ├── RunNotFound         no run of that id, or no report of it yet
@@ -228,6 +232,22 @@ class RunLost(StratosError):
 
 class NotAllowed(StratosError):
     """A page was asked to do what its server was not started for, or what nobody agreed to."""
+
+
+class WebhooksFailed(StratosError):
+    """None of the addresses that are to be told of runs took a notice."""
+
+
+class NothingToDeploy(StratosError):
+    """No synthesized stack is at hand, or not the one that is asked for."""
+
+
+class StackFailed(StratosError):
+    """CloudFormation could not deploy, change or delete a stack; the message names the resource."""
+
+
+class StackInUse(StratosError):
+    """Deleting the stack would end runs or models in service."""
 
 
 class NotFound(StratosError):

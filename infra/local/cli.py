@@ -21,7 +21,7 @@ from infra.local.daemon import start, status, stop
 from infra.local.host.capacity import USES, Capacity, Use
 from infra.local.host.clients import Cloud
 from infra.local.host.network import RegionNetwork
-from infra.local.host.settings import LocalSettings, client_environment
+from infra.local.host.settings import LocalSettings
 from stratos.catalog.local import measure_local_servers
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.bucket import SERVERS_KEY
@@ -73,7 +73,7 @@ def up(
     else:
         console.print(f"The cloud is up; bucket {bucket}. In every terminal that uses it:\n")
         for name, value in (
-            client_environment(url, settings.home) | _chosen_stack(settings, url, bucket)
+            settings.client_environment(url) | _chosen_stack(settings, url, bucket)
         ).items():
             console.print(f"export {name}={value}", highlight=False)
     if foreground:
@@ -109,8 +109,9 @@ def bring_up(
             f"`stratos local mend {gone[0]}` lets it be reached again"
         )
     url = start(settings)
-    bucket = deploy(assembly, url, parameters, settings.regions)["Bucket"]
-    s3 = Cloud(url, region=settings.home).client("s3")
+    owner = settings.key.owner
+    bucket = deploy(assembly, url, owner, parameters, settings.regions)["Bucket"]
+    s3 = Cloud(url, region=settings.home, caller=owner).client("s3")
     try:
         s3.head_object(Bucket=bucket, Key=SERVERS_KEY)
     except ClientError:
@@ -164,7 +165,8 @@ def _assembly_for(settings: LocalSettings) -> Path:
 def _chosen_stack(settings: LocalSettings, url: str, bucket: str) -> dict[str, str]:
     """Which stack was deployed, where the cloud has several."""
     names = {}
-    cloudformation = Cloud(url, region=settings.home).client("cloudformation")
+    owner = Cloud(url, region=settings.home, caller=settings.key.owner)
+    cloudformation = owner.client("cloudformation")
     for stack in cloudformation.describe_stacks()["Stacks"]:
         outputs = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
         if "Bucket" in outputs:

@@ -72,7 +72,7 @@ def start(settings: LocalSettings) -> str:
     Raises:
         StartError: The new process ended or did not get ready; or one runs with other regions.
     """
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    settings.make_state_dir()
     with _starting_alone(settings):
         running = _settled(settings)
         if running.url:

@@ -29,6 +29,7 @@ from infra.local.host.settings import LocalSettings
 from infra.local.iam.enforcement import AccessControl
 from infra.local.lambda_.function_processes import FunctionProcesses
 from infra.local.requests.between_regions import BetweenRegions
+from infra.local.requests.owners_only import OwnersOnly
 from infra.local.requests.refusals import RequestValidation
 from infra.local.s3.bucket_policies import BucketPolicies
 from infra.local.s3.bucket_regions import BucketRegions
@@ -37,11 +38,13 @@ from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 from infra.local.sagemaker.scalable_targets import ScalableTargets
 from infra.local.sagemaker.training.jobs import TrainingJobProcesses
 from infra.local.sagemaker.transform.jobs import TransformJobProcesses
+from infra.local.saved.keeping import Keeping
 from infra.local.saved.state import RestoreError, SavedState
 from infra.local.stepfunctions.executions import StepFunctions
 from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
 
 SEAMS: tuple[type[Seam], ...] = (
+    OwnersOnly,
     RequestValidation,
     ObjectsOnDisk,
     AccessControl,
@@ -76,6 +79,8 @@ class LocalCloud:
         self.settings = settings
         self._server: ThreadedMotoServer | None = None
         self._seams: list[Seam] = []
+        self._saved: SavedState | None = None
+        self._keeping: Keeping | None = None
         self._environment: dict[str, str | None] = {}
 
     def start(self) -> LocalSettings:
@@ -87,7 +92,7 @@ class LocalCloud:
         Raises:
             OSError: The port is in use.
         """
-        self.settings.state_dir.mkdir(parents=True, exist_ok=True)
+        self.settings.make_state_dir()
         self.settings = self.settings.model_copy(update={"port": self._port()})
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         self._server = ThreadedMotoServer(self.settings.host, self.settings.port, verbose=False)
@@ -99,17 +104,20 @@ class LocalCloud:
         # The state machine engine and boto3 clients inside moto find this server through these.
         self._set_environment(
             MOTO_PORT=str(port),
-            AWS_ACCESS_KEY_ID="local",
-            AWS_SECRET_ACCESS_KEY="local",
             AWS_DEFAULT_REGION=self.settings.home,
+            **self.settings.key.owner.environment(),
         )
         try:
             for seam_class in SEAMS:
                 if seam_class is SEAMS[-1]:
-                    SavedState(self.settings).restore()
+                    self._saved = SavedState(self.settings)
+                    self._saved.restore()
                 seam = seam_class()
                 self._seams.append(seam)
                 seam.install(self.settings)
+            assert self._saved is not None
+            self._keeping = Keeping(self._saved)
+            self._keeping.start()
         except BaseException:
             self.stop(save=False)
             raise
@@ -118,9 +126,13 @@ class LocalCloud:
     def stop(self, *, save: bool = True) -> None:
         """Save the state, stop every process the seams started, and stop serving."""
         try:
-            if save:
-                SavedState(self.settings).save()
+            if self._keeping is not None:
+                self._keeping.close()
+            if save and self._saved is not None:
+                self._saved.save()
         finally:
+            if self._saved is not None:
+                self._saved.close()
             self._close()
 
     def _close(self) -> None:
@@ -165,8 +177,8 @@ def serve(settings: LocalSettings) -> None:
         AlreadyRunningError: Another process serves `settings.state_dir`.
     """
     state_dir = settings.state_dir.resolve()
-    state_dir.mkdir(parents=True, exist_ok=True)
     settings = settings.model_copy(update={"state_dir": state_dir})
+    settings.make_state_dir()
     with settings.lock_file.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

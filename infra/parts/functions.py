@@ -68,6 +68,7 @@ HANDLERS = (
     # Waits for an endpoint to settle before it can be rolled back.
     Handler("clean_up", memory_mib=1024, timeout_seconds=900),
     Handler("sweep", timeout_seconds=900),
+    Handler("tell_webhooks", timeout_seconds=120),
 )
 
 # Four calls of a region that hangs, each tried four times for 15 seconds, end before it does.
@@ -83,7 +84,7 @@ WORKER_HANDLERS = (
     Handler("sweep_region", timeout_seconds=900),
 )
 """Of a worker region."""
-_BY_EVENT = ("clean_up", "give_up")
+_BY_EVENT = ("clean_up", "give_up", "tell_webhooks")
 
 
 class Functions(Construct):

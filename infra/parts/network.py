@@ -38,6 +38,8 @@ class NetworkDefaults:
     security_groups: str
     encrypts_traffic: bool
     """Between the hosts of one job."""
+    private_hosts: tuple[str, ...] = ()
+    """Hosts within private networks that jobs may ask as teachers."""
 
     def __post_init__(self) -> None:
         if bool(self.subnets) != bool(self.security_groups):

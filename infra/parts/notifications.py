@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import Aws, Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
@@ -51,4 +52,15 @@ class Notifications(Construct):
                 resources=["*"],
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
+        )
+
+    def let_call(self, function: lambda_.Function) -> None:
+        """Let the topic call the function of webhooks.
+
+        It is subscribed by `stratos notify add`, so that nothing runs where there is none.
+        """
+        function.add_permission(
+            "Topic",
+            principal=iam.ServicePrincipal("sns.amazonaws.com"),
+            source_arn=self.topic.topic_arn,
         )

@@ -132,7 +132,8 @@ def _models(region: str) -> list[str]:
 def _teacher_keys(region: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(
         sid="TeacherKeys",
-        actions=["secretsmanager:GetSecretValue"],
+        # Its tags say which hosts it may be sent to.
+        actions=["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
         resources=[arn("secretsmanager", f"secret:{PREFIX}/*", region=region)],
     )
 

@@ -83,7 +83,8 @@ spec names a teacher of `kind: openai` | subnets without a way to the internet |
 | The name of a model | huggingface.co, from which its weights come | the spec names weights by \
 `hub:` | weights by `path:` |
 | How a run ended, its figures and its reasons | the addresses that are subscribed to the topic, \
-by e-mail | a run ends or waits for approval, an alarm is raised | subscribe nobody |
+by e-mail, and webhooks, over the internet | a run ends or waits for approval, an alarm is raised \
+| subscribe nobody: `stratos notify list` |
 
 Nothing else does. Code and packages come with the stack, images from AWS's registry in the region,
 and nothing in the stack reports usage to anybody. The CDK's command line, on the machine of whoever

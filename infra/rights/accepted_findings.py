@@ -47,7 +47,7 @@ _READS_JOBS = (
     "report",
 )
 _LOOKS_AT_ENDPOINTS = ("check_quality", "match_models", "plan_candidates", "take_turn")
-_NO_RUN_OBJECTS = ("await_component", "claim_run", "request_approval", "sweep")
+_NO_RUN_OBJECTS = ("await_component", "claim_run", "request_approval", "sweep", "tell_webhooks")
 _JOBS, _MACHINE = "TrainingJobs/Role", "Workflow/Role"
 _BATCHES = "TrainingJobs/BatchRole"
 _SERVED = ("Endpoints/Role", "Endpoints/QueueRole")
@@ -202,7 +202,7 @@ FINDINGS = (
     ),
     wildcard(
         f"arn:<AWS::Partition>:secretsmanager:{_HERE}:secret:{{prefix}}/*",
-        (_JOBS,),
+        (_JOBS, *_roles("parse_constraints")),
         "The spec names the secrets of keys and tokens, which must begin with the stack's prefix.",
     ),
     wildcard(

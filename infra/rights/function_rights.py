@@ -22,6 +22,7 @@ from infra.permissions import (
     ENDPOINTS,
     EXECUTIONS,
     MODELS,
+    PREFIX,
     TRAINING_JOBS,
     TRANSFORM_JOBS,
     arn,
@@ -98,6 +99,15 @@ def _parse_constraints(granted: Granted) -> Statements:
         *read_objects(granted.bucket, "specs/"),
         write_objects(granted.bucket, "runs/*", "specs/*/rejection.json"),
         use_runs(granted.runs_table, "UpdateItem"),
+        _describe_secrets(),
+    )
+
+
+def _describe_secrets() -> iam.PolicyStatement:
+    """What a secret is tagged with, not what it holds."""
+    return iam.PolicyStatement(
+        actions=["secretsmanager:DescribeSecret"],
+        resources=[arn("secretsmanager", f"secret:{PREFIX}/*")],
     )
 
 
@@ -315,6 +325,16 @@ def _sweep(granted: Granted) -> Statements:
     )
 
 
+def _tell_webhooks(granted: Granted) -> Statements:
+    # Secrets Manager puts a hyphen and six characters behind a secret's name.
+    secret = f"secret:{PREFIX}-webhooks-??????"
+    return (
+        iam.PolicyStatement(
+            actions=["secretsmanager:GetSecretValue"], resources=[arn("secretsmanager", secret)]
+        ),
+    )
+
+
 _RIGHTS: Mapping[str, Callable[[Granted], Statements]] = {
     "claim_run": _claim_run,
     "parse_constraints": _parse_constraints,
@@ -335,6 +355,7 @@ _RIGHTS: Mapping[str, Callable[[Granted], Statements]] = {
     "report": _report,
     "clean_up": _clean_up,
     "sweep": _sweep,
+    "tell_webhooks": _tell_webhooks,
 }
 """By handler module, as `infra.parts.functions.HANDLERS` lists them."""
 

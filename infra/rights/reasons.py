@@ -143,6 +143,7 @@ REASONS: Mapping[str, str] = {
     "scheduler:GetSchedule": "A schedule that is right already is left alone",
     "scheduler:ListSchedules": _ENDS_WHAT_IS_LEFT,
     "scheduler:UpdateSchedule": "Reruns and the ends of endpoints are schedules",
+    "secretsmanager:DescribeSecret": "A secret's tag says which hosts it may be sent to",
     "secretsmanager:GetSecretValue": (
         "A teacher of another provider is asked with a key, and a gated model of the Hub read with "
         "a token; both are kept as secrets"
@@ -161,6 +162,9 @@ REASONS: Mapping[str, str] = {
 }
 
 OF_ROLES: Mapping[tuple[str, str], str] = {
+    ("FunctionsTellWebhooksRole", "secretsmanager:GetSecretValue"): (
+        "Whoever knows a webhook's address can post to it, so the addresses are a secret"
+    ),
     ("FunctionsSweepRole", "lambda:InvokeFunction"): "CleanUp takes back what a run left",
     ("SchedulesRole", "lambda:InvokeFunction"): (
         "An endpoint with a component takes more than one call to delete, which the sweeper makes"
@@ -204,5 +208,8 @@ OF_RESOURCES: Mapping[tuple[str, str], str] = {
         "Events that a rule could not deliver are kept"
     ),
     ("AWS::Lambda::Permission", "events.amazonaws.com"): "A rule calls the function",
+    ("AWS::Lambda::Permission", "sns.amazonaws.com"): (
+        "The topic calls the function that posts to webhooks, once it is subscribed"
+    ),
 }
 """By type of the resource that holds a policy, and who the statement is about."""

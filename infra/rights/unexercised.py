@@ -55,7 +55,7 @@ UNEXERCISED = (
         sources=("TrainingJobsRole*",),
     ),
     Unexercised(
-        ("secretsmanager:GetSecretValue",),
+        ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),
         "Keys of other providers and tokens of the Hub; the tests reach neither.",
         sources=("TrainingJobsRole*",),
     ),

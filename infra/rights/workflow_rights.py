@@ -70,7 +70,7 @@ def _invoke(functions: Functions) -> iam.PolicyStatement:
         resources=[
             item.function_arn
             for module, item in functions.by_module.items()
-            if module != "sweep"  # which is no state
+            if module not in ("sweep", "tell_webhooks")  # which are no states
         ],
     )
 

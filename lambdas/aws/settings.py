@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     Step Functions has to know these fields, too."""
     worker_regions: str = ""
     """Other regions in which jobs may run, separated by commas; none without worker stacks."""
+    private_hosts: str = ""
+    """Hosts within private networks that jobs may ask all the same, separated by commas."""
     large_dataset_bytes: int = LARGE_BYTES
     """A dataset of more is split by a job. The stack sets no other; tests do."""
 
@@ -46,6 +48,10 @@ class Settings(BaseSettings):
     def regions(self) -> tuple[str, ...]:
         """Where jobs may run: the stack's own region first."""
         return (self.aws_region, *filter(None, self.worker_regions.split(",")))
+
+    @property
+    def allowed_private_hosts(self) -> tuple[str, ...]:
+        return tuple(filter(None, self.private_hosts.split(",")))
 
     @property
     def names(self) -> StackNames:

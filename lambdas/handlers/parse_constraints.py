@@ -9,6 +9,7 @@ from lambdas.aws import runs_table
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.settings import settings
 from lambdas.aws.spec_folder import SpecFolder
+from lambdas.gathering.secret_hosts import require_secrets
 from lambdas.step import step
 from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.spec_models import require_models
@@ -26,10 +27,16 @@ def handler(payload: ParseInput) -> Parsed:
     """Write the spec with its defaults as JSON, or all of its problems as `rejection.json`."""
     run, folder = payload.run, SpecFolder(payload.run)
     try:
-        stack = RunningStack(settings().names.prefix, settings().aws_region, settings().regions[1:])
+        stack = RunningStack(
+            settings().names.prefix,
+            settings().aws_region,
+            settings().regions[1:],
+            settings().allowed_private_hosts,
+        )
         content = _uploaded(folder)
         spec = read_spec_in_folder(content, _files_in(folder), folder.name, stack)
         require_models(spec, ModelFiles(folder))
+        require_secrets(spec)
         plan = None if run.rerun else _saved_plan(folder, content, stack)
     except SpecRejected as error:
         rejection = Rejection(

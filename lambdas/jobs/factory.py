@@ -14,7 +14,7 @@ from lambdas.aws.settings import settings
 from lambdas.aws.spec_folder import SpecFolder
 from stratos.catalog.images import image_uri
 from stratos.catalog.model_card import ModelCard
-from stratos.contracts.job_start import CODE_CHANNEL, PACKAGES_CHANNEL
+from stratos.contracts.job_start import CODE_CHANNEL, PACKAGES_CHANNEL, PRIVATE_HOSTS
 from stratos.contracts.jobs import AnyJobConfig, InspectConfig
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
@@ -91,6 +91,7 @@ class JobFactory:
                 "STRATOS_CHECKPOINT_DIR": CHECKPOINT_DIR,
                 "STRATOS_STACK": settings().stack_name,
                 "STRATOS_BEDROCK_ROLE_ARN": settings().bedrock_role_arn,
+                **({PRIVATE_HOSTS: settings().private_hosts} if settings().private_hosts else {}),
                 **(training_processes(servers) if config.kind == "distill" else {}),
             },
             result_uri=config.result_uri,

@@ -53,7 +53,9 @@ class LlamaClient:
             ServerFailed: it has ended, or does not answer; the message holds the end of its log.
         """
         try:
-            response = self._http.request("POST", self._server.url + path, json=dict(body))
+            response = self._http.request(
+                "POST", self._server.url + path, json=dict(body), headers=self._server.headers
+            )
             return EngineAnswer(response.status, json.loads(response.data))
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             self._server.require_alive()

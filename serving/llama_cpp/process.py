@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -17,6 +18,10 @@ from types import TracebackType
 from stratos.waiting import every, wait_until, within
 
 HOST = "127.0.0.1"
+API_KEY = "LLAMA_API_KEY"
+"""llama-server's variable for the key that a request has to name: any web page that a browser on
+this machine has open could send it requests otherwise, and llama-server lets it read the answers.
+"""
 _START_SECONDS = 600.0
 _POLL_SECONDS = 0.02
 _TAIL_BYTES = 2_000
@@ -36,6 +41,7 @@ class LlamaServer:
 
     Attributes:
         url: Where it answers, without a path.
+        headers: Without which it answers nobody.
     """
 
     def __init__(
@@ -49,8 +55,9 @@ class LlamaServer:
         Raises:
             ServerFailed: it ended, or was not healthy in time.
         """
-        port = free_port()
+        port, key = free_port(), new_api_key()
         self.url = f"http://{HOST}:{port}"
+        self.headers = key_header(key)
         self._last_words = ""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115
         # Python and llama.cpp write at once: at one position, one would overwrite the other.
@@ -60,7 +67,7 @@ class LlamaServer:
             stdin=subprocess.PIPE,
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            env=server_environment(),
+            env=server_environment(key),
         )
         try:
             healthy = wait_until(
@@ -141,9 +148,19 @@ def server_command(arguments: Sequence[str], port: int) -> list[str]:
     return [*program, "--host", HOST, "--port", str(port), *arguments]
 
 
-def server_environment() -> dict[str, str]:
-    """What the program needs to find this project's code as this process found it."""
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+def server_environment(api_key: str) -> dict[str, str]:
+    """What the program needs to find this project's code as this process found it, and its key."""
+    path = os.pathsep.join(filter(None, sys.path))
+    return os.environ | {"PYTHONPATH": path, API_KEY: api_key}
+
+
+def new_api_key() -> str:
+    return secrets.token_urlsafe()
+
+
+def key_header(api_key: str) -> dict[str, str]:
+    """Of a request that names the key."""
+    return {"Authorization": f"Bearer {api_key}"}
 
 
 def free_port() -> int:

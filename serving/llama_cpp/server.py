@@ -16,7 +16,7 @@ from typing import NoReturn
 import xllamacpp
 
 from serving.llama_cpp.arguments import UnknownArgument, parameters_of
-from serving.llama_cpp.process import REASON
+from serving.llama_cpp.process import API_KEY, REASON
 
 logger = logging.getLogger("llama-server")
 
@@ -25,6 +25,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
     try:
         parameters = parameters_of(sys.argv[1:])
+        if key := os.environ.pop(API_KEY, ""):
+            parameters.api_keys = [key]
     except UnknownArgument as error:
         return _fail(str(error))
     ended = threading.Event()

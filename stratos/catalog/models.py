@@ -14,6 +14,7 @@ from stratos.catalog.model_card import ModelCard
 from stratos.catalog.shipped import shipped_rows
 from stratos.frozen import FrozenModel
 from stratos.spec import Bedrock, Weights
+from stratos.spec.refusals import did_you_mean
 
 _LEAST_DAYS_LEFT = 90
 """Before its end of life, of a teacher that is considered by default."""
@@ -192,6 +193,7 @@ def hub_card(model: Weights) -> ModelCard:
         raise LookupError(
             f"{model.hub} is not in the model catalog; upload its folder beside the spec "
             "and give `path`, or pick one of `stratos catalog show models`"
+            f"{did_you_mean(model.hub or '', list(hub_models()))}"
         )
     row = hub_models()[model.hub]
     card = row.card() if model.layers is None else row.pruned_card(model.name, model.layers)
@@ -211,6 +213,7 @@ def bedrock_card(model_id: str, *, batch: bool = False) -> ModelCard:
             f"{model_id} has no price in the catalog; give `input_usd_per_million_tokens` and "
             "`output_usd_per_million_tokens` with it, run `stratos catalog refresh`, or pick one "
             "of `stratos catalog show teachers`"
+            f"{did_you_mean(model_id, list(bedrock_teachers()))}"
         ) from None
 
 

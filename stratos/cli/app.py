@@ -2,7 +2,7 @@
 
 Exit codes: 0 success, 1 an unexpected error, 2 wrong usage, 3 the run failed, 4 the spec was
 refused, 5 the run was stopped, 6 not found (no stack, no such run, no endpoint), 7 no plan holds
-every constraint.
+every constraint, 130 Ctrl-C while a run was followed, which goes on.
 """
 
 from __future__ import annotations
@@ -61,6 +61,15 @@ class Commands(LazyCommands):
             "stratos.cli.delete:delete_command",
             "Delete a run's endpoint with its configuration and model, or its model and batches.",
         ),
+        "deploy": Listed(
+            "stratos.cli.deploy:deploy_command",
+            "Deploy the built stack to AWS, or change the one that is there, without Node or the "
+            "CDK.",
+        ),
+        "destroy": Listed(
+            "stratos.cli.destroy:destroy_command",
+            "Delete the deployed stack; what holds data stays, unless you say otherwise.",
+        ),
         "submit": Listed(
             "stratos.cli.submit:submit_command",
             "Validate a folder, upload it, and start its run.",
@@ -114,6 +123,10 @@ class Commands(LazyCommands):
             "stratos.cli.approval:reject_command",
             "Refuse the model of a run that waits for approval; the run fails, nothing is "
             "deployed.",
+        ),
+        "notify": Listed(
+            "stratos.cli.notify:notify_app",
+            "Say who is told how runs end, of models that wait for approval, and of alarms.",
         ),
         "sweep": Listed(
             "stratos.cli.sweep:sweep_command",

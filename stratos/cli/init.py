@@ -34,7 +34,7 @@ from stratos.dataset.usual_columns import usual_columns
 from stratos.errors import DatasetRejected, FolderTaken
 from stratos.planning.offline.folder import inspect_folder
 from stratos.spec import PersonalData, Spec, Task
-from stratos.spec.folder import files_under, is_data_file, read_spec_in_folder
+from stratos.spec.folder import dataset_files, files_under, read_spec_in_folder
 
 SCHEMA_FILE = "spec.schema.json"
 """Beside the spec, for editors: they find it by the spec's first line, without a network."""
@@ -65,9 +65,15 @@ class Seen:
 
     @property
     def num_usable(self) -> int:
-        """Records that can be measured on: those with an answer, unless a judge needs none."""
-        needs_none = self.verifier.fields["kind"] == "judge"
-        return sum(self.found.num_records.values()) if needs_none else self.found.num_gold
+        """Records that can be measured on: those with an answer, unless a judge needs none. The
+        answer of a reply that calls tools is its calls."""
+        match self.verifier.fields["kind"]:
+            case "judge":
+                return sum(self.found.num_records.values())
+            case "tool_call":
+                return self.num_replies
+            case _:
+                return self.found.num_gold
 
     @property
     def num_replies(self) -> int:
@@ -87,16 +93,15 @@ def init_command(
         raise typer.BadParameter(f"there is no {path}; give a data file, or a folder of them")
     console = make_console()
     folder, dataset = _place(path.absolute())
-    if (folder / SPEC_FILE).exists():
-        raise FolderTaken(f"{folder / SPEC_FILE} is there already; change it, or move it away")
+    schema = json.dumps(Spec.model_json_schema(), indent=1) + "\n"
+    _refuse_taken(folder, schema)
     with aloud(make_console(stderr=True), f"looking at {path}"):
         seen = look(folder, dataset)
         text = spec_text(_slug(folder.name if path.is_dir() else path.name), seen)
-        refuse_what_a_run_would(folder, text)
+        found = refuse_what_a_run_would(folder, text)
     (folder / SPEC_FILE).write_text(text, encoding="utf-8")
-    schema = json.dumps(Spec.model_json_schema(), indent=1)
-    (folder / SCHEMA_FILE).write_text(schema + "\n", encoding="utf-8")
-    print_dataset(console, seen.found)
+    (folder / SCHEMA_FILE).write_text(schema, encoding="utf-8")
+    print_dataset(console, found)
     to_do = "" if TO_DO not in text else f"Write the judge's criteria where it says {TO_DO[:4]}. "
     console.print(
         f"\nverifier: {seen.verifier.fields['kind']} ({seen.verifier.why})\n"
@@ -107,6 +112,18 @@ def init_command(
         markup=False,
         highlight=False,
     )
+
+
+def _refuse_taken(folder: Path, schema: str) -> None:
+    """Raise FolderTaken if a file would be lost that somebody else wrote."""
+    if (folder / SPEC_FILE).exists():
+        raise FolderTaken(f"{folder / SPEC_FILE} is there already; change it, or move it away")
+    beside = folder / SCHEMA_FILE
+    if beside.exists() and beside.read_bytes() != schema.encode():
+        raise FolderTaken(
+            f"{beside} is there already, and is not what this version would write there; move it "
+            "away"
+        )
 
 
 def look(folder: Path, dataset: str) -> Seen:
@@ -147,7 +164,7 @@ def look(folder: Path, dataset: str) -> Seen:
     return Seen(named, found, proposed, dict(personal), len(records))
 
 
-def refuse_what_a_run_would(folder: Path, text: str) -> None:
+def refuse_what_a_run_would(folder: Path, text: str) -> Inspection:
     """Read the proposed spec, and its data as the spec says.
 
     Raises:
@@ -157,9 +174,10 @@ def refuse_what_a_run_would(folder: Path, text: str) -> None:
     spec = read_spec_in_folder(written.encode(), files_under(folder))
     refused: list[str] = []
     with TemporaryDirectory() as name:
-        inspect_folder(folder, spec.task, Path(name), refused.append)
+        found = inspect_folder(folder, spec.task, Path(name), refused.append)
     if refused:
         raise DatasetRejected(f"no spec is written, as a run would refuse the data: {refused[0]}")
+    return found
 
 
 def spec_text(name: str, seen: Seen) -> str:
@@ -282,8 +300,8 @@ def _place(path: Path) -> tuple[Path, str]:
     """
     if path.is_file():
         return path.parent, path.name
-    listed = [name for name in files_under(path)("") if is_data_file(name)]
-    names = sorted(name for name in listed if name != SCHEMA_FILE and not _is_hidden(name))
+    listed = dataset_files("", files_under(path))
+    names = [name for name in listed if name != SCHEMA_FILE and not _is_hidden(name)]
     if not names:
         raise DatasetRejected(f"{path} holds no .jsonl, .json, .csv or .parquet file")
     if len(names) == 1:

@@ -20,6 +20,7 @@ from stratos.cli.screen import aloud, make_console
 from stratos.contracts.bucket import SPEC_FILE
 from stratos.dataset.conversations import conversations_in
 from stratos.dataset.inspection import Inspection
+from stratos.dataset.left_out import BAD_LINE
 from stratos.dataset.logged import require_replies
 from stratos.dataset.token_lengths import token_lengths
 from stratos.errors import DatasetRejected, SpecRejected
@@ -87,8 +88,10 @@ def print_dataset(to: Console, found: Inspection) -> None:
     to.print(facts)
     for reason, rows in found.left_out.items():
         to.print(f"left out, {reason}: {rows.num:,}", soft_wrap=True, markup=False)
-        for example in rows.examples:
-            to.print(f"  {example}", soft_wrap=True, markup=False, highlight=False)
+        kinds = found.bad_line_kinds if reason == BAD_LINE else {}
+        counted = [f"{num:,} × {kind}" for kind, num in kinds.items()] if len(kinds) > 1 else []
+        for line in (*counted, *rows.examples):
+            to.print(f"  {line}", soft_wrap=True, markup=False, highlight=False)
     if answers := answer_rows(found):
         table = Table("answer", "records", "share", box=None, pad_edge=False, header_style="dim")
         for answer in answers:

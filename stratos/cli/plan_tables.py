@@ -117,7 +117,7 @@ def _print_choice(console: Console, plans: PlanSet) -> None:
         binding = f"; {', '.join(plans.binding)} kept better ones out" if plans.binding else ""
         _say(
             console,
-            f"  why: best by the spec's preferences of {plans.front_size:,} plans that no other "
+            f"   why: best by the spec's preferences of {plans.front_size:,} plans that no other "
             f"beats in all of accuracy, p95, time and cost, out of {plans.num_candidates:,}"
             f"{binding} ({plans.seconds:.2f} s)",
         )
@@ -132,17 +132,17 @@ def _print_choice(console: Console, plans: PlanSet) -> None:
 
 
 def _describe(console: Console, plan: Plan) -> None:
-    _say(console, f"  {plan.teacher} → {plan.student}, {plan.method}, {plan.precision}")
-    _say(console, f"  train on {_server(plan)}; serve on {told_endpoint(plan)}")
+    _say(console, f"   {plan.teacher} → {plan.student}, {plan.method}, {plan.precision}")
+    _say(console, f"   train on {_server(plan)}; serve on {told_endpoint(plan)}")
     figures = (f"{title} {text}" for title, text in zip(_TITLES, _figures(plan), strict=True))
-    _say(console, f"  forecast (95%): accuracy {_accuracy(plan)}; {'; '.join(figures)}")
+    _say(console, f"   forecast (95%): accuracy {_accuracy(plan)}; {'; '.join(figures)}")
     if plan.elsewhere is not None:
-        _say(console, f"  away: {plan.elsewhere.told}")
-    _say(console, f"  hosting: {plan.hosting.reason}")
+        _say(console, f"   away: {plan.elsewhere.told}")
+    _say(console, f"   hosting: {plan.hosting.reason}")
     if plan.engine is not None:
-        _say(console, f"  engine: {plan.engine.told}")
+        _say(console, f"   engine: {plan.engine.told}")
     if plan.precision_reason:
-        _say(console, f"  precision: {plan.precision_reason}")
+        _say(console, f"   precision: {plan.precision_reason}")
 
 
 def _print_others(console: Console, plans: PlanSet) -> None:

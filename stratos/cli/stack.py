@@ -38,6 +38,8 @@ class Stack:
     schedule_group: str
     names: StackNames
     """Of what it makes."""
+    topic_arn: str = ""
+    """Of what people are told by."""
     worker_regions: tuple[str, ...] = ()
     """Others in which it runs jobs."""
     elsewhere: str = ""
@@ -67,6 +69,7 @@ class Stack:
             state_machine_arn=outputs["StateMachineArn"],
             schedule_group=outputs["ScheduleGroup"],
             names=StackNames(outputs.get("StackName", DEFAULT_STACK)),
+            topic_arn=outputs.get("TopicArn", ""),
             worker_regions=tuple(filter(None, outputs.get("WorkerRegions", "").split(","))),
         )
 
@@ -130,7 +133,7 @@ def _why_not(name: str | None, error: Exception) -> str:
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     deploy = (
         "Start one on this machine with `stratos local up` and set what it prints, or deploy to "
-        "AWS with `npx cdk deploy` and set AWS_PROFILE and AWS_REGION"
+        "AWS with `stratos deploy` once AWS_PROFILE and AWS_REGION are set"
     )
     match error:
         case NoRegionError():

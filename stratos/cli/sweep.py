@@ -31,7 +31,7 @@ def sweep_now(stack: Stack, *, dry_run: bool) -> Swept:
         response = functions.invoke(FunctionName=function, Payload=payload)
     except functions.exceptions.ResourceNotFoundException as error:
         raise StackNotFound(
-            f"there is no function {function}; deploy the stack (`npx cdk deploy`), or start the "
+            f"there is no function {function}; deploy the stack (`stratos deploy`), or start the "
             "embedded cloud (`stratos local up`)"
         ) from error
     answer = json.loads(response["Payload"].read())

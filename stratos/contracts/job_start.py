@@ -18,6 +18,9 @@ LAUNCHER = "training.start"
 HOME_REGION = "STRATOS_HOME_REGION"
 """Variable of a job in another region: where its stack's secrets are, and its models of Bedrock."""
 
+PRIVATE_HOSTS = "STRATOS_PRIVATE_HOSTS"
+"""Variable of a job: hosts within private networks that it may ask, separated by commas."""
+
 CONTAINER_ENTRYPOINT = ("/bin/sh", "-c")
 CONTAINER_ARGUMENTS = (
     # A first process has no default action for a signal, so the shell must say one. Python unpacks

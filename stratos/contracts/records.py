@@ -43,7 +43,10 @@ class Record(FrozenModel):
     @property
     def question(self) -> str:
         """The last user message."""
-        return next(m.content for m in reversed(self.messages) if m.role == "user")
+        place = -1
+        while self.messages[place].role != "user":
+            place -= 1
+        return self.messages[place].content
 
 
 class TrainingRecord(FrozenModel):
@@ -52,6 +55,8 @@ class TrainingRecord(FrozenModel):
     id: str
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] | None = None
+    tool_choice: ToolChoice | None = None
+    """None in older files."""
     completion: str
     tool_calls: tuple[ToolCall, ...] | None = None
     """What the completion calls, after its text."""

@@ -6,6 +6,7 @@ import csv
 import sys
 from collections.abc import Iterable, Iterator
 
+from stratos.dataset.encodings import conversion
 from stratos.dataset.formats.row import Row, RowError
 from stratos.dataset.lines import (
     MAX_LINE_BYTES,
@@ -13,6 +14,7 @@ from stratos.dataset.lines import (
     Readable,
     chunks_of,
     lines_of,
+    refuse_other_encoding,
 )
 
 
@@ -40,8 +42,9 @@ def csv_rows(stream: Readable, *, gzipped: bool, separator: str) -> Iterator[Row
 
 
 def _names(row: list[str]) -> list[str]:
+    """The columns. The first may have none: so pandas writes the number of each row."""
     names = [name.strip() for name in row]
-    if not all(names) or len(set(names)) < len(names):
+    if not all(names[1:]) or names == [""] or len(set(names)) < len(names):
         raise BrokenFileError(
             f"its first line must name the columns, each once; found {', '.join(names[:8])}"
         )
@@ -51,15 +54,15 @@ def _names(row: list[str]) -> list[str]:
 def _row(names: list[str], row: list[str]) -> Row | RowError:
     if len(row) != len(names):
         return RowError(f"has {len(row)} fields; its first line names {len(names)} columns")
-    return {name: field for name, field in zip(names, row, strict=True) if field}
+    return {name: field for name, field in zip(names, row, strict=True) if name and field}
 
 
 def _texts(lines: Iterable[bytes]) -> Iterator[str]:
     for number, line in enumerate(lines, start=1):
         try:
+            if number == 1:
+                refuse_other_encoding(line)
             text = line.decode()
         except UnicodeDecodeError as error:
-            raise BrokenFileError(
-                f"line {number} is not UTF-8; convert it: iconv -f CP1252 -t UTF-8"
-            ) from error
+            raise BrokenFileError(f"line {number} is not UTF-8; {conversion()}") from error
         yield (text.removeprefix("\ufeff") if number == 1 else text) + "\n"

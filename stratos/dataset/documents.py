@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
+from stratos.dataset.encodings import conversion
 from stratos.dataset.formats.row import Row, RowError, check_text
 from stratos.dataset.lines import (
     CHUNK_BYTES,
@@ -19,6 +20,7 @@ from stratos.dataset.lines import (
     Readable,
     chunks_of,
     lines_of,
+    refuse_other_encoding,
 )
 
 _BOM = b"\xef\xbb\xbf"
@@ -39,6 +41,7 @@ def json_rows(stream: Readable, *, gzipped: bool) -> Iterator[bytes | Row | RowE
         start += chunk
         if start.removeprefix(_BOM).strip():
             break
+    refuse_other_encoding(start)
     chunks = itertools.chain((start,), chunks)
     first = start.removeprefix(_BOM).lstrip()
     if first.startswith(b"[") and not first.startswith(b"[["):
@@ -121,7 +124,7 @@ def _decoded(chunks: Iterable[bytes]) -> Iterator[str]:
             text = decoder.decode(chunk)
         except UnicodeDecodeError as error:
             raise BrokenFileError(
-                f"byte {read + error.start} is not UTF-8; convert it: iconv -t UTF-8"
+                f"byte {read + error.start} is not UTF-8; {conversion()}"
             ) from error
         read += len(chunk)
         yield text

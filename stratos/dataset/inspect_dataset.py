@@ -25,7 +25,7 @@ from stratos.dataset.parquet import read_rows
 from stratos.dataset.reading import DatasetEntry, DatasetReader
 from stratos.dataset.s3_bodies import S3Bodies, is_body
 from stratos.dataset.splitting import MIN_TRAIN_RECORDS, deal, shortage
-from stratos.dataset.spool import Spool, line_of, record_of
+from stratos.dataset.spool import BUFFER_BYTES, Spool, line_of, record_of
 from stratos.dataset.tally import Tally
 from stratos.dataset.tool_texts import ToolTexts
 from stratos.errors import DatasetRejected
@@ -177,7 +177,8 @@ def _check_lines(reader: DatasetReader, refuse: Refuse) -> None:
     if bad > (task.max_bad_share * reader.num_lines if skips else 0):
         shown = "\n".join(f"- {line}" for line in reader.bad_lines)
         more = bad - len(reader.bad_lines)
-        rest = f"\n- and {more} more" if more else ""
+        kinds = "; ".join(f"{num} × {kind}" for kind, num in reader.bad_kinds.commonest().items())
+        rest = f"\n- and {more} more\nBy kind: {kinds}" if more else ""
         allowed = (
             f"Fix them, or raise task.max_bad_share, which allows {task.max_bad_share:.0%}"
             if skips
@@ -238,7 +239,8 @@ def _write(
     near = array("q")
     with ExitStack() as stack:
         outputs = {
-            split: stack.enter_context((folder / f"{split}.jsonl").open("wb")) for split in SPLITS
+            split: stack.enter_context((folder / f"{split}.jsonl").open("wb", BUFFER_BYTES))
+            for split in SPLITS
         }
         for (note, line), row in zip(spool.drain(), ledger.rows(), strict=True):
             if row.number % _ROWS_BETWEEN_CLOCKS == 0:
@@ -261,6 +263,7 @@ def _write(
                 added += b',"group":"%b"' % row.group.hex().encode()
             outputs[split].write(added.join((line[: -len(_END)], _END)))
             tally.add(facts, split)
+    tally.settle()
     tally.num_near_duplicates = len(near)
     ledger.drop(near)
     return tally
@@ -288,6 +291,7 @@ def _inspection(
         num_lines=reader.num_lines,
         num_bad_lines=reader.num_bad_lines,
         bad_lines=tuple(reader.bad_lines),
+        bad_line_kinds=reader.bad_kinds.commonest(),
         num_exact_duplicates=duplicates.num_repeated,
         num_near_duplicates=tally.num_near_duplicates,
         num_contradictions=duplicates.num_contradictions,

@@ -78,6 +78,8 @@ class Inspection(FrozenModel):
     num_bad_lines: int
     bad_lines: tuple[str, ...]
     """The first few, as `file:line: what is wrong`."""
+    bad_line_kinds: dict[str, int] = Field(default_factory=dict)
+    """What is wrong → lines; the most common kinds. Older files have none."""
     num_exact_duplicates: int
     num_near_duplicates: int
     """Training records too like a held-out or probe record, left out."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from stratos.contracts.messages import Message, calls_text
+from stratos.dataset.formats.row import LABELS, LONGEST_LABEL
 from stratos.dataset.reading import DatasetEntry
 from stratos.dataset.scratch import Scratch, scratch_table
 from stratos.dataset.ties import Ties
@@ -21,11 +23,12 @@ from stratos.dataset.words import normalised
 
 _CACHE_KIB = 64 * 1024
 _BATCH = 10_000
+_DIGEST_BYTES = 16
 
 _TABLE = """
 CREATE TABLE record (
     seq INTEGER PRIMARY KEY, question BLOB, gold BLOB, id BLOB, grp BLOB, judged INTEGER,
-    place INTEGER, file INTEGER, kept INTEGER NOT NULL DEFAULT 1
+    place INTEGER, file INTEGER, turns INTEGER, kept INTEGER NOT NULL DEFAULT 1
 )
 """
 _REPEATED_QUESTIONS = """
@@ -39,12 +42,13 @@ JOIN record ON record.question = asked.question AND record.seq > first.seq
 _REPEATED_IDS = """
 CREATE TEMP TABLE claimed AS
 SELECT seq, nth FROM (
-    SELECT seq, row_number() OVER (PARTITION BY id ORDER BY seq) AS nth FROM record WHERE kept
+    SELECT seq, row_number() OVER (PARTITION BY id ORDER BY seq) AS nth FROM record
+    WHERE kept AND id IN (SELECT id FROM record WHERE kept GROUP BY id HAVING count(*) > 1)
 ) WHERE nth > 1
 """
 _PLAIN_ROWS = "SELECT seq, grp, gold, kept, NULL, 0 FROM record ORDER BY seq"
 _ROWS = """
-SELECT record.seq, grp, gold, kept, nth, grp IN (SELECT grp FROM conversation)
+SELECT record.seq, grp, gold, kept, nth, turns OR grp IN (SELECT grp FROM conversation)
 FROM record LEFT JOIN claimed ON claimed.seq = record.seq ORDER BY record.seq
 """
 
@@ -99,6 +103,8 @@ class Ledger(Scratch):
         self._database = scratch_table(path, _TABLE, _CACHE_KIB)
         self._pending: list[tuple[object, ...]] = []
         self._ties = Ties(self._database)
+        self._num = self._num_turns = 0
+        """Records, and those of them that are turns of a conversation."""
 
     def delete(self) -> None:
         self._database.close()
@@ -124,14 +130,17 @@ class Ledger(Scratch):
                 texts = [_message_text(said, _calls_of(said)) for said in opening]
             begins = digest("\n".join(texts[:begun]))
             group = f"question:{begins.hex()}"
-        gold = None if record.gold is None else digest(record.gold)
+        gold = None if record.gold is None else _gold_digest(record.gold)
         key = group_key(group)
-        row = (asked, gold, digest(record.id), key, judged, place, entry.file)
-        self._pending.append(row)
+        turns = False
         if entry.conversation is not None:
             self._ties.add(digest(entry.conversation), key)
-        elif not record.group and len(record.messages) > 1 and _has_reply(record.messages):
-            self._ties.mark(key)
+        elif not record.group and len(record.messages) > 1:
+            turns = _has_reply(record.messages)
+            self._num_turns += turns
+        row = (asked, gold, _id_key(record.id), key, judged, place, entry.file, turns)
+        self._pending.append(row)
+        self._num += 1
         if len(self._pending) >= _BATCH:
             self._flush()
 
@@ -145,6 +154,8 @@ class Ledger(Scratch):
         if self._row("SELECT count(*) FROM claimed")[0]:
             self._ties.add_ids()
         self._ties.apply()
+        if 0 < self._num_turns < self._num:
+            self._ties.add_turns()
 
     def drop_repeated_questions(self) -> Duplicates:
         """Keep the first record of each question."""
@@ -173,7 +184,7 @@ class Ledger(Scratch):
         """Whether any record has this id."""
         self._database.execute("CREATE INDEX IF NOT EXISTS by_id ON record (id)")
         query = "SELECT count(*) FROM (SELECT 1 FROM record WHERE id = ? LIMIT 1)"
-        return bool(self._row(query, digest(name))[0])
+        return bool(self._row(query, _id_key(name))[0])
 
     def close_entry(self) -> None:
         """Index the groups; no record may be added after this."""
@@ -195,8 +206,8 @@ class Ledger(Scratch):
 
     def rows(self) -> Iterator[LedgerRow]:
         """What was decided of every record, in order of arrival."""
-        plain = not self._ties.is_any and not self.num_repeated_ids()
-        return map(LedgerRow._make, self._database.execute(_PLAIN_ROWS if plain else _ROWS))
+        is_plain = not (self._num_turns or self._ties.is_any or self.num_repeated_ids())
+        return map(LedgerRow._make, self._database.execute(_PLAIN_ROWS if is_plain else _ROWS))
 
     def drop(self, numbers: Iterable[int]) -> None:
         """Drop records by their numbers."""
@@ -237,8 +248,8 @@ class Ledger(Scratch):
 
     def _flush(self) -> None:
         self._database.executemany(
-            "INSERT INTO record (question, gold, id, grp, judged, place, file) "
-            "VALUES (?,?,?,?,?,?,?)",
+            "INSERT INTO record (question, gold, id, grp, judged, place, file, turns) "
+            "VALUES (?,?,?,?,?,?,?,?)",
             self._pending,
         )
         self._pending.clear()
@@ -250,7 +261,7 @@ class Ledger(Scratch):
 
 def group_key(group: str) -> bytes:
     """The hash that groups are ordered and dealt by."""
-    return hashlib.sha256(group.encode()).digest()[:16]
+    return hashlib.sha256(group.encode()).digest()[:_DIGEST_BYTES]
 
 
 def _message_text(said: Message, calls: str | None) -> str:
@@ -267,4 +278,17 @@ def _calls_of(said: Message) -> str | None:
 
 
 def digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()[:16]
+    return hashlib.sha256(text.encode()).digest()[:_DIGEST_BYTES]
+
+
+def _id_key(name: str) -> bytes:
+    """An id, or the digest of one that is not shorter."""
+    written = name.encode()
+    return written if len(written) < _DIGEST_BYTES else digest(name)
+
+
+_label_digest = lru_cache(LABELS)(digest)
+
+
+def _gold_digest(gold: str) -> bytes:
+    return (_label_digest if len(gold) <= LONGEST_LABEL else digest)(gold)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from stratos.dataset.encodings import conversion, other_encoding
 from stratos.units import MIB
 
 MAX_LINE_BYTES = 4 * MIB
@@ -35,6 +36,12 @@ class DataFile:
 
 class BrokenFileError(ValueError):
     """A file cannot be read at all."""
+
+
+def refuse_other_encoding(start: bytes) -> None:
+    """Raise BrokenFileError if a file's first bytes tell that it is not UTF-8."""
+    if encoding := other_encoding(start):
+        raise BrokenFileError(f"it is {encoding}; {conversion(encoding)}")
 
 
 def read_lines(stream: Readable, *, gzipped: bool) -> Iterator[bytes]:

@@ -28,8 +28,9 @@ from stratos.spec import PersonalData
 
 _LONGEST_LOCAL_PART = 64
 _LONGEST_DOMAIN = 255
-_AT_SIGNS = ("@", "%40", "\uff20")
-"""As in addresses, in queries of web addresses, and as wide as East Asian letters."""
+_AT_SIGNS = ("@", "%40", "\uff20", "\\u0040", "&#64;", "&#x40;", "&commat;")
+"""As in addresses, in queries of web addresses, as wide as East Asian letters, in JSON within other
+text, and in HTML."""
 _LOCAL_PART = re.compile(r"[\w.%+'-]+\Z")
 _DOMAIN = re.compile(r"\w(?:[\w-]{0,62})(?:\.\w[\w-]{0,62})+")
 _GAP = "[ \u00a0\u2009\u202f\u2010-\u2013-]"
@@ -119,6 +120,9 @@ def _emails_with(sign: str, text: str) -> Iterator[PersonalValue]:
     at, end = text.find(sign), 0
     while at >= 0:
         after = at + len(sign)
+        if sign.startswith("\\"):  # JSON in a string of JSON has several
+            while at > end and text[at - 1] == "\\":
+                at -= 1
         before = _LOCAL_PART.search(text, max(end, at - _LONGEST_LOCAL_PART), at)
         domain = _DOMAIN.match(text, after, after + _LONGEST_DOMAIN)
         if before and domain:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,16 +14,18 @@ from typing import NamedTuple
 from stratos.contracts.messages import Message, NamedTool, Tool, ToolCall, calls_text
 from stratos.contracts.records import Record
 from stratos.dataset.batch_halves import BatchHalves
+from stratos.dataset.encodings import conversion
 from stratos.dataset.formats.batch_files import BatchHalf
 from stratos.dataset.formats.detection import detect_format, read_fields
 from stratos.dataset.formats.pairs import column_row
 from stratos.dataset.formats.row import (
+    LABELS,
+    LONGEST_LABEL,
     Markup,
     NoAnswer,
     ParsedRow,
     Row,
     RowError,
-    check_text,
     json_value,
     name_of,
 )
@@ -30,6 +33,7 @@ from stratos.dataset.formats.tool_fields import check_offered
 from stratos.dataset.lines import MAX_LINE_BYTES
 from stratos.dataset.redaction import Redactor
 from stratos.dataset.s3_bodies import S3Bodies
+from stratos.dataset.tally import NameCounts
 from stratos.dataset.turns import LearnedTurn, Passed, shortened, turns_of
 from stratos.scoring.gold import gold_fault, gold_in
 from stratos.scoring.tool_calls import a_right_answer, calls_fault, surely_gold
@@ -37,13 +41,13 @@ from stratos.spec import FormatName, Task, ToolCalls
 
 MAX_SHOWN = 20
 """Bad lines that a message or an inspection quotes."""
-_LABELS, _LONGEST_LABEL = 256, 100
-"""Replies whose gold answers are remembered: most datasets have a few labels."""
 _MAX_FILES = 1000
 _OTHER_FILES = "(others)"
 _CONVERSATIONS = (
     "conversation_id", "conversationId", "session_id", "sessionId", "thread_id", "threadId"
 )  # fmt: skip
+_VARIES = re.compile(r"['\"`:(]|(?<= found ).|(?<=the fields ).")
+_DIGITS = re.compile(r"\d[\d,]*")
 _ANY_CONVERSATION = frozenset(_CONVERSATIONS)
 
 
@@ -76,6 +80,8 @@ class DatasetReader:
     num_bad_lines: int = 0
     bad_lines: list[str] = field(default_factory=list)
     """The first few, as `file:line: what is wrong`."""
+    bad_kinds: NameCounts = field(default_factory=NameCounts)
+    """What is wrong, without what differs from line to line."""
     no_answer: Counter[NoAnswer] = field(default_factory=Counter)
     """Why replies are none to learn → how many."""
     num_shortened: int = 0
@@ -88,7 +94,7 @@ class DatasetReader:
 
     def __post_init__(self) -> None:
         self.redactor = Redactor(self.task)
-        self._short_gold = lru_cache(_LABELS)(self._gold)
+        self._short_gold = lru_cache(LABELS)(self._gold)
 
     def read(self, file: str, rows: Iterable[bytes | Row | RowError]) -> Iterator[DatasetEntry]:
         """Yield the records of one file; empty lines are skipped.
@@ -127,8 +133,10 @@ class DatasetReader:
     def report(self, place: str, problem: str) -> None:
         """Count a line as bad."""
         self.num_bad_lines += 1
+        told = self.redactor.problem(problem)
+        self.bad_kinds.add(_kind(told), 1)
         if len(self.bad_lines) < MAX_SHOWN:
-            self.bad_lines.append(f"{place}: {self.redactor.problem(problem)}")
+            self.bad_lines.append(f"{place}: {told}")
 
     def _entries(
         self, file: str, place: str, read: bytes | Row | RowError
@@ -157,7 +165,7 @@ class DatasetReader:
     def _records(self, place: str, row: Row, found: ParsedRow) -> Iterator[DatasetEntry]:
         if found.markup is not None:
             self.markup[found.markup] += 1
-        turns = list(turns_of(found, self.task.learn))
+        turns = turns_of(found, self.task.learn)
         if isinstance(found.tool_choice, NamedTool):
             check_offered(found.tool_choice, found.tools or ())
         id_, group, workload = self._names(row, found)
@@ -216,7 +224,7 @@ class DatasetReader:
         return reply, gold
 
     def _gold_in(self, reply: str) -> str | None:
-        gold, fault = (self._short_gold if len(reply) <= _LONGEST_LABEL else self._gold)(reply)
+        gold, fault = (self._short_gold if len(reply) <= LONGEST_LABEL else self._gold)(reply)
         if fault is not None:
             raise RowError(fault)
         return gold
@@ -238,6 +246,13 @@ class DatasetReader:
             _optional_text(row, group),
             found.workload or _optional_text(row, workload),
         )
+
+
+def _kind(problem: str) -> str:
+    """What is wrong with a line, without its words and its numbers."""
+    varies = _VARIES.search(problem)
+    told = problem if varies is None else problem[: varies.start()].rstrip(" …") + " …"
+    return _DIGITS.sub("N", told)
 
 
 def _conversation_of(row: Row) -> str | None:
@@ -264,7 +279,9 @@ def _opening(
 ) -> tuple[Message, ...] | None:
     """A conversation up to its first user message; None if the record asks that and no more,
     unless one is always wanted."""
-    first = next(i for i, said in enumerate(messages) if said.role == "user")
+    first = 0
+    while messages[first].role != "user":
+        first += 1
     if (
         not always
         and first == len(messages) - 1
@@ -279,16 +296,17 @@ def _json_object(line: bytes) -> Row:
     if len(line) > MAX_LINE_BYTES:
         raise RowError(f"is longer than {MAX_LINE_BYTES:,} bytes")
     try:
-        row = json_value(line)
+        row = json_value(line, "it")
+    except RowError:
+        raise
     except UnicodeDecodeError as error:
-        raise RowError(f"byte {error.start} is not UTF-8") from error
+        raise RowError(f"byte {error.start} is not UTF-8; {conversion()}") from error
     except json.JSONDecodeError as error:
         raise RowError(f"is not JSON: {error.msg} at column {error.colno}") from error
     except (RecursionError, ValueError) as error:
         raise RowError(f"is not JSON that can be read: {error}") from error
     if not isinstance(row, dict):
         raise RowError("is not a JSON object; each line must be one, in braces")
-    check_text(line, row, "it")
     return row
 
 

@@ -7,21 +7,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from pydantic import TypeAdapter
+
 from stratos.contracts.records import Record
 from stratos.dataset.scratch import Scratch
+from stratos.units import MIB
 
 _SEGMENT_BITS = 26
 _SEGMENT_BYTES = 1 << _SEGMENT_BITS
 """A new file begins once one holds this much."""
 _PLACE_BITS = _SEGMENT_BITS + 6
 """Of the place within a file, its longest record included; the file's number is above them."""
+BUFFER_BYTES = MIB // 4
+"""That are read and written at once."""
 _TAB = b"\t"
 """Between a note and its record; JSON writes it as an escape."""
+_written = TypeAdapter(Record).serializer.to_json
 
 
 def line_of(record: Record) -> bytes:
     """A record as a line of JSON."""
-    return record.model_dump_json(exclude_none=True).encode() + b"\n"
+    return _written(record, exclude_none=True) + b"\n"
 
 
 def record_of(line: bytes) -> Record:
@@ -41,7 +47,7 @@ class Spool(Scratch):
         self._folder = folder
         self._last = 0
         self._place = 0  # in the file that is written: to ask it takes longer
-        self._writing: BinaryIO = self._path(0).open("wb")
+        self._writing: BinaryIO = self._path(0).open("wb", BUFFER_BYTES)
         self._reading: tuple[int, BinaryIO] | None = None
         self.num_bytes = 0
         """Of all records as JSON lines."""
@@ -61,7 +67,7 @@ class Spool(Scratch):
         if start >= _SEGMENT_BYTES:
             self._writing.close()
             self._last, start = self._last + 1, 0
-            self._writing = self._path(self._last).open("wb")
+            self._writing = self._path(self._last).open("wb", BUFFER_BYTES)
         self.num_bytes += len(line)
         self._place = start + self._writing.write(_TAB.join((note, line)))
         return self._last << _PLACE_BITS | start
@@ -77,7 +83,7 @@ class Spool(Scratch):
         self._writing.flush()
         self._close_reading()
         for number in range(self._last + 1):
-            with self._path(number).open("rb") as lines:
+            with self._path(number).open("rb", BUFFER_BYTES) as lines:
                 for entry in lines:
                     note, _, line = entry.partition(_TAB)
                     yield note, line

@@ -11,6 +11,7 @@ from stratos.dataset.inspection import Conversations, Lengths
 
 _EXACT_BELOW = 1000
 _MAX_NAMES = 1000
+_MAX_SHAPES = 1000
 _SHOWN_TOOLS = 20
 OTHERS = "(others)"
 
@@ -24,13 +25,13 @@ class LengthCounts:
     longest: int = 0
     counts: Counter[int] = field(default_factory=Counter)
 
-    def add(self, length: int) -> None:
-        self.num += 1
-        self.total += length
+    def add(self, length: int, num: int = 1) -> None:
+        self.num += num
+        self.total += length * num
         self.longest = max(self.longest, length)
         if length >= _EXACT_BELOW:
             length = round(length, 3 - len(str(length)))
-        self.counts[length] += 1
+        self.counts[length] += num
 
     def summary(self) -> Lengths:
         if not self.num:
@@ -57,9 +58,9 @@ class NameCounts:
 
     counts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, name: str) -> None:
+    def add(self, name: str, num: int) -> None:
         known = name in self.counts or len(self.counts) < _MAX_NAMES
-        self.counts[name if known else OTHERS] += 1
+        self.counts[name if known else OTHERS] += num
 
     def commonest(self) -> dict[str, int]:
         return dict(self.counts.most_common(_SHOWN_TOOLS))
@@ -77,18 +78,18 @@ class ConversationCounts:
     tools: NameCounts = field(default_factory=NameCounts)
     called: NameCounts = field(default_factory=NameCounts)
 
-    def add(self, shape: Shape) -> None:
-        self.messages.add(shape.num_messages)
-        self.num_of_several_turns += shape.is_of_several_turns
-        self.num_with_system += shape.has_system
+    def add(self, shape: Shape, num: int) -> None:
+        self.messages.add(shape.num_messages, num)
+        self.num_of_several_turns += shape.is_of_several_turns * num
+        self.num_with_system += shape.has_system * num
         if shape.tools:
-            self.num_with_tools += 1
+            self.num_with_tools += num
             for name in shape.tools:
-                self.tools.add(name)
+                self.tools.add(name, num)
         if shape.called:
-            self.num_calling += 1
+            self.num_calling += num
             for name in shape.called:
-                self.called.add(name)
+                self.called.add(name, num)
 
     def summary(self) -> Conversations:
         return Conversations(
@@ -104,7 +105,10 @@ class ConversationCounts:
 
 @dataclass
 class Tally:
-    """Counts over records, in memory that does not grow with them."""
+    """Counts over records, in memory that does not grow with them.
+
+    Records of one shape, as most are, are counted together: see `settle`.
+    """
 
     num_records: Counter[Split] = field(default_factory=Counter)
     prompts: LengthCounts = field(default_factory=LengthCounts)
@@ -113,13 +117,23 @@ class Tally:
     workloads: NameCounts = field(default_factory=NameCounts)
     num_near_duplicates: int = 0
     num_replies: Counter[Split] = field(default_factory=Counter)
+    _shapes: Counter[tuple[Split, Shape]] = field(default_factory=Counter)
+    """Of records since `settle`, in the order in which they came."""
 
     def add(self, facts: Facts, split: Split) -> None:
-        self.num_records[split] += 1
         self.prompts.add(facts.prompt_length)
-        self.num_replies[split] += facts.shape.has_reply
         if facts.gold_length is not None:
             self.golds.add(facts.gold_length)
-        self.conversations.add(facts.shape)
-        if facts.shape.workload is not None:
-            self.workloads.add(facts.shape.workload)
+        self._shapes[split, facts.shape] += 1
+        if len(self._shapes) > _MAX_SHAPES:
+            self.settle()
+
+    def settle(self) -> None:
+        """Count the shapes that were added; before this, only lengths are."""
+        for (split, shape), num in self._shapes.items():
+            self.num_records[split] += num
+            self.num_replies[split] += shape.has_reply * num
+            self.conversations.add(shape, num)
+            if shape.workload is not None:
+                self.workloads.add(shape.workload, num)
+        self._shapes.clear()

@@ -29,6 +29,10 @@ UPDATE record SET grp = (SELECT lab FROM label WHERE label.grp = record.grp)
 WHERE grp IN (SELECT grp FROM label WHERE lab < grp)
 """
 
+_ADD_TURNS = """
+INSERT OR IGNORE INTO conversation SELECT DISTINCT grp FROM record WHERE turns ORDER BY grp
+"""
+
 
 class Ties:
     """What the records of a ledger say of belonging together."""
@@ -38,21 +42,13 @@ class Ties:
         self._database.execute("CREATE TEMP TABLE tie (origin BLOB, file INTEGER, grp BLOB)")
         self._database.execute("CREATE TEMP TABLE conversation (grp BLOB PRIMARY KEY)")
         self._pending: list[tuple[bytes, int, bytes]] = []
-        self._conversations: set[bytes] = set()
         self.is_any = False
-        """Whether any record is of a conversation."""
+        """Whether any record is tied to others."""
 
     def add(self, conversation: bytes, group: bytes) -> None:
         """Say that a record of a group is of a conversation."""
         self._pending.append((conversation, _OF_CONVERSATIONS, group))
-        self.mark(group)
         if len(self._pending) >= _BATCH:
-            self._flush()
-
-    def mark(self, group: bytes) -> None:
-        """Say that a group has turns of a conversation."""
-        self._conversations.add(group)
-        if len(self._conversations) >= _BATCH:
             self._flush()
 
     def add_ids(self) -> None:
@@ -78,13 +74,12 @@ class Ties:
             run("CREATE INDEX label_by_group ON label (grp)")
             run(_APPLY)
             run("INSERT OR IGNORE INTO conversation SELECT lab FROM label")
-        self.is_any = run("SELECT 1 FROM conversation LIMIT 1").fetchone() is not None
+            self.is_any = True
+
+    def add_turns(self) -> None:
+        """Say that every group with a turn of a conversation is of one."""
+        self._database.execute(_ADD_TURNS)
 
     def _flush(self) -> None:
         self._database.executemany("INSERT INTO tie VALUES (?,?,?)", self._pending)
-        self._database.executemany(
-            "INSERT OR IGNORE INTO conversation VALUES (?)",
-            ((group,) for group in self._conversations),
-        )
         self._pending.clear()
-        self._conversations.clear()

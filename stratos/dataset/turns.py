@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -29,7 +29,7 @@ class Passed:
     why: NoAnswer
 
 
-def turns_of(row: ParsedRow, learn: Literal["last", "all"]) -> Iterator[LearnedTurn | Passed]:
+def turns_of(row: ParsedRow, learn: Literal["last", "all"]) -> list[LearnedTurn | Passed]:
     """The turns of a row that become records, in their order.
 
     `last` is the closing reply; where that has `weight: 0`, the last one before that may be
@@ -39,23 +39,22 @@ def turns_of(row: ParsedRow, learn: Literal["last", "all"]) -> Iterator[LearnedT
         RowError: if nothing is asked, or the closing reply answers another reply.
     """
     if row.answer.lacks == "no call":
-        yield Passed("no call")
-        return
+        return [Passed("no call")]
     check_asked(row.messages)
-    roles = [said.role for said in row.messages]
-    earlier = [place for place, role in enumerate(roles) if role == "assistant"]
+    earlier = [place for place, said in enumerate(row.messages) if said.role == "assistant"]
     closing = LearnedTurn(row.messages, row.answer, len(earlier) + 1)
     not_closing = row.answer.lacks == "not learned"
-    if learn == "all" or not_closing:
-        turns: Sequence[LearnedTurn | Passed] = list(_earlier(row, earlier))
-        if learn == "last":
-            turns = [turn for turn in turns if isinstance(turn, LearnedTurn)][-1:]
-        yield from turns
-        if not_closing:
-            if learn == "all" or not turns:
-                yield Passed("not learned")
-            return
-    yield closing
+    if learn == "last" and not not_closing:
+        return [closing]
+    turns: list[LearnedTurn | Passed] = list(_earlier(row, earlier))
+    if learn == "last":
+        turns = [turn for turn in turns if isinstance(turn, LearnedTurn)]
+        del turns[:-1]
+    if not not_closing:
+        turns.append(closing)
+    elif learn == "all" or not turns:
+        turns.append(Passed("not learned"))
+    return turns
 
 
 def check_asked(messages: tuple[Message, ...]) -> None:
@@ -64,7 +63,10 @@ def check_asked(messages: tuple[Message, ...]) -> None:
     Raises:
         RowError: if it does not.
     """
-    if not any(said.role == "user" and said.content.strip() for said in messages):
+    for said in messages:
+        if said.role == "user" and said.content.strip():
+            break
+    else:
         raise RowError("asks nothing: no user message has any text")
     if messages[-1].role == "assistant":
         raise RowError(
@@ -92,7 +94,7 @@ def shortened(messages: tuple[Message, ...], most: int) -> tuple[Message, ...]:
     cut from its beginning, and the rest begins with a user's message, so that no reply stands
     without its question and no tool's answer without its call.
     """
-    if len(messages) < 3:
+    if len(messages) < 3 or sum(map(length, messages)) <= most:
         return messages
     first = next((i for i, said in enumerate(messages) if said.role != "system"), 0)
     last = max(i for i, said in enumerate(messages) if said.role == "user")

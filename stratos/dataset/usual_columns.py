@@ -22,7 +22,7 @@ def usual_columns(file: Path) -> dict[str, Any]:
     """The columns of a table whose names no format has, by what they are usually called."""
     if not file.is_file():
         return {}
-    fields = {name.strip().lower(): name for name in _fields(file)}
+    fields = {name.strip().lower(): name for name in _fields(file) if name.strip()}
     asked = next((fields[name] for name in QUESTIONS if name in fields), None)
     answer = next((fields[name] for name in ANSWERS if name in fields), None)
     known = {"prompt", "completion"} <= fields.keys() or {"input", "output"} <= fields.keys()

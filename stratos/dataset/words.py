@@ -16,6 +16,8 @@ def normalised(text: str) -> str:
 
     Punctuation stays, since `3+4` and `34` are different questions.
     """
+    if not text:
+        return text
     if not text.isascii():
         return " ".join(words_of(text))
     # The same in one pass over the bytes: most of inspection's time was spent here.

@@ -73,6 +73,14 @@ class StackNames:
         return f"{self.worker}-{account}-{region}"
 
     @property
+    def webhooks_secret(self) -> str:
+        """The secret with the addresses that are told of runs.
+
+        Not among those that jobs may read, whose names begin with the prefix and a slash.
+        """
+        return f"{self.start}webhooks"
+
+    @property
     def reruns(self) -> str:
         """What the names of schedules begin with that run a spec again."""
         return f"{self.start}rerun-"

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from stratos.contracts.measurements import BatchResult, LoadResult
 from stratos.contracts.plan import Server
@@ -298,6 +298,39 @@ class SweepInput(FrozenModel):
     """Report what would be removed, and remove nothing."""
     scheduled_at: Moment | None = None
     """When the schedule that ends an endpoint was due; it counts as the current time."""
+
+
+class Notice(BaseModel):
+    """What SNS says of one notice, as far as it is read."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    message: str = Field(alias="Message")
+    subject: str | None = Field(default=None, alias="Subject")
+
+
+class PublishedRecord(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    notice: Notice = Field(alias="Sns")
+
+
+class Published(BaseModel):
+    """What SNS calls a function with.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    records: tuple[PublishedRecord, ...] = Field(alias="Records")
+
+
+class WebhooksTold(FrozenModel):
+    """Posts that were taken, and that were not."""
+
+    told: int
+    failed: int
 
 
 class Swept(FrozenModel):

@@ -67,8 +67,15 @@ def finding_out(plan: Plan) -> str:
     probe = next((step for step in plan.steps if step.step == "probe"), None)
     if probe is None:
         return ""
-    minutes, hours = f"{figure(60 * probe.hours, 2)} min", quantity("hours", probe.hours)
-    return f"{dollars(probe.usd)} and {minutes if probe.hours < 1 else hours}"
+    return f"{dollars(probe.usd)} and {_time(probe.hours)}"
+
+
+def _time(hours: float) -> str:
+    """`42 s`, `6.2 min` or `1.35 h`."""
+    if hours >= 1:
+        return quantity("hours", hours)
+    seconds = 3600 * hours
+    return f"{seconds:.0f} s" if seconds < 60 else f"{figure(seconds / 60, 2)} min"
 
 
 def _rows(

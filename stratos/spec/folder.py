@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from stratos.errors import SpecRejected
 from stratos.spec import Spec, bucket_path
+from stratos.spec.hosts import why_not_asked
 from stratos.spec.reader import SpecDocument, read_document
 from stratos.spec.refusals import did_you_mean
 from stratos.spec.yaml_tree import Location
@@ -38,11 +39,13 @@ class RunningStack:
         prefix: Of the names of the secrets that its jobs may read.
         region: Where it stands, with its data and its endpoints.
         worker_regions: Others in which it can run jobs.
+        private_hosts: Those within private networks that its jobs ask; None where nobody knows.
     """
 
     prefix: str
     region: str
     worker_regions: tuple[str, ...] = ()
+    private_hosts: tuple[str, ...] | None = None
 
 
 def read_spec_in_folder(
@@ -67,6 +70,8 @@ def read_spec_in_folder(
     if stack is not None:
         _check_secrets(document, stack.prefix)
         _check_regions(document, stack)
+        if stack.private_hosts is not None:
+            _check_hosts(document, stack.private_hosts)
     if document.spec is None or document.problems:
         raise SpecRejected(document.problems)
     return document.spec
@@ -111,15 +116,8 @@ def _check_name(document: SpecDocument, folder_name: str) -> None:
 
 def _check_secrets(document: SpecDocument, stack_prefix: str) -> None:
     """A stack's jobs may read the secrets below its prefix, by name or ARN, and no others."""
-    named: list[Location] = [
-        ("task", "verifier", "model", "api_key_secret"),
-        ("training", "tracking", "token_secret"),
-    ]
-    for role in ("teachers", "students"):
-        models = document.tree.at(role)
-        count = len(models) if isinstance(models, list) else 0
-        named += [(role, i, key) for i in range(count) for key in _SECRETS]
-    for location in named:
+    of_tracker: Location = ("training", "tracking", "token_secret")
+    for location in (of_tracker, *_of_models(document, *_SECRETS)):
         secret = document.tree.at(*location)
         if not isinstance(secret, str):
             continue
@@ -131,6 +129,24 @@ def _check_secrets(document: SpecDocument, stack_prefix: str) -> None:
                 f"names begin with {stack_prefix}/. Name it {stack_prefix}/{name.lstrip('/')}, "
                 "say",
             )
+
+
+def _check_hosts(document: SpecDocument, private_hosts: tuple[str, ...]) -> None:
+    of_tracker: Location = ("training", "tracking", "tracking_uri")
+    for location in (of_tracker, *_of_models(document, "base_url")):
+        url = document.tree.at(*location)
+        problem = why_not_asked(url, private_hosts) if isinstance(url, str) else None
+        if problem is not None:
+            document.tree.report(location, problem)
+
+
+def _of_models(document: SpecDocument, *fields: str) -> Iterator[Location]:
+    """Where fields of models stand, of the judge's and of all teachers and students."""
+    yield from (("task", "verifier", "model", field) for field in fields)
+    for role in ("teachers", "students"):
+        models = document.tree.at(role)
+        count = len(models) if isinstance(models, list) else 0
+        yield from ((role, i, field) for i in range(count) for field in fields)
 
 
 def _check_regions(document: SpecDocument, stack: RunningStack) -> None:

@@ -115,7 +115,8 @@ class OpenAICompatible(FrozenModel):
     model: Annotated[str, Field(min_length=1)]
     api_key_secret: str | None = None
     """Name of the Secrets Manager secret that holds the key. It must begin with the stack's prefix,
-    such as `stratos/` and a name of yours: the stack's jobs may read no other secret."""
+    such as `stratos/` and a name of yours: the stack's jobs may read no other secret. Its tag
+    `stratos:hosts` names the hosts that it may be sent to."""
     input_usd_per_million_tokens: Annotated[float, Field(ge=0)] = 0.0
     output_usd_per_million_tokens: Annotated[float, Field(ge=0)] = 0.0
     rights: Rights | None = None

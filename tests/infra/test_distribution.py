@@ -20,6 +20,8 @@ from packaging.utils import canonicalize_name
 
 from infra.app import ROOT
 from infra.distribution import build_wheel, deployed_files
+from tests.people.doc_runner import sections
+from tests.people.reader import TUTORIAL, reader_at
 
 EXAMPLE = ROOT / "examples" / "mahjong-waits"
 EVERY = os.environ.get("STRATOS_PYTHONS", "").split()
@@ -92,6 +94,20 @@ def test_an_installation_plans_and_inspects_without_a_clone(ask, tmp_path):
     assert "ml." in planned.stdout
     assert "<html" in (tmp_path / "plan.html").read_text()
     assert ask("--version").stdout.startswith("stratos ")
+
+
+def test_the_tutorial_leads_from_an_installation_to_a_plan(wheel, tmp_path):
+    page = sections(TUTORIAL.read_text(encoding="utf-8"))
+    reader = reader_at(tmp_path / "home", wheel)
+    for section in ("The logs", "From installing to a plan"):
+        reader.follow(page[section])
+
+
+def test_an_installation_deploys_what_it_brought(ask):
+    unset = ask("deploy", "--dry-run")
+    assert (unset.returncode, "set AWS_REGION" in unset.stderr) == (1, True), unset.stderr
+    other = ask("--stack", "Dev", "deploy", "--dry-run")
+    assert "stratos/assembly was synthesized for the stack Stratos" in other.stderr
 
 
 def test_an_installation_says_of_the_embedded_cloud_that_it_needs_a_clone(ask):

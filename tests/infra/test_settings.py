@@ -39,6 +39,15 @@ def test_what_is_no_text_is_refused(value):
         given(text=value).text("text")
 
 
+@pytest.mark.parametrize("value", [None, "", " , "])
+def test_names_that_are_not_given_are_none(value):
+    assert given(hosts=value).names("hosts") == ()
+
+
+def test_names_stand_between_commas_in_lower_case():
+    assert given(hosts="A.example, b.example,").names("hosts") == ("a.example", "b.example")
+
+
 @pytest.mark.parametrize("value", [90, 90.0, "90"])
 def test_a_number_is_one_in_json_and_on_a_command_line(value):
     assert given(days=value).number("days") == 90

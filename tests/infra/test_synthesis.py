@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,13 +82,13 @@ def test_the_state_tables_are_what_the_templates_say(template, worker_template):
     assert (ROOT / "docs" / "states.md").read_text() == states_page(template, worker_template)
 
 
-def test_a_subscription_exists_where_an_address_is_given(assets, tmp_path):
+def test_an_address_and_private_hosts_of_the_settings_reach_the_stack(assets, tmp_path):
     app = App(outdir=str(tmp_path))
     Stratos(
         app,
         "Stratos",
         assets=assets,
-        network=NO_VPC,
+        network=replace(NO_VPC, private_hosts=("a.example", "b.example")),
         log_retention_days=7,
         retention=RETENTION,
         several_instance_types=False,
@@ -98,6 +99,12 @@ def test_a_subscription_exists_where_an_address_is_given(assets, tmp_path):
         r for r in template["Resources"].values() if r["Type"] == "AWS::SNS::Subscription"
     )
     assert subscription["Properties"]["Endpoint"] == "a@example.com"
+    told = [
+        resource["Properties"]["Environment"]["Variables"]["PRIVATE_HOSTS"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Function" and name.startswith("Functions")
+    ]
+    assert set(told) == {"a.example,b.example"}
 
 
 def test_a_retention_that_cloudwatch_does_not_offer_is_refused():

@@ -91,6 +91,7 @@ def _training_record(
         id=record.id,
         messages=record.messages,
         tools=record.offered_tools,
+        tool_choice=record.tool_choice,
         completion=text,
         tool_calls=record.reply.tool_calls,
         answer=record.gold,

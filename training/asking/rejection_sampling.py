@@ -326,6 +326,7 @@ def _record(
         id=record.id,
         messages=record.messages,
         tools=record.offered_tools,
+        tool_choice=record.tool_choice,
         completion=completion,
         tool_calls=found[0].tool_calls or None,
         answer=record.gold,

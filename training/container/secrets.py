@@ -10,19 +10,25 @@ import boto3
 from botocore.exceptions import ClientError
 
 from stratos.contracts.job_start import HOME_REGION
+from stratos.spec.hosts import HOSTS_TAG, why_not_sent
 
 
-def read_secret(secret: str, field: str, *, named_by: str) -> str:
+def read_secret(secret: str, field: str, *, named_by: str, host: str) -> str:
     """Read a secret's text, or one field of it where it is JSON.
 
     Args:
         named_by: The spec's field that names the secret, for errors.
+        host: Where it is about to be sent.
 
     Raises:
-        ValueError: it is not there, is not for this job, or holds no such text.
+        ValueError: it is not there, is not for this job or host, or holds no such text.
     """
     what = f"secret {secret!r}, which `{named_by}` names,"
     try:
+        tags = _manager().describe_secret(SecretId=secret).get("Tags", ())
+        hosts = next((tag["Value"] for tag in tags if tag["Key"] == HOSTS_TAG), None)
+        if problem := why_not_sent(secret, hosts, host):
+            raise ValueError(problem)
         found = _manager().get_secret_value(SecretId=secret)
     except ClientError as error:
         raise ValueError(f"{what} {_refusal(error)}") from error
@@ -54,7 +60,8 @@ def _refusal(error: ClientError) -> str:
         return "is not in this account and region; make it in Secrets Manager, or mend the name"
     if code in ("AccessDeniedException", "AccessDenied", "DecryptionFailure"):
         return (
-            f"may not be read by this job ({code}): its role needs the right "
-            "secretsmanager:GetSecretValue, and kms:Decrypt where the secret has a key of its own"
+            f"may not be read by this job ({code}): its role needs the rights "
+            "secretsmanager:DescribeSecret and secretsmanager:GetSecretValue, and kms:Decrypt "
+            "where the secret has a key of its own"
         )
     return f"could not be read from Secrets Manager ({code}); look at it there, then try again"

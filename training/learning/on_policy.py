@@ -45,11 +45,11 @@ class OnPolicyPlan:
 
     def _write(self, examples: list[TokenizedExample], index: int) -> list[TokenizedExample]:
         """Complete the prompts, at most as long as the longest given completion."""
-        longest = max(len(one.tokens) - one.prompt_length for one in examples)
+        longest = max(len(one.tokens) - _read(one) for one in examples)
         eos = self._student.local.chat.eos
         sampling = Sampling(longest, eos, _TEMPERATURE, seed=self._seed + index)
-        ordered = sorted(examples, key=lambda one: one.prompt_length)
-        prompts = [one.tokens[: one.prompt_length] for one in ordered]
+        ordered = sorted(examples, key=_read)
+        prompts = [one.tokens[: _read(one)] for one in ordered]
         own = range(self._world.rank, len(prompts), self._world.size)
         written: dict[int, TokenizedExample] = {}
         with self._student.writing() as model:
@@ -62,3 +62,8 @@ class OnPolicyPlan:
                     tokens = prompts[row] + completion.written
                     written[row] = TokenizedExample(tokens, len(prompts[row]))
         return list(self._world.gather(written).values())
+
+
+def _read(example: TokenizedExample) -> int:
+    """How many tokens stand before those that the student writes."""
+    return example.prompt_length + example.num_begun

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -34,11 +34,18 @@ class Question:
 
     Attributes:
         prompt: Token ids.
+        begun: What the reply begins with before the student is asked, where it must call.
     """
 
     prompt: list[int]
     gold: str | None
     tools: tuple[Tool, ...] = ()
+    begun: list[int] = field(default_factory=list)
+
+    @property
+    def read(self) -> list[int]:
+        """What stands before the tokens that the student writes."""
+        return self.prompt + self.begun
 
 
 @dataclass(frozen=True)
@@ -75,14 +82,13 @@ def read_questions(
 ) -> list[Question]:
     """Return the questions that can be scored and leave room for an answer."""
     scored = [record for record in records if judge.can_judge(record.answer)]
-    prompts = student.local.chat.prompts(
-        [Dialogue(one.messages, one.tools or ()) for one in scored]
+    chat = student.local.chat
+    dialogues = [Dialogue(one.messages, one.tools or ()) for one in scored]
+    asked = (
+        Question(prompt, one.answer, dialogue.tools, chat.begun(dialogue, one.tool_choice))
+        for prompt, dialogue, one in zip(chat.prompts(dialogues), dialogues, scored, strict=True)
     )
-    questions = [
-        Question(prompt, record.answer, record.tools or ())
-        for prompt, record in zip(prompts, scored, strict=True)
-        if len(prompt) <= max_prompt_tokens
-    ]
+    questions = [question for question in asked if len(question.read) <= max_prompt_tokens]
     if len(questions) < len(scored):
         _log.warning(
             "%d of %d questions are longer than %d tokens and left out of reinforcement",
@@ -193,18 +199,19 @@ class RolloutSampler:
         chat = self._student.local.chat
         sampling = Sampling(self._settings.max_new_tokens, chat.eos, temperature, seed)
         own = range(self._world.rank, len(questions), self._world.size)
-        prompts = [questions[index].prompt for index in own]
+        prompts = [questions[index].read for index in own]
         found: dict[int, tuple[float, TokenizedExample]] = {}
         with self._student.writing() as model:
             for position, one in generate(
                 model, prompts, sampling, batch_size=self._batch_size, streams=own, stop=stop
             ):
                 index, prompt = own[position], prompts[position]
+                question = questions[index]
                 example = TokenizedExample(prompt + one.written, len(prompt))
                 found[index] = (
                     self._reward(
-                        questions[index],
-                        chat.reply(one.tokens, questions[index].tools),
+                        question,
+                        chat.reply(question.begun + one.tokens, question.tools),
                         one.finished,
                     ),
                     example,

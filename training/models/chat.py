@@ -17,7 +17,9 @@ from stratos.contracts.messages import (
     Message,
     Tool,
     ToolCall,
+    ToolChoice,
     calls_text,
+    must_call,
     openai_tool,
     template_messages,
 )
@@ -115,6 +117,14 @@ class ChatFormat:
         if len(written) < 2:  # what one call shares with no other is all of it
             raise refusal or ValueError("no tool is offered, and a call is required")
         return _beginning(self._encode(written))
+
+    def begun(self, dialogue: Dialogue, choice: ToolChoice | None) -> list[int]:
+        """Tokens that a reply begins with before the model is asked: `opening`, if it must call.
+
+        Raises:
+            ValueError: the template cannot write calls there.
+        """
+        return self.opening(dialogue) if must_call(dialogue.tools, choice) else []
 
     def text(self, tokens: Sequence[int]) -> str:
         """Return generated tokens as text, without special tokens."""

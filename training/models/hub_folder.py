@@ -16,6 +16,7 @@ from huggingface_hub.errors import (
 )
 
 from stratos.spec import Weights
+from stratos.spec.hosts import HUB
 from training.container.secrets import read_secret
 
 _WANTED = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
@@ -33,7 +34,8 @@ def folder_of_hub(weights: Weights) -> Path:
     assert weights.hub is not None
     secret = weights.hub_token_secret
     # Without a secret nobody's: the library would use a login that is saved on this machine.
-    token = read_secret(secret, "token", named_by="hub_token_secret") if secret else False
+    named_by = "hub_token_secret"
+    token = read_secret(secret, "token", named_by=named_by, host=HUB) if secret else False
     try:
         fetched = snapshot_download(
             weights.hub,

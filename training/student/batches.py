@@ -30,10 +30,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TokenizedExample:
-    """One record as token ids; the first `prompt_length` carry no loss."""
+    """One record as token ids; the first `prompt_length` carry no loss.
+
+    Attributes:
+        num_begun: Tokens behind the prompt that a model is not asked for, since every call begins
+            with them and a call is required.
+    """
 
     tokens: list[int]
     prompt_length: int
+    num_begun: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,11 +107,15 @@ def encode(
     Raises:
         TooFewVerifiedRecords: when no example is left.
     """
-    dialogues, texts = _written(records, chat, answers_only_marker)
+    dialogues, texts, begun = _written(records, chat, answers_only_marker)
     prompts, completions = chat.prompts(dialogues), chat.completions(texts)
     examples = [
-        TokenizedExample(prompt + completion, len(prompt))
-        for prompt, completion in zip(prompts, completions, strict=True)
+        TokenizedExample(
+            prompt + completion,
+            len(prompt),
+            len(opening) if completion[: len(opening)] == opening else 0,
+        )
+        for prompt, completion, opening in zip(prompts, completions, begun, strict=True)
     ]
     short = [example for example in examples if len(example.tokens) <= max_tokens]
     if len(short) < len(examples):
@@ -270,29 +280,34 @@ def _pad(rows: Sequence[Sequence[TokenizedExample]], gold: bool) -> MicroBatch:
 
 def _written(
     records: Sequence[TrainingRecord], chat: ChatFormat, answers_only_marker: str | None
-) -> tuple[list[Dialogue], list[str]]:
-    """What is shown to the student and what it must write, without what it cannot.
+) -> tuple[list[Dialogue], list[str], list[list[int]]]:
+    """What is shown to the student, what it must write, without what it cannot, and the tokens
+    that its reply is begun with.
 
     Raises:
         TooFewVerifiedRecords: when it can write nothing.
     """
     dialogues: list[Dialogue] = []
     texts: list[str] = []
+    begun: list[list[int]] = []
     faults: list[str] = []
     for record in records:
         dialogue = Dialogue(record.messages, record.tools or ())
         try:
-            texts.append(chat.reply_text(dialogue, _reply(record, answers_only_marker)))
+            text = chat.reply_text(dialogue, _reply(record, answers_only_marker))
+            opening = chat.begun(dialogue, record.tool_choice)
         except ValueError as error:
             faults.append(str(error))
         else:
             dialogues.append(dialogue)
+            texts.append(text)
+            begun.append(opening)
     if faults:
         told = f"the calls of {len(faults)} of {len(records)} records cannot be taught"
         if not texts:
             raise TooFewVerifiedRecords(f"{told}: {faults[0]}")
         _log.warning("%s, and are left out; the first: %s", told, faults[0])
-    return dialogues, texts
+    return dialogues, texts, begun
 
 
 def _reply(record: TrainingRecord, answers_only_marker: str | None) -> ModelReply:

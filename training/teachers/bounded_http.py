@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +15,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import SplitResult
+
+from stratos.loopback import is_loopback
+from stratos.spec.hosts import is_private, within_a_network
 
 _SLICE_SECONDS = 0.25
 """How long a read may be deaf to a stop."""
@@ -36,6 +40,10 @@ class NoReply(Exception):
 
 class TooLarge(NoReply):
     """The reply is larger than any answer can be."""
+
+
+class PrivateAddress(NoReply):
+    """The host's address is of a private network, and nothing was sent there."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +69,21 @@ class Bounds:
     ended: Callable[[], bool] = lambda: False
 
 
-def post(url: SplitResult, body: bytes, headers: Mapping[str, str], bounds: Bounds) -> HttpReply:
-    """Send a body on a connection of its own and read the reply.
+def post(
+    url: SplitResult,
+    body: bytes,
+    headers: Mapping[str, str],
+    bounds: Bounds,
+    *,
+    private: bool = False,
+) -> HttpReply:
+    """Send a body on a connection of its own and read the reply. No redirect is followed.
+
+    Args:
+        private: The host may be within a private network.
 
     Raises:
+        PrivateAddress: it is, and may not.
         NoReply: when there is none, or it is not whole, within the bounds.
     """
     deadline = time.monotonic() + bounds.seconds
@@ -73,6 +92,8 @@ def post(url: SplitResult, body: bytes, headers: Mapping[str, str], bounds: Boun
     reply: http.client.HTTPResponse | None = None
     try:
         connection.connect()
+        if not private:
+            _require_public(url.hostname or "", connection.sock)
         connection.sock.settimeout(bounds.seconds)
         connection.request("POST", target, body, dict(headers) | {"Connection": "close"})
         source = _Source(connection.sock, deadline, bounds)
@@ -92,6 +113,13 @@ def post(url: SplitResult, body: bytes, headers: Mapping[str, str], bounds: Boun
         if reply is not None:
             reply.close()
         connection.close()
+
+
+def _require_public(host: str, sock: socket.socket) -> None:
+    """A name is looked up only here, so that only now it is known where it leads."""
+    address = sock.getpeername()[0]
+    if is_private(address) and not is_loopback(host):
+        raise PrivateAddress(f"{host} has the address {address}, {within_a_network(host)}")
 
 
 def _connection(url: SplitResult, seconds: float) -> http.client.HTTPConnection:

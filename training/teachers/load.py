@@ -6,11 +6,12 @@ import os
 
 import boto3
 
-from stratos.contracts.job_start import HOME_REGION
+from stratos.contracts.job_start import HOME_REGION, PRIVATE_HOSTS
 from stratos.contracts.jobs import ModelJobConfig, ProbeConfig, SynthesizeConfig
 from stratos.errors import TeacherFailed
 from stratos.hosting.names import DEFAULT_STACK
 from stratos.spec import Bedrock, LlmJudge, Logs, OpenAICompatible, Weights
+from stratos.spec.hosts import host_of
 from training.container.paths import SageMakerPaths
 from training.container.secrets import read_secret
 from training.models.weights import load_model, locate
@@ -72,8 +73,13 @@ def open_service(spec: Bedrock | OpenAICompatible, config: ModelJobConfig) -> Te
     budget_usd = _budget(config)
     if isinstance(spec, OpenAICompatible):
         secret = spec.api_key_secret
-        key = read_secret(secret, "api_key", named_by="api_key_secret") if secret else None
-        return ServiceTeacher(OpenAIService(spec, key), budget_usd=budget_usd)
+        key = None
+        if secret is not None:
+            host = host_of(spec.base_url)
+            key = read_secret(secret, "api_key", named_by="api_key_secret", host=host)
+        allowed = tuple(filter(None, os.environ.get(PRIVATE_HOSTS, "").split(",")))
+        service = OpenAIService(spec, key, private_hosts=allowed)
+        return ServiceTeacher(service, budget_usd=budget_usd)
     converse = ServiceTeacher(BedrockService(spec), budget_usd=budget_usd)
     # A run waits for its probes: only synthesis, which asks thousands, is worth a batch's hours.
     # A batch's files have to be in the region of its model, which is home's.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,7 +15,14 @@ from urllib.parse import SplitResult, urlsplit
 from stratos.contracts.messages import openai_message, openai_tool, openai_tool_choice
 from stratos.errors import TeacherFailed
 from stratos.spec import OpenAICompatible
-from training.teachers.bounded_http import Bounds, HttpReply, NoReply, TooLarge, post
+from training.teachers.bounded_http import (
+    Bounds,
+    HttpReply,
+    NoReply,
+    PrivateAddress,
+    TooLarge,
+    post,
+)
 from training.teachers.metering import Meter, Prices
 from training.teachers.openai_reply import Malformed, read_chat_completion
 from training.teachers.parameters import Parameters
@@ -53,6 +60,7 @@ class OpenAIService:
         *,
         timeout_seconds: float = 300.0,
         max_bytes: int = _MOST_BYTES,
+        private_hosts: Collection[str] = (),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Set up.
@@ -60,11 +68,13 @@ class OpenAIService:
         Args:
             timeout_seconds: Of a call in all.
             max_bytes: A reply with more is not read on.
+            private_hosts: Those within private networks that may be asked.
         """
         self._spec = spec
         self._url = completions_url(spec.base_url)
         self._headers = {"Content-Type": "application/json"} | authorisation(self._url, api_key)
         self._bounds, self._now = Bounds(timeout_seconds, max_bytes), now
+        self._may_be_private = self._url.hostname in private_hosts
         self._parameters = Parameters(
             spec.model, {"max_tokens": "max_completion_tokens"}, ("temperature", "seed")
         )
@@ -100,7 +110,9 @@ class OpenAIService:
 
     def _post(self, request: Request, body: bytes) -> HttpReply:
         try:
-            return post(self._url, body, self._headers, self._bounds)
+            return post(self._url, body, self._headers, self._bounds, private=self._may_be_private)
+        except PrivateAddress as error:
+            raise TeacherFailed(str(error)) from error
         except TooLarge as error:
             raise Refused(str(error), billed=self._meter.at_most(request)) from error
         except NoReply as error:

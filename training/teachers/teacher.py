@@ -8,7 +8,6 @@ from typing import Protocol
 
 from stratos.contracts.messages import (
     Message,
-    NamedTool,
     Tool,
     ToolCall,
     ToolChoice,
@@ -41,12 +40,6 @@ class Request:
     def callable_tools(self) -> tuple[Tool, ...]:
         """Tools whose calls are read in the reply; the others are only shown."""
         return () if self.tool_choice == "none" else self.offered_tools
-
-    @property
-    def must_call(self) -> bool:
-        """Whether a reply has to be a call."""
-        named = isinstance(self.tool_choice, NamedTool)
-        return bool(self.tools) and (named or self.tool_choice == "required")
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def tokenize_requests(
     """
     dialogues = [Dialogue(one.messages, one.offered_tools) for one in requests]
     begun = [
-        chat.opening(dialogue) if one.must_call else []
+        chat.begun(dialogue, one.tool_choice)
         for one, dialogue in zip(requests, dialogues, strict=True)
     ]
     reading = TokenizedRequests(chat.prompts(dialogues), begun, [None] * len(requests), [])

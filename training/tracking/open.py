@@ -10,6 +10,7 @@ from tempfile import mkdtemp
 from stratos.contracts.bucket import events_prefix
 from stratos.contracts.jobs import DistillConfig
 from stratos.contracts.run import spec_name_in
+from stratos.spec.hosts import host_of
 from training.container.secrets import read_secret
 from training.job.job import Job
 from training.learning.trainer import TrainingState
@@ -49,15 +50,17 @@ def _mlflow(config: DistillConfig, settings: Mapping[str, str]) -> MlflowServer:
     run = MlflowRun(
         asked.experiment or spec_name_in(config.run_id), f"{config.run_id}/{step}", settings
     )
-    return MlflowServer(asked.tracking_uri, run, partial(_headers, asked.token_secret))
+    headers = partial(_headers, asked.token_secret, host_of(asked.tracking_uri))
+    return MlflowServer(asked.tracking_uri, run, headers)
 
 
 @cache
-def _headers(secret: str | None) -> Mapping[str, str]:
+def _headers(secret: str | None, host: str) -> Mapping[str, str]:
     """Read with the first call: a secret that is missing must not end a training."""
     if secret is None:
         return {}
-    return {"Authorization": f"Bearer {read_secret(secret, 'token', named_by='token_secret')}"}
+    token = read_secret(secret, "token", named_by="token_secret", host=host)
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _settings(config: DistillConfig) -> dict[str, str]:

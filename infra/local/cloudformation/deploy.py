@@ -22,6 +22,7 @@ from infra.local.cloudformation.assembly import DeployError, StackArtifact, stac
 from infra.local.cloudformation.parameters import parameter_problems, rule_problems
 from infra.local.cloudformation.template_check import check_template
 from infra.local.host.clients import Cloud, make_bucket
+from infra.local.host.cloud_key import Credentials
 from infra.local.host.settings import ACCOUNT_ID, REGION
 from stratos.waiting import every, wait_until
 
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 def deploy(
     assembly_dir: Path,
     endpoint_url: str,
+    caller: Credentials,
     parameters: Mapping[str, str] | None = None,
     regions: Sequence[str] = (REGION,),
 ) -> dict[str, str]:
@@ -44,6 +46,7 @@ def deploy(
     Args:
         assembly_dir: The directory with `manifest.json`.
         endpoint_url: The running cloud.
+        caller: Who deploys.
         parameters: Values of the templates' parameters, in place of their defaults.
         regions: Of the cloud. The first is home, where a stack goes that names none.
 
@@ -55,7 +58,8 @@ def deploy(
         UnsupportedTemplateError: As `check_assembly`.
     """
     stacks = _checked(assembly_dir, parameters, regions)
-    cloud = Cloud(endpoint_url, Config(retries={"total_max_attempts": 1}, read_timeout=900))
+    config = Config(retries={"total_max_attempts": 1}, read_timeout=900)
+    cloud = Cloud(endpoint_url, config, caller=caller)
     deployments = {region: _Deployment(cloud.in_region(region)) for region in regions}
     for stack in stacks:
         deployments[stack.region].keep_parameters(stack)

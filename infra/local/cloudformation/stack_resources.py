@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from moto.cloudformation import parsing
@@ -16,7 +18,22 @@ from infra.local.cloudformation.resources.handler import (
 )
 from infra.local.host.clients import Cloud
 
-_KEPT = ("Retain", "RetainExceptOnCreate", "Snapshot")
+KEPT = ("Retain", "RetainExceptOnCreate", "Snapshot")
+"""Deletion policies that leave a resource when its stack goes."""
+
+Teller = Callable[[str, str, str, str, str | None], None]
+"""Takes a resource's logical id, type and physical id, what became of it, and why."""
+_teller: ContextVar[Teller | None] = ContextVar("teller", default=None)
+
+
+@contextmanager
+def told_of(teller: Teller) -> Iterator[None]:
+    """Tell of every resource that is made, changed or deleted within."""
+    token = _teller.set(teller)
+    try:
+        yield
+    finally:
+        _teller.reset(token)
 
 
 class StackResource:
@@ -53,8 +70,6 @@ class StackResource:
 
     def update(self, name: str, properties: Properties) -> None:
         """Bring the resource to `properties`, by replacement where the change needs it."""
-        if properties == self.properties:
-            return
         changed = {
             key
             for key in {*properties, *self.properties}
@@ -80,19 +95,42 @@ class StackResource:
 
 
 class ResourceErrors:
-    """Turns whatever a resource raises into CloudFormation's error, with the resource's name."""
+    """Turns whatever a resource raises into CloudFormation's error, with the resource's name.
 
-    def __init__(self, logical_id: str, resource_json: Mapping[str, Any]) -> None:
-        self._label = f"{logical_id} ({resource_json['Type']})"
+    Whoever listens (`told_of`) hears how it began and ended.
+    """
+
+    def __init__(
+        self,
+        logical_id: str,
+        resource_json: Mapping[str, Any],
+        physical_id: str = "",
+        *,
+        tells: bool = True,
+    ) -> None:
+        self._tells = tells
+        self._logical_id = logical_id
+        self._type = resource_json["Type"]
+        self._physical_id = physical_id
 
     def __enter__(self) -> None:
-        return None
+        self._tell("IN_PROGRESS")
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, ValidationError):
-            raise ValidationError(
-                message=f"{self._label}: {type(error).__name__}: {error}"
-            ) from error
+        if error is None:
+            self._tell("COMPLETE")
+        elif isinstance(error, Exception):
+            reason = error.message if isinstance(error, ValidationError) else None
+            said = reason or f"{type(error).__name__}: {error}"
+            self._tell("FAILED", said)
+            if reason is None:
+                label = f"{self._logical_id} ({self._type})"
+                raise ValidationError(message=f"{label}: {said}") from error
+
+    def _tell(self, status: str, reason: str | None = None) -> None:
+        teller = _teller.get()
+        if self._tells and teller is not None:
+            teller(self._logical_id, self._type, self._physical_id, status, reason)
 
 
 def _references(value: Any) -> Iterator[str]:
@@ -167,7 +205,7 @@ def update_resources(
     for logical_id in reversed([key for key in existing if key in old]):
         resource_json = template["Resources"].get(logical_id)
         if resource_json is None or _excluded(resource_map, resource_json):
-            if old[logical_id].get("DeletionPolicy") in _KEPT:
+            if old[logical_id].get("DeletionPolicy") in KEPT:
                 existing.pop(logical_id)
             else:
                 _delete_one(resource_map, logical_id, old[logical_id])
@@ -181,13 +219,17 @@ def _excluded(resource_map: Any, resource_json: Mapping[str, Any]) -> bool:
 def _update_one(resource_map: Any, logical_id: str, old_json: Any) -> None:
     resource_json = resource_map._resource_json_map[logical_id]
     present = resource_map._parsed_resources[logical_id]
-    with ResourceErrors(logical_id, resource_json):
-        if isinstance(present, StackResource):
+    if isinstance(present, StackResource):
+        with ResourceErrors(logical_id, resource_json, tells=False):
             _, resolved, name = parsing.parse_resource_and_generate_name(
                 logical_id, resource_json, resource_map
             )
-            present.update(name, without_nothing(resolved["Properties"]))
-        elif resource_json != old_json:
+        properties = without_nothing(resolved["Properties"])
+        if properties != present.properties:
+            with ResourceErrors(logical_id, resource_json, present.physical_resource_id):
+                present.update(name, properties)
+    elif resource_json != old_json:
+        with ResourceErrors(logical_id, resource_json):
             updated = parsing.parse_and_update_resource(
                 logical_id,
                 resource_json,
@@ -201,8 +243,9 @@ def _update_one(resource_map: Any, logical_id: str, old_json: Any) -> None:
 
 
 def _delete_one(resource_map: Any, logical_id: str, resource_json: Mapping[str, Any]) -> None:
-    with ResourceErrors(logical_id, resource_json):
-        resource = resource_map._parsed_resources[logical_id]
+    resource = resource_map._parsed_resources[logical_id]
+    physical_id = getattr(resource, "physical_resource_id", None) or ""
+    with ResourceErrors(logical_id, resource_json, physical_id):
         if isinstance(resource, StackResource):
             resource.delete(resource_map._account_id, resource_map._region_name)
         else:
@@ -215,7 +258,7 @@ def delete_resources(resource_map: Any) -> None:
     failures: list[str] = []
     resources = resource_map._resource_json_map
     for logical_id in reversed([key for key in resource_map._parsed_resources if key in resources]):
-        if resources[logical_id].get("DeletionPolicy") in _KEPT:
+        if resources[logical_id].get("DeletionPolicy") in KEPT:
             continue
         try:
             _delete_one(resource_map, logical_id, resources[logical_id])

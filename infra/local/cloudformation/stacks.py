@@ -20,6 +20,7 @@ import yaml
 from moto.cloudformation import models, parsing
 from moto.cloudformation.exceptions import ValidationError
 
+from infra.local.cloudformation.change_sets import ChangeSets
 from infra.local.cloudformation.resources import HANDLERS, ResourceHandler
 from infra.local.cloudformation.resources.handler import Properties
 from infra.local.cloudformation.stack_resources import (
@@ -62,6 +63,7 @@ class CloudFormation:
 
     def __init__(self) -> None:
         self._patches = Patches()
+        self._change_sets = ChangeSets(self._patches)
 
     def install(self, settings: LocalSettings) -> None:
         cloud = cloud_at(settings.endpoint_url)
@@ -106,6 +108,7 @@ class CloudFormation:
         replace(parsing.ResourceMap, "update", update_resources)
         replace(parsing.ResourceMap, "delete", delete_resources)
         self._mend_stacks()
+        self._change_sets.install(settings)
 
     def _mend_stacks(self) -> None:
         """A stack that fails says so, and an update that fails leaves its parameters."""
@@ -134,6 +137,7 @@ class CloudFormation:
         replace(models.Stack, "parameter_list", property(_parameters))
 
     def close(self) -> None:
+        self._change_sets.close()
         self._patches.restore()
         self._clear_model_caches()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from infra.local.host.clients import Credentials
+from infra.local.host.cloud_key import Credentials
 from infra.local.iam.authority import AUTHORITY
 from infra.local.iam.sessions import Session
 

@@ -21,7 +21,8 @@ from botocore.model import (
     StructureShape,
 )
 
-from infra.local.host.clients import MACHINERY, Cloud, Credentials
+from infra.local.host.clients import MACHINERY, Cloud
+from infra.local.host.cloud_key import Credentials
 from infra.local.host.settings import LocalSettings
 from infra.local.iam.authority import AccessDeniedError
 

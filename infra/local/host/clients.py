@@ -14,6 +14,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader
 
+from infra.local.host.cloud_key import CloudKey, Credentials
 from infra.local.host.settings import ACCOUNT_ID, REGION, LocalSettings
 
 _CONFIG = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
@@ -25,23 +26,9 @@ _MODELS = Loader()
 """Service models, loaded once for every client here: SageMaker's alone takes megabytes."""
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """What a client signs with. Without a token it is the administrator of the account."""
-
-    access_key: str = "local"
-    secret_key: str = "local"
-    token: str | None = None
-
-    def environment(self) -> dict[str, str]:
-        """The same for a process."""
-        given = {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
-        return given if self.token is None else given | {"AWS_SESSION_TOKEN": self.token}
-
-
-ADMINISTRATOR = Credentials()
-MACHINERY = Credentials("stratos-cloud")
-"""Of AWS's services where they act on no role's behalf. They call from the region that they call.
+MACHINERY = CloudKey.random().credentials("AKIASTRATOSCLOUD", "machinery")
+"""Of AWS's services where they act on no role's behalf. They call from the region that they call,
+and from no other process.
 """
 
 
@@ -102,8 +89,8 @@ class Cloud:
         endpoint_url: str,
         config: Config = _CONFIG,
         region: str = REGION,
-        caller: Credentials = ADMINISTRATOR,
         *,
+        caller: Credentials,
         follows_buckets: bool = True,
     ) -> None:
         """Without `follows_buckets`, S3 clients do not go on to the region of a bucket."""
@@ -177,7 +164,11 @@ class BackgroundClients:
         )
         # SageMaker reads and writes buckets of its own region alone.
         cloud = Cloud(
-            settings.endpoint_url, config, settings.home, MACHINERY, follows_buckets=False
+            settings.endpoint_url,
+            config,
+            settings.home,
+            caller=MACHINERY,
+            follows_buckets=False,
         )
         return cls._of(cloud, None)
 

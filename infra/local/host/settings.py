@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from infra.local.host.cloud_key import CloudKey
+
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
 """Of a cloud of which nothing else is said."""
@@ -17,16 +19,6 @@ REGION = "us-east-1"
 def available_threads() -> int:
     """Hardware threads this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def client_environment(url: str, region: str = REGION) -> dict[str, str]:
-    """What boto3 needs to reach a region of the cloud at `url`."""
-    return {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_DEFAULT_REGION": region,
-    }
 
 
 class LocalSettings(BaseModel):
@@ -69,6 +61,17 @@ class LocalSettings(BaseModel):
         except FileNotFoundError:
             return settings
         return settings.model_copy(update={"regions": tuple(regions)})
+
+    @property
+    def key(self) -> CloudKey:
+        """Of this cloud; made the first time."""
+        self.make_state_dir()
+        return CloudKey.of(self.state_dir)
+
+    def make_state_dir(self) -> None:
+        """The state directory, in which nobody but its owner can look."""
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        self.state_dir.chmod(0o700)
 
     @property
     def lock_file(self) -> Path:
@@ -128,16 +131,21 @@ class LocalSettings(BaseModel):
     def endpoint_url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
+    def client_environment(self, url: str) -> dict[str, str]:
+        """What boto3 needs to call this cloud, which runs at `url`, as its owner from home."""
+        reached = {"AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": self.home}
+        return reached | self.key.owner.environment()
+
     def process_environment(self, region: str) -> dict[str, str]:
         """Environment of a child process in a region: how to reach this cloud, and no more.
 
         Children never inherit the daemon's own environment wholesale, so a handler sees only what
-        its function configuration gives it, as on AWS.
+        its function configuration gives it, as on AWS. Credentials are those of its role.
         """
         kept = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
         inherited = {name: os.environ[name] for name in kept if name in os.environ}
-        reached = client_environment(self.endpoint_url, region)
-        return inherited | reached | {"AWS_REGION": region}
+        reached = {"AWS_ENDPOINT_URL": self.endpoint_url}
+        return inherited | reached | {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
 
     def threads_of(self, instance_type: str) -> int:
         """Threads an instance type stands for: `ml.local.cpu2` is two threads of this machine.

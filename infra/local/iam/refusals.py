@@ -30,19 +30,33 @@ def refused(service: str, method: str, message: str) -> Response:
     return _json(service, code, message, request_id, queried)
 
 
-def unrecognized(service: str, method: str) -> Response:
+def unrecognized(service: str, method: str, hint: str = "") -> Response:
     """What AWS answers to credentials that it did not give.
 
     https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
+
+    Args:
+        hint: Put behind AWS's words.
     """
     request_id = str(uuid.uuid4())
     if service == "s3":
         message = "The provided token is malformed or otherwise invalid."
-        return _s3(method, 400, "InvalidToken", message, request_id)
-    code, message = "InvalidClientTokenId", "The security token included in the request is invalid."
+        return _s3(method, 400, "InvalidToken", message + hint, request_id)
+    code = "InvalidClientTokenId"
+    message = f"The security token included in the request is invalid.{hint}"
     if service in _QUERY:
         return _query(code, message, request_id)
     return _json(service, "UnrecognizedClientException", message, request_id, code)
+
+
+def not_kept(service: str, method: str, message: str) -> Response:
+    """The answer to a request whose change the embedded cloud had no room for."""
+    request_id = str(uuid.uuid4())
+    if service == "s3":
+        return _s3(method, 507, "InsufficientStorage", message, request_id)
+    if service in _QUERY:
+        return _query("ServiceUnavailable", message, request_id)
+    return _json(service, "ServiceUnavailable", message, request_id, None)
 
 
 def _json(service: str, code: str, message: str, request_id: str, queried: str | None) -> Response:

@@ -1,25 +1,25 @@
 """Who calls: sessions of roles and of services, and the credentials that stand for them.
 
 A session is written in its token, so that whoever holds one is known again, even after a restart.
+Its access key is made of the token and the cloud's own key: nobody else can make a session.
 A request with credentials that no role was given comes from the administrator of the account.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
 
-from infra.local.host.clients import Credentials
+from infra.local.host.cloud_key import CloudKey, Credentials
 from infra.local.host.settings import ACCOUNT_ID
 from infra.local.iam.evaluator import Principal
 
 _MARK = "stratos:"
 _TOKEN_START = base64.urlsafe_b64encode(_MARK.encode()).decode()[:10]
 """What the mark alone decides of a token; its last characters hold bits of what follows."""
-_KEY_START, _KEY_LENGTH = "ASIASTRATOS", 20
+_KEY_START = "ASIASTRATOS"
 _SESSIONS = 4096
 
 
@@ -79,21 +79,28 @@ class Session:
 
     def credentials(self) -> Credentials:
         """What makes a client or a process call as this session."""
-        return _credentials(self)
+        return _credentials(self, SIGNED_BY.key)
+
+
+class SignedBy:
+    """Whose key makes the sessions of this process."""
+
+    def __init__(self) -> None:
+        self.key = CloudKey.random()
+
+
+SIGNED_BY = SignedBy()
+"""A cloud that starts puts its own key here, so that sessions outlive its process."""
 
 
 @lru_cache(_SESSIONS)
-def _credentials(session: Session) -> Credentials:
+def _credentials(session: Session, key: CloudKey) -> Credentials:
     principal = session.principal
     text = json.dumps(
         [principal.arn, principal.service, session.name, session.source_arn, session.region]
     )
     token = base64.urlsafe_b64encode((_MARK + text).encode()).decode()
-    digest = hashlib.sha256(token.encode()).digest()
-    key = base64.b32encode(digest).decode()[:_KEY_LENGTH]
-    return Credentials(
-        _KEY_START + key[len(_KEY_START) :], hashlib.sha256(digest).hexdigest()[:40], token
-    )
+    return key.credentials(_KEY_START, token, token)
 
 
 @lru_cache(_SESSIONS)

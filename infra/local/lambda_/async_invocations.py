@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infra.local.events.targets import Targets
-from infra.local.host.clients import Credentials
+from infra.local.host.cloud_key import Credentials
 from infra.local.iam.sessions import region_of
 from infra.local.lambda_.errors import TooManyRequestsError
 from infra.local.lambda_.runtime_api import InvocationOutcome

@@ -20,6 +20,8 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import Any
 
+from stratos.loopback import refusal
+
 PREFIX = "/2018-06-01/runtime/"
 
 
@@ -172,6 +174,8 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # headers and body in one segment
 
     def do_GET(self) -> None:
+        if self._refuses():
+            return
         if self.path != f"{PREFIX}invocation/next":
             self._answer(HTTPStatus.NOT_FOUND, b'{"errorType":"NotFound"}')
             return
@@ -182,6 +186,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(HTTPStatus.OK, invocation.payload, invocation.headers())
 
     def do_POST(self) -> None:
+        if self._refuses():
+            return
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         parts = self.path.removeprefix(PREFIX).split("/")
         match parts:
@@ -200,6 +206,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.ACCEPTED, b'{"status":"OK"}')
         else:
             self._answer(HTTPStatus.BAD_REQUEST, b'{"errorType":"InvalidRequestID"}')
+
+    def _refuses(self) -> bool:
+        """Whether a web page asks: it would take the function's requests, or answer them."""
+        why = refusal({name.lower(): value for name, value in self.headers.items()})
+        if why is not None:
+            self.close_connection = True
+            body = {"errorType": "Forbidden", "errorMessage": why}
+            self._answer(HTTPStatus.FORBIDDEN, json.dumps(body).encode())
+        return why is not None
 
     def _error_type(self, body: bytes) -> str:
         declared = self.headers.get("Lambda-Runtime-Function-Error-Type")

@@ -74,16 +74,16 @@ class BodyStore:
     """The contents of one embedded cloud's objects, in one directory."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self.directory = directory
         self._files: weakref.WeakValueDictionary[str, _File] = weakref.WeakValueDictionary()
 
     def clear(self) -> None:
         """Begin empty: a cloud that was killed leaves files."""
-        shutil.rmtree(self._directory, ignore_errors=True)
-        self._directory.mkdir(parents=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
 
     def write(self, chunks: Iterable[bytes]) -> ObjectBody:
-        file = _File(self._directory / uuid.uuid4().hex)
+        file = _File(self.directory / uuid.uuid4().hex)
         length = 0
         with file.path.open("wb") as content:
             for chunk in chunks:
@@ -94,7 +94,7 @@ class BodyStore:
         """The content of a file elsewhere on the same disk, which stays there too."""
         file = self._files.get(path.name)
         if file is None:
-            own = self._directory / path.name
+            own = self.directory / path.name
             os.link(path, own)
             self._files[path.name] = file = _File(own)
         return ObjectBody(file, 0, file.path.stat().st_size)

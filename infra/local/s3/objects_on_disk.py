@@ -22,9 +22,12 @@ from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML
 from moto.s3.models import FakeKey, FakeMultipart, S3Backend
 from moto.s3.responses import S3Response
 from moto.settings import S3_UPLOAD_PART_MIN_SIZE
+from werkzeug.exceptions import HTTPException
 
+from infra.local.host.disk import full_words, is_full
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
+from infra.local.iam.refusals import not_kept
 from infra.local.s3.bodies import BodyStore, ObjectBody
 
 _CHUNK_BYTES = 256 * 1024
@@ -43,6 +46,21 @@ def _passing_bodies_on() -> Iterator[None]:
         yield
     finally:
         _whole.reset(token)
+
+
+@contextmanager
+def _room(store: BodyStore, method: str) -> Iterator[None]:
+    """
+    Raises:
+        HTTPException: the disk is full; whoever asks is told so.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise
+        answer = not_kept("s3", method, full_words(store.directory))
+        raise HTTPException(response=answer) from error
 
 
 class ObjectsOnDisk:
@@ -96,7 +114,8 @@ class ObjectsOnDisk:
         def set_up(response: Any, request: Any, *rest: Any, **named: Any) -> None:
             body = request.environ[_BODY]() if _BODY in request.environ else None
             if body is None and _carries_an_object(request):
-                body = store.write(_pieces(request.stream))
+                with _room(store, request.method):
+                    body = store.write(_pieces(request.stream))
                 # The server keeps a request for as long as its connection is idle.
                 request.environ[_BODY] = weakref.ref(body)
                 request.stream = io.BytesIO()
@@ -113,7 +132,8 @@ class ObjectsOnDisk:
             multipart: Any, listed: Iterable[tuple[int, str]]
         ) -> tuple[ObjectBody, str, tuple[str, str, int]]:
             parts = _listed_parts(multipart, listed)
-            whole = store.write(chunk for part in parts for chunk in part.body)
+            with _room(store, "POST"):
+                whole = store.write(chunk for part in parts for chunk in part.body)
             digest = md5(usedforsecurity=False)
             start = 0
             for part in parts:

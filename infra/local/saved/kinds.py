@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from moto.scheduler.models import scheduler_backends
 
@@ -98,6 +98,15 @@ class SavedTables:
                 dynamodb.put_item(TableName=record["name"], Item=item)
 
 
+def put_item(records: dict[str, Any], saved: dict[str, Any]) -> None:
+    """Bring the saved items of a region's table up to one that was changed, or is gone."""
+    for table in records.get(saved["region"], {}).get(SavedTables.name, []):
+        if table["name"] == saved["table"]:
+            key = saved["key"]
+            others = [i for i in table["items"] if any(i.get(n) != v for n, v in key.items())]
+            table["items"] = others + [saved["item"]] * (saved["item"] is not None)
+
+
 class SavedSecrets:
     """Secrets Manager secrets that hold text."""
 
@@ -110,7 +119,8 @@ class SavedSecrets:
         for secret in pages(secrets, "list_secrets", "SecretList"):
             value = secrets.get_secret_value(SecretId=secret["ARN"]).get("SecretString")
             if value is not None:
-                records.append({"Name": secret["Name"], "SecretString": value})
+                tags = secret.get("Tags", [])
+                records.append({"Name": secret["Name"], "SecretString": value, "Tags": tags})
         return records
 
     def restore(self, cloud: Cloud, records: Records) -> None:

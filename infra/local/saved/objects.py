@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,8 @@ class SavedBodies:
     def __init__(self, directory: Path, live: Path) -> None:
         self._directory = directory
         self._live = BodyStore(live)
-        self._used: set[str] = set()
 
     def put(self, body: ObjectBody) -> str:
-        self._used.add(body.name)
         self._directory.mkdir(parents=True, exist_ok=True)
         body.link_to(self._directory / body.name)
         return body.name
@@ -32,11 +31,11 @@ class SavedBodies:
     def get(self, name: str) -> ObjectBody:
         return self._live.adopt(self._directory / name)
 
-    def forget_unused(self) -> None:
-        """Delete every content that was not put since this store was opened."""
+    def forget_all_but(self, used: Collection[str]) -> None:
+        """Delete every other content."""
         if self._directory.exists():
             for path in self._directory.iterdir():
-                if path.name not in self._used:
+                if path.name not in used:
                     path.unlink()
 
 
@@ -50,12 +49,46 @@ def saved_objects(bodies: SavedBodies) -> dict[str, Any]:
             "region": bucket.region_name,
             "versioning": bucket.versioning_status,
             "objects": {
-                key: [_saved_version(version, bodies) for version in bucket.keys.getlist(key)]
+                key: [_saved_version(version, bodies) for version in list(versions)]
                 for key in list(bucket.keys)
+                if (versions := bucket.keys.getlist(key))
             },
         }
-        for name, bucket in _backend().buckets.items()
+        for name, bucket in list(_backend().buckets.items())
     }
+
+
+def blobs_of(buckets: Mapping[str, Any]) -> Iterator[str]:
+    """The contents that saved buckets have."""
+    for bucket in buckets.values():
+        for versions in bucket["objects"].values():
+            yield from (version["blob"] for version in versions if not version["deleted"])
+
+
+def saved_key(bucket_name: str, key: str, bodies: SavedBodies) -> dict[str, Any] | None:
+    """One object with its versions, and of its bucket what a new one needs; None without bucket."""
+    bucket = _backend().buckets.get(bucket_name)
+    if bucket is None:
+        return None
+    versions = bucket.keys.getlist(key) or []
+    return {
+        "bucket": bucket_name,
+        "region": bucket.region_name,
+        "versioning": bucket.versioning_status,
+        "key": key,
+        "versions": [_saved_version(version, bodies) for version in versions],
+    }
+
+
+def put_key(buckets: dict[str, Any], saved: dict[str, Any]) -> None:
+    """Bring saved buckets up to what `saved_key` gave."""
+    new = {"region": saved["region"], "objects": {}}
+    bucket = buckets.setdefault(saved["bucket"], new)
+    bucket["versioning"] = saved["versioning"]
+    if saved["versions"]:
+        bucket["objects"][saved["key"]] = saved["versions"]
+    else:
+        bucket["objects"].pop(saved["key"], None)
 
 
 def restore_objects(bucket_name: str, saved: dict[str, Any], bodies: SavedBodies) -> None:

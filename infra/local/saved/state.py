@@ -3,14 +3,16 @@
 Saved: stacks (as template and parameters; they are made again, under the same names), bucket
 contents with their versions, table items, parameters, secrets, schedules, SageMaker models,
 endpoints, components and model packages, and what scales a fleet. Not saved: jobs, logs, messages
-in queues. An execution that was running is reported as aborted once the cloud is up again, so that
-its clean-up happens.
+in queues. A save is whole; objects, items and executions that came after it are in a journal. An
+execution that was running is reported as aborted once the cloud is up again, so that its clean-up
+happens.
 """
 
 from __future__ import annotations
 
-import base64
 import json
+from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,8 +20,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.local.host.clients import Cloud, cloud_at, make_bucket
 from infra.local.host.settings import LocalSettings
 from infra.local.iam.sessions import region_of
-from infra.local.saved.kinds import SAVED_KINDS
-from infra.local.saved.objects import SavedBodies, restore_objects, saved_objects
+from infra.local.saved.acknowledged import AcknowledgedChanges
+from infra.local.saved.encoding import decode, encode
+from infra.local.saved.journal import Journal
+from infra.local.saved.kinds import SAVED_KINDS, put_item
+from infra.local.saved.objects import (
+    SavedBodies,
+    blobs_of,
+    put_key,
+    restore_objects,
+    saved_objects,
+)
 from infra.local.stepfunctions.executions import aborted_event, running_executions
 
 FORMAT = 2
@@ -41,24 +52,41 @@ class SavedState:
         self._directory = settings.state_dir / "saved"
         self._file = self._directory / "state.json"
         self._bodies = SavedBodies(self._directory / "blobs", settings.objects_dir)
+        self._journal = Journal(self._directory)
+        self._saving = Lock()
 
-    def save(self) -> None:
-        """Replace what was saved before; an interruption leaves the older state whole."""
-        self._directory.mkdir(parents=True, exist_ok=True)
-        state = {
-            "format": FORMAT,
-            "stacks": self._stacks(),
-            "buckets": saved_objects(self._bodies),
-            "records": {region: self._records(region) for region in self._regions},
-            "aborted": [
-                aborted_event(execution, "the embedded cloud was stopped while it ran")
-                for execution in running_executions()
-            ],
-        }
-        draft = self._file.with_suffix(".new")
-        draft.write_text(json.dumps(state, default=_encode))
-        draft.replace(self._file)
-        self._bodies.forget_unused()
+    def acknowledging(self, changed: Callable[[], None]) -> AcknowledgedChanges:
+        """What keeps changes between two saves; `save` has to be called after it watches."""
+        return AcknowledgedChanges(self._cloud, self._journal, self._bodies, changed)
+
+    def save(self, cause: str = "the embedded cloud was stopped while it ran") -> None:
+        """Replace what was saved before; an interruption leaves the older state whole.
+
+        Args:
+            cause: Of the end of executions that run now, should this be the last save.
+        """
+        with self._saving:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            # First, so that no change is in neither.
+            number = self._journal.begin()
+            state = {
+                "format": FORMAT,
+                "journal": number,
+                "stacks": self._stacks(),
+                "buckets": saved_objects(self._bodies),
+                "records": {region: self._records(region) for region in self._regions},
+                "aborted": [aborted_event(one, cause) for one in running_executions()],
+            }
+            draft = self._file.with_suffix(".new")
+            draft.write_text(json.dumps(state, default=encode))
+            draft.replace(self._file)
+            self._journal.forget_before(number)
+            # In this order: a content of a later line may be there already.
+            with self._journal.lock:
+                self._bodies.forget_all_but(self._journal.blobs | set(blobs_of(state["buckets"])))
+
+    def close(self) -> None:
+        self._journal.close()
 
     def restore(self) -> None:
         """Make again what was saved; without a saved state, do nothing.
@@ -66,9 +94,8 @@ class SavedState:
         Raises:
             RestoreError: A part cannot be made; what is saved is left as it is.
         """
-        try:
-            state = json.loads(self._file.read_text(), object_hook=_decode)
-        except FileNotFoundError:
+        state = self._read()
+        if state is None:
             return
         if state["format"] not in (_OF_ONE_REGION, FORMAT):
             raise RestoreError(self._advice(f"its format is {state['format']}, not {FORMAT}"))
@@ -85,6 +112,33 @@ class SavedState:
             self._restore(state)
         except (ClientError, BotoCoreError, OSError) as error:
             raise RestoreError(self._advice(str(error))) from error
+
+    def _read(self) -> dict[str, Any] | None:
+        """The last whole save, with what was acknowledged after it; None where nothing is saved."""
+        try:
+            state: dict[str, Any] = json.loads(self._file.read_text(), object_hook=decode)
+        except FileNotFoundError:
+            return self._replayed(_nothing()) if any(self._journal.read(0)) else None
+        except (ValueError, OSError) as error:
+            raise RestoreError(
+                self._advice(f"{self._file.name} cannot be read ({error})")
+            ) from error
+        if not isinstance(state, dict) or "format" not in state:
+            raise RestoreError(self._advice(f"{self._file.name} is no saved state"))
+        return self._replayed(state) if state["format"] == FORMAT else state
+
+    def _replayed(self, state: dict[str, Any]) -> dict[str, Any]:
+        aborted = {event["Resources"][0]: event for event in state["aborted"]}
+        for entry in self._journal.read(state.get("journal", 0)):
+            if "object" in entry:
+                put_key(state["buckets"], entry["object"])
+            elif "item" in entry:
+                put_item(state["records"], entry["item"])
+            elif "aborted" in entry["execution"]:
+                aborted[entry["execution"]["arn"]] = entry["execution"]["aborted"]
+            else:
+                aborted.pop(entry["execution"]["arn"], None)
+        return state | {"aborted": list(aborted.values())}
 
     def _restore(self, state: dict[str, Any]) -> None:
         managed = {name for stack in state["stacks"] for name in stack["buckets"]}
@@ -166,16 +220,10 @@ def _regions_of(state: dict[str, Any]) -> set[str]:
     return {one["region"] for one in placed if "region" in one}
 
 
-def _encode(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return {"$bytes": base64.b64encode(value).decode()}
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    raise TypeError(f"cannot save {type(value).__name__}")
-
-
-def _decode(value: dict[str, Any]) -> Any:
-    return base64.b64decode(value["$bytes"]) if set(value) == {"$bytes"} else value
+def _nothing() -> dict[str, Any]:
+    """The state of a cloud that was killed before its first save."""
+    empty: dict[str, Any] = {"stacks": [], "buckets": {}, "records": {}, "aborted": []}
+    return empty | {"format": FORMAT}
 
 
 __all__ = ["RestoreError", "SavedState"]

@@ -74,7 +74,10 @@ _HINTS = {
     "data": "jq -c '.data[]' OLD > NEW.jsonl",
     "observations": "jq -c '.observations[]' OLD > NEW.jsonl",
     "events": "jq -r '.events[].message' OLD > NEW.jsonl",
-    "chosen": "jq -c '{prompt, completion: .chosen}' OLD > NEW.jsonl",
+    "chosen": (
+        'jq -c \'if (.chosen | type) == "array" then {messages: .chosen} '
+        "else {prompt, completion: .chosen} end' OLD > NEW.jsonl"
+    ),
     "contents": (
         'jq -c \'{messages: [.contents[] | {role: (if .role == "model" then "assistant" '
         "else .role end), content: ([.parts[].text] | add)}]}' OLD > NEW.jsonl"
@@ -84,6 +87,9 @@ _HINTS = {
     "conversation": "jq -c '{conversations: .conversation}' OLD > NEW.jsonl",
 }
 """A field that tells a format which is not read → how its rows become one that is."""
+_PREFERENCE = frozenset({"chosen", "rejected"})
+"""Fields of rows with two answers, of which people or a judge preferred the first."""
+_ANSWERS = frozenset({"completion", "response", "answer", "output", "gold"})
 _ANY_HINT = (
     "name the columns in the spec (`columns: {prompt: FIELD, answer: FIELD}`), or "
     "jq -c '{prompt: .FIELD, completion: .FIELD}' OLD > NEW.jsonl"
@@ -96,6 +102,11 @@ def detect_format(row: Row) -> FormatName:
     Raises:
         RowError: if it has the fields of none, with how to convert it.
     """
+    if row.keys() >= _PREFERENCE and _ANSWERS.isdisjoint(row):
+        raise RowError(
+            "has two answers, `chosen` and `rejected`; one is needed. To learn the first: "
+            f"{_HINTS['chosen']}"
+        )
     for name, form in FORMATS.items():
         if form.fits(row):
             return name

@@ -49,6 +49,8 @@ _BLOCK_MARKS = frozenset({"type", "text", "json", "toolResult"})
 _SILENT_MARKS = ("reasoningContent", "cachePoint", "thought")
 """Fields of such blocks: Converse's, and Gemini's of a text that is thinking."""
 
+_ABSENT = LoggedAnswer(lacks="absent")
+
 
 class LoggedChat(NamedTuple):
     """Messages, and the places of replies that are none to learn."""
@@ -60,7 +62,7 @@ class LoggedChat(NamedTuple):
         """The chat up to its closing reply, and that reply."""
         last = len(self.messages) - 1
         if self.messages[last].role != "assistant":
-            return self, LoggedAnswer(lacks="absent")
+            return self, _ABSENT
         before = {place: why for place, why in self.not_learned.items() if place < last}
         asked = LoggedChat(self.messages[:last], before)
         why = self.not_learned.get(last)
@@ -78,6 +80,9 @@ def chat_of(value: object, name: str) -> LoggedChat:
     messages: list[Message] = []
     not_learned: dict[int, NoAnswer] = {}
     for index, item in enumerate(value):
+        if (plain := _plain(item)) is not None:
+            messages.append(plain)
+            continue
         place = f"{name}[{index}]"
         why = _read(mapping(item, place), place, messages)
         if why is not None:
@@ -118,6 +123,17 @@ class _Parts:
     calls: list[ToolCall] = field(default_factory=list)
     results: list[Message] = field(default_factory=list)
     refused: bool = False
+
+
+def _plain(item: object) -> Message | None:
+    """A text of the system or the user, of which nothing else counts; None for all else."""
+    if not isinstance(item, dict):
+        return None
+    role, content = item.get("role"), item.get("content")
+    if not isinstance(role, str) or not isinstance(content, str):
+        return None
+    asks = _ROLES.get(role)
+    return Message(role=asks, content=content) if asks in ("user", "system") else None
 
 
 def _read(said: Mapping[str, object], name: str, messages: list[Message]) -> NoAnswer | None:

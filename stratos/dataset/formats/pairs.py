@@ -7,6 +7,7 @@ from stratos.dataset.formats.message_blocks import LoggedChat, chat_of
 from stratos.dataset.formats.request_bodies import Asked, asked_in, prompted, with_system
 from stratos.dataset.formats.response_bodies import given_answer
 from stratos.dataset.formats.row import (
+    Markup,
     ParsedRow,
     Row,
     RowError,
@@ -30,7 +31,7 @@ def prompt_row(row: Row) -> ParsedRow:
         rest = chat_of(completion, "completion")
         moved = {place + len(chat.messages): why for place, why in rest.not_learned.items()}
         return _asked(row, LoggedChat((*chat.messages, *rest.messages), moved)).row()
-    return _pair(row, chat, completion)._replace(markup=markup)
+    return _pair(row, chat, completion, markup)
 
 
 def question_row(row: Row) -> ParsedRow:
@@ -78,13 +79,13 @@ def column_row(row: Row, columns: Columns) -> ParsedRow:
     return Asked(chat).answered(given_answer(answer, columns.answer or ""))
 
 
-def _pair(row: Row, chat: LoggedChat, answer: object) -> ParsedRow:
-    return _asked(row, chat).answered(given_answer(answer, "the answer"))
+def _pair(row: Row, chat: LoggedChat, answer: object, markup: Markup | None = None) -> ParsedRow:
+    return _asked(row, chat, markup).answered(given_answer(answer, "the answer"))
 
 
-def _asked(row: Row, chat: LoggedChat) -> Asked:
+def _asked(row: Row, chat: LoggedChat, markup: Markup | None = None) -> Asked:
     chat = with_system(chat, row.get("system"), "system")
-    return Asked(chat, tools_of(row), tool_choice_of(row))
+    return Asked(chat, tools_of(row), tool_choice_of(row), markup)
 
 
 def _is_chat(value: object) -> bool:
@@ -96,4 +97,7 @@ def _question(value: object, name: str) -> LoggedChat:
 
 
 def _first(row: Row, *fields: str) -> object:
-    return next((row[field] for field in fields if row.get(field) is not None), None)
+    for field in fields:
+        if (value := row.get(field)) is not None:
+            return value
+    return None

@@ -39,6 +39,8 @@ Turns = Sequence[tuple[Role, str]]
 
 def has_markup(prompt: str) -> bool:
     """Whether any of the known marks is in a prompt."""
+    if "<" not in prompt and "[" not in prompt and "\n\n" not in prompt:
+        return prompt.startswith("Human:")  # each other mark begins with one of these
     return any(mark in prompt for mark in _MARKS) or prompt.startswith("Human:")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -12,6 +13,8 @@ from pydantic_core import from_json
 from stratos.contracts.messages import Message, Tool, ToolChoice
 
 Row = Mapping[str, object]
+LABELS, LONGEST_LABEL = 256, 100
+"""Answers that are remembered, and their most characters: most datasets have a few labels."""
 
 NoAnswer = Literal[
     "absent", "error", "guardrail", "cut", "refused", "empty", "calls only", "not learned",
@@ -68,9 +71,16 @@ NO_CALL = ParsedRow((), LoggedAnswer(lacks="no call"))
 
 def said(text: str) -> LoggedAnswer:
     """The answer that a text is."""
+    return (_said_before if len(text) <= LONGEST_LABEL else _said)(text)
+
+
+def _said(text: str) -> LoggedAnswer:
     if not text.strip():
         return LoggedAnswer(lacks="empty")
     return LoggedAnswer(Message(role="assistant", content=text))
+
+
+_said_before = lru_cache(LABELS)(_said)
 
 
 def mapping(value: object, name: str) -> dict[str, object]:
@@ -132,20 +142,23 @@ def looks_like_json(value: object) -> bool:
     return isinstance(value, str) and value.lstrip()[:1] in ("{", "[")
 
 
-def json_value(content: str | bytes) -> object:
+def json_value(content: str | bytes, name: str) -> object:
     """Parse JSON as `json` does, five times as fast.
 
     pydantic's parser reads nothing otherwise than `json`, but refuses more: lone surrogates, deep
     nesting.
 
     Raises:
+        RowError: if it holds half of a surrogate pair, which no text may.
         ValueError: as `json.loads` does.
         RecursionError: if it is nested too deeply.
     """
     try:
         return from_json(content)
     except ValueError:
-        return json.loads(content if isinstance(content, str) else content.decode("utf-8"))
+        value = json.loads(content if isinstance(content, str) else content.decode("utf-8"))
+    check_text(content, value, name)
+    return value
 
 
 def read_json(content: str | bytes, name: str) -> object:
@@ -155,13 +168,13 @@ def read_json(content: str | bytes, name: str) -> object:
         RowError: if it is none, or holds half of a surrogate pair, which no text may.
     """
     try:
-        value = json_value(content)
+        return json_value(content, name)
+    except RowError:
+        raise
     except json.JSONDecodeError as error:
         raise RowError(f"{name} is not JSON: {error.msg} at column {error.colno}") from error
     except (RecursionError, ValueError) as error:
         raise RowError(f"{name} is not JSON that can be read: {error}") from error
-    check_text(content, value, name)
-    return value
 
 
 def check_text(content: str | bytes, value: object, name: str) -> None:

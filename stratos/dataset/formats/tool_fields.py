@@ -32,6 +32,8 @@ _SHOWN = 8
 _NAMES, _ARGUMENTS = ("name", "toolName"), ("arguments", "input", "args")
 _IDS = ("call_id", "toolUseId", "toolCallId", "id")
 """OpenAI's Responses have an `id` of the item besides."""
+_FLAT = frozenset({str, int, bool, type(None)})
+"""Types of arguments that need no look into them."""
 _ALIKE = 256
 """Lists of tools that are kept as read: most rows of a log offer the same ones."""
 
@@ -94,7 +96,7 @@ def call(function: object, arguments: object, name: str, call_id: object = None)
     Raises:
         RowError: if the arguments are no JSON object.
     """
-    called = text(function, f"{name}.name")
+    called = function if isinstance(function, str) else text(function, f"{name}.name")
     given = {} if arguments is None or arguments == "" else arguments
     if isinstance(given, str):
         try:
@@ -107,7 +109,8 @@ def call(function: object, arguments: object, name: str, call_id: object = None)
         raise RowError(
             f"{name} calls {called} with arguments that are no JSON object: {kind(given)}"
         )
-    check_depth(given, f"the arguments of {called} in {name}")
+    if not _FLAT.issuperset(map(type, given.values())):
+        check_depth(given, f"the arguments of {called} in {name}")
     return ToolCall(name=called, arguments=given, id=name_of(call_id))
 
 
@@ -118,11 +121,15 @@ def any_call(found: Mapping[str, object], name: str) -> ToolCall:
         RowError: if the arguments are no JSON object.
     """
     function = mapping(found.get("function", found), f"{name}.function")
-    called, given, call_id = (
-        next((one[field] for field in fields if one.get(field) is not None), None)
-        for one, fields in ((function, _NAMES), (function, _ARGUMENTS), (found, _IDS))
-    )
-    return call(called, given, name, call_id)
+    called, given = _first(function, _NAMES), _first(function, _ARGUMENTS)
+    return call(called, given, name, _first(found, _IDS))
+
+
+def _first(found: Mapping[str, object], fields: Sequence[str]) -> object:
+    for field in fields:
+        if (value := found.get(field)) is not None:
+            return value
+    return None
 
 
 def openai_calls(message: Mapping[str, object], name: str) -> tuple[ToolCall, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.infra.resources import function, of_type
 
 
@@ -32,9 +34,14 @@ def test_a_run_that_ends_badly_is_cleaned_up_after(template):
     assert {"DeadLetterConfig", "RetryPolicy"} <= set(target)
 
 
-def test_an_event_that_clean_up_could_not_handle_is_kept(template):
-    clean_up = function(template, "stratos-clean-up")
+@pytest.mark.parametrize(
+    ("id_", "name"),
+    [("CleanUp", "stratos-clean-up"), ("TellWebhooks", "stratos-tell-webhooks")],
+)
+def test_an_event_that_a_function_could_not_handle_is_kept(template, id_, name):
     queue = next(iter(of_type(template, "AWS::SQS::Queue")))
-    assert clean_up["DeadLetterConfig"] == {"TargetArn": {"Fn::GetAtt": [queue, "Arn"]}}
-    (configuration,) = of_type(template, "AWS::Lambda::EventInvokeConfig").values()
-    assert "CleanUp" in configuration["FunctionName"]["Ref"]
+    kept = {"TargetArn": {"Fn::GetAtt": [queue, "Arn"]}}
+    assert function(template, name)["DeadLetterConfig"] == kept
+    configurations = of_type(template, "AWS::Lambda::EventInvokeConfig").values()
+    (one,) = (each for each in configurations if id_ in each["FunctionName"]["Ref"])
+    assert one["MaximumRetryAttempts"] == 2

@@ -188,7 +188,7 @@ def test_a_student_is_planned_trained_exported_and_answers_alike(
     with LlamaServer(trained / gguf_name("float32"), EXACT) as server:
         for found in expected:
             told = {"prompt": found.prompt, "n_predict": NEW_TOKENS, "temperature": 0}
-            served = ask(server.url, "/completion", told | {"return_tokens": True})["tokens"]
+            served = ask(server, "/completion", told | {"return_tokens": True})["tokens"]
             assert served[: len(found.tokens)] == found.tokens
 
 

@@ -48,8 +48,8 @@ class Cloud:
                     service,
                     endpoint_url=self.settings.endpoint_url,
                     region_name=self.region,
-                    aws_access_key_id="test",
-                    aws_secret_access_key="test",
+                    aws_access_key_id=self.settings.key.owner.access_key,
+                    aws_secret_access_key=self.settings.key.owner.secret_key,
                     config=Config(
                         retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}
                     ),

@@ -17,7 +17,7 @@ from infra.local.server import LocalCloud
 
 def make_role(cloud: Cloud) -> None:
     """The role of the tests, which may do anything, in a stack, so that it comes back."""
-    services = [f"{name}.amazonaws.com" for name in ("sagemaker", "scheduler")]
+    services = [f"{name}.amazonaws.com" for name in ("sagemaker", "scheduler", "states")]
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": services}}
     may = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     version = "2012-10-17"

@@ -34,7 +34,9 @@ class Cloud:
         self.bucket = bucket
         self.s3 = self.client("s3")
         self.sagemaker = self.client("sagemaker")
-        make_bucket(InfraCloud(settings.endpoint_url, region=self.region), bucket)
+        owner = settings.key.owner
+        infra_cloud = InfraCloud(settings.endpoint_url, region=self.region, caller=owner)
+        make_bucket(infra_cloud, bucket)
 
     def in_region(self, region: str) -> Cloud:
         """Another region of the same server, with a bucket of its own."""

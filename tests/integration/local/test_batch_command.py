@@ -11,7 +11,6 @@ import pytest
 from endpoint_models import CODE_IMAGE, SERVER
 from sagemaker_cloud import BUCKET, ROLE, Cloud, running_cloud
 
-from infra.local.host.settings import client_environment
 from infra.local.sagemaker.transform.jobs import TransformJobProcesses
 from stratos.cli import batch, endpoint
 from stratos.cli.runs import find_run
@@ -42,7 +41,7 @@ def cloud(tmp_path_factory):
 
 @pytest.fixture
 def stack(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Stack:
-    for name, value in client_environment(cloud.settings.endpoint_url).items():
+    for name, value in cloud.settings.client_environment(cloud.settings.endpoint_url).items():
         monkeypatch.setenv(name, value)
     return Stack(
         BUCKET,

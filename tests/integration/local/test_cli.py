@@ -74,7 +74,8 @@ def test_up_says_which_stack_it_deployed_where_there_are_several(
             {"Topic": {"Type": "AWS::SNS::Topic"}}, Bucket=f"bucket-of-{stack.lower()}"
         )
         assembly = write_assembly(tmp_path / stack, stack, content)
-        asked = CliRunner().invoke(app, ["up", "--assembly", str(assembly)])
+        given = ["up", "--assembly", str(assembly), "--state-dir", str(cloud.settings.state_dir)]
+        asked = CliRunner().invoke(app, given)
         assert asked.exit_code == 0, asked.output
         return [line for line in asked.output.splitlines() if "STRATOS_STACK" in line]
 
@@ -111,6 +112,7 @@ def test_the_regions_asked_for_are_brought_up_with_their_stacks(
         cloud("s3").create_bucket(Bucket="of-home")
         cloud("s3").put_object(Bucket="of-home", Key=SERVERS_KEY)
         given = ["up", "--assembly", str(path), "--regions", ",".join(regions)]
+        given += ["--state-dir", str(cloud.settings.state_dir)]
         asked = CliRunner().invoke(app, given)
         assert asked.exit_code == 0, asked.output
         for region, stack in zip(regions, ("Stratos", "Worker"), strict=True):

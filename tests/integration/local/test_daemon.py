@@ -27,15 +27,14 @@ def settings(tmp_path: Path) -> Iterator[LocalSettings]:
     daemon.stop(local)
 
 
-def buckets(url: str) -> list[str]:
-    host, port = url.removeprefix("http://").split(":")
-    cloud = Cloud(LocalSettings(host=host, port=int(port)))
-    return [bucket["Name"] for bucket in cloud("s3").list_buckets()["Buckets"]]
+def cloud_at(url: str, settings: LocalSettings) -> Cloud:
+    port = int(url.rpartition(":")[2])
+    return Cloud(settings.model_copy(update={"port": port}))
 
 
-def create_bucket(url: str, name: str) -> None:
-    host, port = url.removeprefix("http://").split(":")
-    Cloud(LocalSettings(host=host, port=int(port)))("s3").create_bucket(Bucket=name)
+def buckets(url: str, settings: LocalSettings) -> list[str]:
+    listed = cloud_at(url, settings)("s3").list_buckets()["Buckets"]
+    return [bucket["Name"] for bucket in listed]
 
 
 def test_two_clouds_live_side_by_side_and_each_keeps_what_is_its_own(
@@ -47,15 +46,15 @@ def test_two_clouds_live_side_by_side_and_each_keeps_what_is_its_own(
             urls = set(pool.map(daemon.start, [settings, settings, settings, other]))
         assert len(urls) == 2
         url, other_url = daemon.start(settings), daemon.start(other)
-        create_bucket(url, "mine")
-        assert (buckets(url), buckets(other_url)) == (["mine"], [])
+        cloud_at(url, settings)("s3").create_bucket(Bucket="mine")
+        assert (buckets(url, settings), buckets(other_url, other)) == (["mine"], [])
         running = daemon.status(settings)
         assert (running.alive, running.url) == (True, url)
         assert running.started_at is not None
         assert running.pid != daemon.status(other).pid
         assert daemon.stop(other) is True
         assert daemon.status(other).alive is False
-        assert buckets(url) == ["mine"]
+        assert buckets(url, settings) == ["mine"]
     finally:
         daemon.stop(other)
 
@@ -64,12 +63,12 @@ def test_a_stopped_cloud_comes_back_with_its_buckets_at_its_address(
     settings: LocalSettings,
 ) -> None:
     url = daemon.start(settings)
-    create_bucket(url, "kept")
+    cloud_at(url, settings)("s3").create_bucket(Bucket="kept")
     assert daemon.stop(settings) is True
     assert daemon.stop(settings) is False
     assert daemon.status(settings) == daemon.CloudStatus()
     assert daemon.start(settings) == url
-    assert buckets(url) == ["kept"]
+    assert buckets(url, settings) == ["kept"]
 
 
 def test_what_a_killed_daemon_left_is_neither_alive_nor_in_the_way(

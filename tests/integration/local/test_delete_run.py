@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from sagemaker_cloud import BUCKET, Cloud, running_cloud
 
-from infra.local.host.settings import client_environment
 from infra.local.s3.objects_on_disk import ObjectsOnDisk
 from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 from infra.local.sagemaker.training.jobs import TrainingJobProcesses
@@ -54,7 +53,7 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 @pytest.fixture
 def stack(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Stack:
-    for name, value in client_environment(cloud.settings.endpoint_url).items():
+    for name, value in cloud.settings.client_environment(cloud.settings.endpoint_url).items():
         monkeypatch.setenv(name, value)
     machine = "arn:aws:states:us-east-1:123456789012:stateMachine:s"
     found = Stack(BUCKET, "runs", machine, "g", StackNames(DEFAULT_STACK))

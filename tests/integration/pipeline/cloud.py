@@ -20,7 +20,7 @@ import yaml
 
 from infra.local.cli import bring_up
 from infra.local.daemon import stop
-from infra.local.host.settings import LocalSettings, client_environment
+from infra.local.host.settings import LocalSettings
 from stratos.catalog.local import measure_local_servers
 from stratos.catalog.servers import ServerCatalog
 from stratos.cli.runs import find_run, latest_progress, read_object, read_summary
@@ -190,7 +190,7 @@ def running_cloud(state_dir: Path, assembly: Path = ASSEMBLY, **options: Any) ->
     before = dict(os.environ)
     try:
         url, _ = bring_up(settings, assembly, measure=servers_of_this_machine)
-        os.environ.update(client_environment(url, settings.home))
+        os.environ.update(settings.client_environment(url))
         yield Cloud(settings, url)
     finally:
         stop(settings)

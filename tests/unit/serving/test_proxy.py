@@ -16,6 +16,7 @@ from aiohttp import web
 from serving.llama_cpp.process import HOST, free_port
 from serving.proxy import proxying
 
+KEY = {"Authorization": "Bearer mine"}
 PATIENCE = aiohttp.ClientTimeout(total=30)
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -38,7 +39,7 @@ async def passing(handler: Handler) -> AsyncIterator[aiohttp.ClientSession]:
     port = free_port()
     async with (
         upstream(handler) as url,
-        proxying(url, HOST, port, drain_seconds=30),
+        proxying(url, HOST, port, headers=KEY, drain_seconds=30),
         aiohttp.ClientSession(f"http://{HOST}:{port}", timeout=PATIENCE) as client,
     ):
         yield client
@@ -87,6 +88,7 @@ def test_bodies_headers_and_refusals_travel_as_they_are():
     assert (answer.status, answer.headers["X-Seen"]) == (400, "yes")
     assert seen["digest"] == hashlib.sha256(body).hexdigest()
     assert seen["headers"]["x-mine"] == "1"
+    assert seen["headers"]["authorization"] == KEY["Authorization"]
     assert seen["headers"]["content-length"] == str(len(body))
 
 
@@ -155,7 +157,7 @@ def test_while_nothing_listens_behind_it_the_answer_is_502():
     async def ask() -> int:
         port = free_port()
         async with (
-            proxying(f"http://{HOST}:{free_port()}", HOST, port, drain_seconds=30),
+            proxying(f"http://{HOST}:{free_port()}", HOST, port, headers={}, drain_seconds=30),
             aiohttp.ClientSession(timeout=PATIENCE) as client,
             client.get(f"http://{HOST}:{port}/ping") as answer,
         ):
@@ -175,7 +177,7 @@ def test_the_end_finishes_what_is_in_flight():
     async def ask() -> str:
         port = free_port()
         async with upstream(waits) as url, aiohttp.ClientSession(timeout=PATIENCE) as client:
-            async with proxying(url, HOST, port, drain_seconds=30):
+            async with proxying(url, HOST, port, headers=KEY, drain_seconds=30):
                 asked = asyncio.create_task(client.post(f"http://{HOST}:{port}/invocations"))
                 await begun.wait()
                 asyncio.get_running_loop().call_soon(release.set)
@@ -183,3 +185,31 @@ def test_the_end_finishes_what_is_in_flight():
             return await answer.text()
 
     assert asyncio.run(ask()) == "whole"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://page.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "page.example"},
+    ],
+)
+def test_a_web_page_is_refused_and_nothing_of_it_reaches_the_server(headers):
+    reached = []
+
+    async def note(request: web.BaseRequest) -> web.StreamResponse:
+        reached.append(request.path)
+        return web.Response()
+
+    async def ask() -> tuple[int, str]:
+        async with (
+            passing(note) as client,
+            client.post("/invocations", data=b"{}", headers=headers) as answer,
+        ):
+            return answer.status, await answer.text()
+
+    status, text = asyncio.run(ask())
+    assert (status, reached) == (403, [])
+    assert text.endswith("call it from a program")

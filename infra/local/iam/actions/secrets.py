@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from moto.secretsmanager.models import secretsmanager_backends
 
@@ -17,13 +18,23 @@ _KEY_OPERATIONS = ("Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")
 
 
 def _get_secret(request: ApiRequest) -> Iterator[Requirement]:
-    name = request.get("SecretId")
-    backend = secretsmanager_backends[request.account][request.region]
-    secret = backend.secrets.get(name)
-    arn = name if name.startswith("arn:") else request.arn("secretsmanager", f"secret:{name}")
-    yield Requirement("secretsmanager:GetSecretValue", arn if secret is None else secret.arn)
+    secret = _found(request)
+    yield Requirement("secretsmanager:GetSecretValue", _secret(request))
     key = None if secret is None else secret.kms_key_id
     yield from uses_key(request.account, request.region, key, "secretsmanager", DECRYPT)
+
+
+def _secret(request: ApiRequest) -> str:
+    """Its ARN, or what it would begin with: the ARN of one that is there ends with six more."""
+    name, secret = request.get("SecretId"), _found(request)
+    if secret is not None:
+        return str(secret.arn)
+    return name if name.startswith("arn:") else request.arn("secretsmanager", f"secret:{name}")
+
+
+def _found(request: ApiRequest) -> Any:
+    backend = secretsmanager_backends[request.account][request.region]
+    return backend.secrets.get(request.get("SecretId"))
 
 
 def _on_key(operation: str) -> Rule:
@@ -41,7 +52,10 @@ def _parameter(request: ApiRequest) -> str:
 
 
 RULES: Mapping[str, Mapping[str, Rule]] = {
-    "secretsmanager": {"GetSecretValue": _get_secret},
+    "secretsmanager": {
+        "DescribeSecret": needs("secretsmanager:DescribeSecret", _secret),
+        "GetSecretValue": _get_secret,
+    },
     "kms": {operation: _on_key(operation) for operation in _KEY_OPERATIONS},
     "ssm": {"GetParameter": needs("ssm:GetParameter", _parameter)},
 }

@@ -13,11 +13,13 @@ from moto_cloud import Cloud, running_cloud
 
 from infra.local.cloudformation.deploy import DeployError, check_assembly, deploy
 from infra.local.cloudformation.stacks import CloudFormation
+from infra.local.host.cloud_key import CloudKey
 from infra.local.host.settings import ACCOUNT_ID
 from infra.local.lambda_.function_processes import FunctionProcesses
 
 HOME, WORKER = "us-east-1", "eu-west-1"
 REGIONS = (HOME, WORKER)
+OWNER = CloudKey.random().owner
 WHERE = "import os\ndef handler(event, context):\n    return os.environ['AWS_REGION']\n"
 """A function that says where it runs."""
 
@@ -56,7 +58,7 @@ def of_stack(cloud: Cloud, stack: str) -> dict[str, str]:
 def test_each_stack_is_made_in_its_region_with_what_it_needs_there(
     cloud: Cloud, tmp_path: Path
 ) -> None:
-    outputs = deploy(assembly(tmp_path), cloud.settings.endpoint_url, regions=REGIONS)
+    outputs = deploy(assembly(tmp_path), cloud.settings.endpoint_url, OWNER, regions=REGIONS)
     worker = cloud.in_region(WORKER)
     here, there = of_stack(cloud, "Home"), of_stack(worker, "Worker")
     assert outputs["Bucket"] == here["Bucket"]
@@ -73,7 +75,7 @@ def test_each_stack_is_made_in_its_region_with_what_it_needs_there(
 
 
 def test_a_stack_of_one_region_is_not_known_in_another(cloud: Cloud, tmp_path: Path) -> None:
-    deploy(assembly(tmp_path), cloud.settings.endpoint_url, regions=REGIONS)
+    deploy(assembly(tmp_path), cloud.settings.endpoint_url, OWNER, regions=REGIONS)
     with pytest.raises(ClientError, match="does not exist"):
         cloud("cloudformation").describe_stacks(StackName="Worker")
     name = of_stack(cloud.in_region(WORKER), "Worker")["Work"]
@@ -87,7 +89,7 @@ def test_stacks_of_the_same_name_have_buckets_and_roles_of_their_own(
     content, code = template(resources()), {"where": {"app.py": WHERE}}
     for region in REGIONS:
         path = write_assembly(tmp_path / region, "Twin", content, code, f"aws:///{region}")
-        deploy(path, cloud.settings.endpoint_url, regions=REGIONS)
+        deploy(path, cloud.settings.endpoint_url, OWNER, regions=REGIONS)
     here, there = (of_stack(cloud.in_region(region), "Twin") for region in REGIONS)
     assert here["Bucket"] != there["Bucket"]
     assert here["Role"] != there["Role"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from infra.local.host.clients import Cloud, Credentials
+from infra.local.host.clients import MACHINERY, Cloud
+from infra.local.host.cloud_key import Credentials
 
 
 def test_a_client_is_made_once_and_of_many_sessions_the_latest_are_kept(monkeypatch):
     monkeypatch.setattr("infra.local.host.clients._KEPT", 3)
-    cloud = Cloud("http://localhost:1")
+    cloud = Cloud("http://localhost:1", caller=MACHINERY)
     sessions = [Credentials("a", "b", f"session {number}") for number in range(4)]
     of_user = cloud.client("sqs")
     of_sessions = []

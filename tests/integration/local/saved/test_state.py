@@ -85,7 +85,7 @@ def stack(tmp_path: Path) -> Path:
 def test_a_stack_comes_back_with_its_names_its_data_and_its_code(tmp_path: Path) -> None:
     assembly, state = stack(tmp_path), tmp_path / "state"
     with serving(state) as cloud:
-        made = deploy(assembly, cloud.settings.endpoint_url)
+        made = deploy(assembly, cloud.settings.endpoint_url, cloud.settings.key.owner)
         s3 = cloud("s3")
         old = s3.put_object(Bucket=made["Data"], Key="a/b", Body=b"old")["VersionId"]
         new = s3.put_object(
@@ -102,7 +102,7 @@ def test_a_stack_comes_back_with_its_names_its_data_and_its_code(tmp_path: Path)
         cloud("dynamodb").put_item(TableName=made["Runs"], Item=item)
 
     with serving(state) as cloud:
-        assert deploy(assembly, cloud.settings.endpoint_url) == made
+        assert deploy(assembly, cloud.settings.endpoint_url, cloud.settings.key.owner) == made
         s3 = cloud("s3")
         latest = s3.get_object(Bucket=made["Data"], Key="a/b")
         assert latest["Body"].read() == b"\x00new"
@@ -130,7 +130,7 @@ def test_an_execution_that_was_running_is_reported_aborted_by_the_next_cloud(
 ) -> None:
     assembly, state = stack(tmp_path), tmp_path / "state"
     with serving(state) as cloud:
-        made = deploy(assembly, cloud.settings.endpoint_url)
+        made = deploy(assembly, cloud.settings.endpoint_url, cloud.settings.key.owner)
         execution = cloud("stepfunctions").start_execution(
             stateMachineArn=made["Flow"], name="run-1", input='{"k": 1}'
         )["executionArn"]
@@ -160,7 +160,7 @@ def test_each_region_gets_back_what_was_in_it(tmp_path: Path) -> None:
     bucket, table = template({"Data": {"Type": "AWS::S3::Bucket"}}), "notes"
     path = write_assembly(tmp_path / "cdk.out", "Worker", bucket, environment="aws:///eu-west-1")
     with serving(tmp_path / "state", regions=regions) as cloud:
-        deploy(path, cloud.settings.endpoint_url, regions=regions)
+        deploy(path, cloud.settings.endpoint_url, cloud.settings.key.owner, regions=regions)
         worker = cloud.in_region("eu-west-1")
         name = worker("s3").list_buckets()["Buckets"][-1]["Name"]
         worker("s3").put_object(Bucket=name, Key="kept", Body=b"content")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import boto3
 import pytest
 
 from lambdas.aws.settings import settings
@@ -94,9 +96,58 @@ def test_a_secret_that_the_stacks_jobs_may_not_read_is_refused(account: Account)
     ],
 )
 def test_a_secret_below_the_stacks_prefix_is_taken(account: Account, secret: str) -> None:
-    teacher = {"kind": "openai", "base_url": "https://a.example", "model": "m"}
-    asked = {"training": {"kd_weight": 0}, "teachers": [teacher | {"api_key_secret": secret}]}
+    keep_secret("stratos/openai", "b.example a.example")
+    secret = secret.replace("-AbCdEf", arn_of("stratos/openai")[-7:])
+    assert start(account, **with_key("https://a.example", secret)).parse()["name"] == "tiles"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "told"),
+    [
+        (None, "names no host, and would be sent to a.example"),
+        ("b.example", r"is for b\.example \(its tag stratos:hosts\), and would be sent to a"),
+    ],
+)
+def test_a_secret_for_other_hosts_is_refused_before_anything_starts(
+    account: Account, hosts: str | None, told: str
+) -> None:
+    keep_secret("stratos/openai", hosts)
+    with pytest.raises(SpecRejected, match=f"{told}.*aws secretsmanager tag-resource"):
+        start(account, **with_key("https://a.example", "stratos/openai")).parse()
+    rejection = Rejection.model_validate_json(account.read("specs/tiles/rejection.json"))
+    assert [problem.path for problem in rejection.problems] == ["teachers[0].api_key_secret"]
+
+
+def test_a_secret_that_is_not_there_is_told_with_how_to_make_it(account: Account) -> None:
+    with pytest.raises(SpecRejected, match=r"no secret 'stratos/none'.*Value=a\.example"):
+        start(account, **with_key("https://a.example", "stratos/none")).parse()
+
+
+@pytest.mark.parametrize("url", ["http://a.example", "https://10.0.0.7/v1", "https://[fe80::1]/v1"])
+def test_an_address_within_a_network_is_asked_only_where_the_stack_names_it(
+    account: Account, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    teacher = {"kind": "openai", "base_url": url, "model": "m"}
+    asked = {"training": {"kd_weight": 0}, "teachers": [teacher]}
+    with pytest.raises(SpecRejected, match="stratos:private_hosts"):
+        start(account, **asked).parse()
+    monkeypatch.setenv("PRIVATE_HOSTS", "a.example,10.0.0.7,fe80::1")
+    settings.cache_clear()
     assert start(account, **asked).parse()["name"] == "tiles"
+
+
+def with_key(base_url: str, secret: str) -> dict[str, Any]:
+    teacher = {"kind": "openai", "base_url": base_url, "model": "m", "api_key_secret": secret}
+    return {"training": {"kd_weight": 0}, "teachers": [teacher]}
+
+
+def keep_secret(name: str, hosts: str | None) -> None:
+    tags = [] if hosts is None else [{"Key": "stratos:hosts", "Value": hosts}]
+    boto3.client("secretsmanager").create_secret(Name=name, SecretString="key", Tags=tags)
+
+
+def arn_of(name: str) -> str:
+    return str(boto3.client("secretsmanager").describe_secret(SecretId=name)["ARN"])
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from botocore.stub import Stubber
 
+from lambdas.aws.settings import settings
 from stratos.contracts.bucket import RunKeys
-from stratos.contracts.job_start import CONTAINER_ARGUMENTS, CONTAINER_ENTRYPOINT
+from stratos.contracts.job_start import (
+    CONTAINER_ARGUMENTS,
+    CONTAINER_ENTRYPOINT,
+    PRIVATE_HOSTS,
+)
 from stratos.contracts.jobs import AnyJobConfig
 from stratos.pipeline.steps import TrainingJob
 from stratos.planning.forecast.start_up import job_start
@@ -53,6 +59,20 @@ def test_probes_are_prepared_for_the_candidates_of_the_plan(account: Account) ->
         assert set(channels(job)) == {"code", "packages", "config", "dataset", "model", "checker"}
         assert channels(job)["dataset"].endswith("/dataset/probe.jsonl")
     assert channels(probes[1])["model"] == f"s3://{BUCKET}/specs/tiles/models/student/"
+
+
+def test_jobs_are_told_which_private_hosts_they_may_ask(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> list[str | None]:
+        candidates = start(account).until_planned().state["candidates"]
+        probes = [TrainingJob.model_validate(job) for job in candidates["probes"]]
+        return [job.environment.get(PRIVATE_HOSTS) for job in probes]
+
+    assert set(told()) == {None}
+    monkeypatch.setenv("PRIVATE_HOSTS", "gateway.example")
+    settings.cache_clear()
+    assert set(told()) == {"gateway.example"}
 
 
 def test_a_job_brings_its_code_and_the_packages_that_its_image_lacks(

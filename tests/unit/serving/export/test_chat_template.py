@@ -55,7 +55,7 @@ def test_a_request_that_says_nothing_gets_the_prompt_that_was_taught(tmp_path):
     with LlamaServer(path, ["--ctx-size", "256", "--jinja"]) as server:
         for told in ({}, {"chat_template_kwargs": {"enable_thinking": True}}):
             asked = {"messages": MESSAGES, **told}
-            assert ask(server.url, "/apply-template", asked)["prompt"] == TAUGHT
+            assert ask(server, "/apply-template", asked)["prompt"] == TAUGHT
 
 
 def test_an_undecided_template_would_be_refused(tmp_path):
@@ -122,4 +122,4 @@ def test_llama_cpp_refuses_tools_and_calls_that_the_template_does_not_name(tmp_p
             ):
                 answer = client.post("/v1/chat/completions", {**told, "max_tokens": 1})
                 assert (answer.status, words in answer.body["error"]["message"]) == (400, True)
-        assert ask(server.url, "/apply-template", {"messages": MESSAGES, "tools": []})
+        assert ask(server, "/apply-template", {"messages": MESSAGES, "tools": []})

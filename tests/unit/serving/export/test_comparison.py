@@ -95,7 +95,7 @@ def test_a_start_token_is_added_only_where_the_template_begins_with_it(tmp_path)
     compare(folder, path, "float16", next_token_of(folder))
     with LlamaServer(path, ["--ctx-size", "256", "--jinja"]) as server:
         asked = {"messages": [{"role": "user", "content": "?"}]}
-        assert ask(server.url, "/apply-template", asked)["prompt"].startswith("<|pad|>")
+        assert ask(server, "/apply-template", asked)["prompt"].startswith("<|pad|>")
 
 
 def test_a_qwen_like_tokenizer_is_recognised_and_passes(tmp_path):

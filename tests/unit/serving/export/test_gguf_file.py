@@ -65,7 +65,7 @@ def weights_of(path):
 def test_llama_cpp_answers_as_transformers_does_in_float32(tmp_path, family, changes):
     folder = save(tmp_path, family, **changes)
     with LlamaServer(write_gguf(folder, "float32"), EXACT) as server:
-        served = served_answers(server.url, folder)
+        served = served_answers(server, folder)
     assert served == greedy_answers(folder)
     assert len({tuple(answer) for answer in served}) > 10
 
@@ -77,7 +77,7 @@ def test_a_smaller_precision_is_served(tmp_path, family, precision):
     path = write_gguf(folder, precision)
     assert path.name == ("model.gguf" if precision == "float16" else f"model-{precision}.gguf")
     with LlamaServer(path, ARGUMENTS) as server:
-        assert any(served_answers(server.url, folder))
+        assert any(served_answers(server, folder))
 
 
 @pytest.mark.parametrize(

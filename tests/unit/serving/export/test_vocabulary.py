@@ -98,5 +98,5 @@ def test_llama_cpp_splits_text_of_any_script_in_every_known_way(tmp_path, name):
     with LlamaServer(path, ["--ctx-size", "256", "--parallel", "1", "--no-warmup"]) as server:
         for text in texts:
             asked = {"content": text, "add_special": False, "parse_special": False}
-            theirs = ask(server.url, "/tokenize", asked)["tokens"]
+            theirs = ask(server, "/tokenize", asked)["tokens"]
             assert theirs == tokenizer.encode(text).ids, text

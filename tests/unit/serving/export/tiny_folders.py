@@ -22,6 +22,7 @@ from transformers import (
 
 from serving.export.chat_template import served_template
 from serving.export.settings import write_settings
+from serving.llama_cpp.process import LlamaServer
 
 TOKENIZER = Path(__file__).parents[4] / "examples/word-problems/models/student-base"
 TEMPLATE = (
@@ -143,19 +144,18 @@ def greedy_answers(folder: Path) -> list[list[int]]:
     return answers
 
 
-def served_answers(url: str, folder: Path) -> list[list[int]]:
+def served_answers(server: LlamaServer, folder: Path) -> list[list[int]]:
     """What llama.cpp answers."""
     told = {"n_predict": _NEW_TOKENS, "temperature": 0, "return_tokens": True}
     return [
-        _until_end(ask(url, "/completion", {"prompt": prompt, **told})["tokens"])
+        _until_end(ask(server, "/completion", {"prompt": prompt, **told})["tokens"])
         for prompt in prompts(AutoTokenizer.from_pretrained(folder))
     ]
 
 
-def ask(url: str, path: str, body: dict[str, Any]) -> Any:
-    request = urllib.request.Request(
-        url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
+def ask(server: LlamaServer, path: str, body: dict[str, Any]) -> Any:
+    headers = {"Content-Type": "application/json", **server.headers}
+    request = urllib.request.Request(server.url + path, json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request) as answer:
         return json.load(answer)
 

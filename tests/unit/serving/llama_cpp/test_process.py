@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -19,8 +20,12 @@ def test_a_server_answers_until_it_is_stopped_and_says_that_it_ended(tmp_path: P
     with LlamaServer(model, ["--ctx-size", "256", "--parallel", "1", "--threads", "1"]) as server:
         assert server.is_healthy()
         body = json.dumps({"content": "ab"}).encode()
-        with urllib.request.urlopen(f"{server.url}/tokenize", body) as answer:
+        asked = urllib.request.Request(f"{server.url}/tokenize", body, server.headers)
+        with urllib.request.urlopen(asked) as answer:
             assert len(json.load(answer)["tokens"]) == 2
+        with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+            urllib.request.urlopen(f"{server.url}/tokenize", body)  # without its key
+        refused.value.close()
     with pytest.raises(ServerFailed, match=r"(?s)ended with code 0\. Its log ends: .*listening"):
         server.require_alive()
 

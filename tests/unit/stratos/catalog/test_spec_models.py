@@ -10,8 +10,10 @@ import pytest
 from stratos.catalog.chat_template import spoken
 from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.model_files import ModelFiles
+from stratos.catalog.models import bedrock_card, hub_card
 from stratos.catalog.spec_models import require_models, require_roles
 from stratos.errors import SpecRejected
+from stratos.spec import Weights
 from tests import factories
 from tests.fakes import FilesInMemory
 from tests.tiny_gguf import write_tiny_gguf
@@ -107,3 +109,12 @@ def test_headers_of_one_folder_are_read_once() -> None:
     )
     headers = [path for path, length in looked.parts if length > 4]
     assert headers == ["models/teacher/model.safetensors"]
+
+
+def test_a_model_that_is_not_known_gets_a_hint_at_one_like_it() -> None:
+    with pytest.raises(LookupError, match=r"did you mean `Qwen/Qwen3-0\.6B`\?$"):
+        hub_card(Weights(hub="Qwen/Qwen3-0.6"))
+    with pytest.raises(LookupError, match=r"did you mean `deepseek\.r1-v1:0`\?$"):
+        bedrock_card("deepseek.r1-v1")
+    with pytest.raises(LookupError, match=r"show models`$"):
+        hub_card(Weights(hub="nobody/nothing"))

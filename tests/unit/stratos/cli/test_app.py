@@ -9,9 +9,11 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from stratos.cli import app as cli
 from stratos.cli.app import Commands, app
 from stratos.cli.options import STACK_VARIABLE
 from stratos.cli.stack import Stack
+from stratos.errors import DatasetRejected, NoFeasiblePlan, RunNotFound
 from tests.unit.stratos.cli.stack_contents import run
 
 HEAVY = ("boto3", "botocore", "numpy", "pydantic", "jinja2", "yaml", "starlette", "uvicorn")
@@ -65,3 +67,22 @@ def test_the_region_that_other_tools_read_first_is_boto3s(folder, monkeypatch):
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     assert run("validate", str(folder))[0] == 0
     assert os.environ["AWS_DEFAULT_REGION"] == "eu-west-1"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (NoFeasiblePlan("no plan holds max_budget_usd"), 7),
+        (RunNotFound("no run 'x'"), 6),
+        (DatasetRejected("no rows"), 4),
+    ],
+)
+def test_an_error_ends_with_the_exit_code_of_its_kind(monkeypatch, capsys, error, code):
+    def refuse() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", refuse)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == code
+    assert str(error) in capsys.readouterr().err

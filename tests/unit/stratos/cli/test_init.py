@@ -9,6 +9,7 @@ import yaml
 
 from stratos.cli.init import SCHEMA_FILE, TO_DO, look
 from stratos.errors import DatasetRejected, FolderTaken, SpecRejected
+from tests import factories
 from tests.unit.stratos.cli.stack_contents import run
 
 
@@ -37,6 +38,40 @@ def test_a_spec_for_a_file_is_valid_and_says_why(tmp_path):
     assert text.splitlines()[0].endswith(f"$schema={SCHEMA_FILE}")
     assert json.loads((tmp_path / SCHEMA_FILE).read_text())["properties"]["task"]
     assert run("validate", str(tmp_path))[0] == 0
+
+
+def calling_rows(count=200):
+    """Logs of a service whose every reply calls a tool."""
+    tool = {"type": "function", "function": {"name": "route", "parameters": {"type": "object"}}}
+    for n in range(count):
+        call = {"name": "route", "arguments": json.dumps({"team": ["sales", "help"][n % 2]})}
+        reply = {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": f"c{n}", "function": call}],
+        }
+        messages = [{"role": "user", "content": f"Ticket {n}: order {n * n} came late."}, reply]
+        yield json.dumps({"messages": messages, "tools": [tool]}) + "\n"
+
+
+def test_logs_of_nothing_but_tool_calls_are_measured_by_their_calls(tmp_path):
+    (tmp_path / "chats.jsonl").write_text("".join(calling_rows()))
+    code, out = run("init", str(tmp_path))
+    assert code == 0, out
+    assert "gold answers" in out
+    assert "200, 2 of them distinct" in out
+    task = yaml.safe_load((tmp_path / "spec.yaml").read_text())["task"]
+    assert task["verifier"] == {"kind": "tool_call"}
+    assert task["heldout_records"] + task["probe_records"] <= 150
+
+
+def test_a_model_that_lies_beside_the_logs_is_no_data(tmp_path):
+    (tmp_path / "chats.jsonl").write_text(rows())
+    for name, content in factories.model_files().items():
+        (tmp_path / "student").mkdir(exist_ok=True)
+        (tmp_path / "student" / name).write_bytes(content)
+    assert run("init", str(tmp_path))[0] == 0
+    assert yaml.safe_load((tmp_path / "spec.yaml").read_text())["task"]["dataset"] == "chats.jsonl"
 
 
 def test_a_folder_of_logs_is_named_by_its_prefix(tmp_path):
@@ -148,3 +183,35 @@ def test_a_spec_that_is_there_is_left_alone(tmp_path):
     with pytest.raises(FolderTaken, match="is there already"):
         run("init", str(tmp_path))
     assert (tmp_path / "spec.yaml").read_text() == "mine"
+
+
+def test_a_schema_of_somebody_elses_is_left_alone(tmp_path):
+    (tmp_path / "log.jsonl").write_text(rows())
+    (tmp_path / SCHEMA_FILE).write_text("{}")
+    with pytest.raises(FolderTaken, match="not what this version would write"):
+        run("init", str(tmp_path / "log.jsonl"))
+    assert (tmp_path / SCHEMA_FILE).read_text() == "{}"
+    assert not (tmp_path / "spec.yaml").exists()
+
+
+def test_a_schema_of_this_version_is_no_hindrance(tmp_path):
+    (tmp_path / "log.jsonl").write_text(rows())
+    assert run("init", str(tmp_path / "log.jsonl"))[0] == 0
+    (tmp_path / "spec.yaml").unlink()
+    assert run("init", str(tmp_path / "log.jsonl"))[0] == 0
+
+
+def test_a_table_that_pandas_wrote_is_read(tmp_path):
+    lines = [f"{n},order {n * n} came late,{['refund', 'no'][n % 2]}" for n in range(200)]
+    (tmp_path / "log.csv").write_text("\n".join([",Message,Intent", *lines]) + "\n")
+    assert run("init", str(tmp_path / "log.csv"))[0] == 0
+    columns = yaml.safe_load((tmp_path / "spec.yaml").read_text())["task"]["columns"]
+    assert columns == {"prompt": "Message", "answer": "Intent"}
+
+
+def test_a_table_in_utf_16_is_told_how_to_be_converted(tmp_path):
+    lines = [f"order {n} came late,refund" for n in range(200)]
+    text = "\n".join(["Message,Intent", *lines]) + "\n"
+    (tmp_path / "log.csv").write_bytes(text.encode("utf-16"))
+    with pytest.raises(DatasetRejected, match="it is UTF-16; convert it: iconv -f UTF-16"):
+        run("init", str(tmp_path / "log.csv"))

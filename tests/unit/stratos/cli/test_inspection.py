@@ -53,6 +53,9 @@ def test_a_refused_dataset_is_shown_with_every_reason(folder: Path) -> None:
     done = run(folder)
     assert done.exit_code == 4
     assert "left out, bad line: 1\n  dataset.jsonl:71: is not JSON" in done.output
+    (folder / "dataset.jsonl").write_bytes(broken + b"{\n" + b'{"prompt": 1}\n')
+    assert "bad line: 3\n  2 × is not JSON …\n  1 × prompt is a number" in run(folder).output
+    (folder / "dataset.jsonl").write_bytes(broken)
     assert "a run would refuse this: 1 of 71 lines cannot be read" in done.output
     assert "a run would refuse this: too few records" in done.output
     refused = SeenDataset.model_validate_json(run(folder, "--json").stdout).refused

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import JsonValue
+
 from stratos.contracts.messages import (
     Message,
     Tool,
     ToolCall,
     calls_text,
+    listed_calls,
     openai_message,
     openai_tool,
     template_message,
@@ -102,3 +107,17 @@ def test_a_template_sees_numbered_calls_with_objects_and_plain_messages_as_they_
 def test_an_answer_to_no_call_stays_as_it_is() -> None:
     stray = Message(role="tool", content="rain", tool_call_id="z")
     assert with_numbered_calls([stray]) == [stray]
+
+
+FLAT = st.text() | st.integers() | st.booleans() | st.none() | st.floats(allow_nan=False)
+ARGUMENTS = st.dictionaries(
+    st.text(), FLAT | st.lists(FLAT, max_size=2) | st.dictionaries(st.text(), FLAT, max_size=2)
+)
+
+
+@given(st.lists(st.tuples(st.text(), ARGUMENTS), max_size=3))
+def test_calls_are_written_as_json_does_whatever_their_arguments(
+    calls: list[tuple[str, dict[str, JsonValue]]],
+) -> None:
+    made = [ToolCall.model_construct(name=name, arguments=given) for name, given in calls]
+    assert calls_text(made) == json.dumps(listed_calls(made), ensure_ascii=False)

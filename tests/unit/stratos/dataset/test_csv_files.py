@@ -43,6 +43,10 @@ def test_empty_fields_are_left_out_and_names_trimmed() -> None:
     assert rows("a\tb\n1\t2\n", separator="\t") == [{"a": "1", "b": "2"}]
 
 
+def test_the_row_numbers_that_pandas_writes_are_passed_over() -> None:
+    assert rows(",a,b\n0,1,2\n1,,3\n") == [{"a": "1", "b": "2"}, {"b": "3"}]
+
+
 def test_a_row_of_another_width_is_one_bad_row() -> None:
     first, second = rows("a,b\n1,2\n1,2,3\n")
     assert first == {"a": "1", "b": "2"}
@@ -54,9 +58,12 @@ def test_a_row_of_another_width_is_one_bad_row() -> None:
     ("content", "told"),
     [
         ("a,a\n1,2\n", "must name the columns, each once"),
-        (",b\n1,2\n", "must name the columns"),
+        ("a,,b\n1,2,3\n", "must name the columns"),
+        (",b,b\n1,2,3\n", "must name the columns"),
+        (" \n1\n", "must name the columns"),
         ('a\n"b"c\n', "line 2 is no CSV"),
-        (b"a\n\xff\n", "line 2 is not UTF-8"),
+        (b"a\n\xff\n", "line 2 is not UTF-8; convert it: iconv -f CP1252"),
+        ("a,b\n1,2\n".encode("utf-16"), "it is UTF-16; convert it: iconv -f UTF-16 -t UTF-8"),
     ],
 )
 def test_a_file_that_is_no_table_is_told(content: str | bytes, told: str) -> None:

@@ -40,6 +40,13 @@ def test_the_question_is_found_in_any_line(said: list[str], reply: str, workload
     assert facts.shape.workload == workload
 
 
+def test_a_long_question_is_found_behind_others_that_begin_alike() -> None:
+    begins = "the same words stand at the beginning of each message; "
+    said = [Message(role="user", content=begins + end) for end in ("a", "b", "", "ab")]
+    facts, line = kept(Record(id=begins, messages=tuple(said)))
+    assert facts.question(line) == begins + "ab"
+
+
 def test_calls_and_tools_count_as_characters_and_are_named() -> None:
     calls = (ToolCall(name="look_up", arguments={"order": 7}), ToolCall(name="refund"))
     tools = (Tool(name="look_up"), Tool(name="refund", description="pays"))

@@ -44,3 +44,15 @@ def test_what_a_constant_answer_would_score_is_known(tmp_path: Path) -> None:
     assert found.most_common_answer == "s1 s1"
     assert found.most_common_share == pytest.approx(90 / 300, abs=0.05)
     assert json.loads(found.model_dump_json())["num_records"]["train"] == 200
+
+
+def test_ids_that_repeat_are_told_apart_whatever_their_length(tmp_path: Path) -> None:
+    rows = factories.dataset_rows(300)
+    for length, row in zip((1, 15, 16, 17, 40), rows[:5], strict=True):
+        row["id"] = "é" + "x" * (length - 2) if length > 1 else "x"
+    again = [row | {"prompt": f"another {number}"} for number, row in enumerate(rows[:5])]
+    found, splits = inspect(tmp_path, rows + again)
+    assert found.num_repeated_ids == 5
+    ids = [record.id for records in splits.values() for record in records]
+    assert len(set(ids)) == len(ids) == 305
+    assert {f"{row['id']}#2" for row in rows[:5]} <= set(ids)

@@ -47,6 +47,45 @@ def test_bad_lines_are_counted_and_a_reason_without_rows_is_not_there(tmp_path: 
     assert found.left_out[BAD_LINE].examples[0].startswith("d.jsonl:301: is not JSON")
 
 
+CHOICE = {"kind": "choice", "choices": ["yes", "no"]}
+REJECTED = "the gold answer does not name one of task.verifier.choices"
+
+
+def rows_of_several_faults() -> bytes:
+    rows = factories.dataset_rows(300)
+    answers = [{"completion": "maybe" if number % 12 == 0 else "yes"} for number in range(300)]
+    roles = [{"messages": [{"role": f"r{number}", "content": "a"}]} for number in range(3)]
+    sound = [row | answer for row, answer in zip(rows, answers, strict=True)]
+    return factories.jsonl(sound) + b'{"prompt": 1}\n' * 2 + b"{x\n" + factories.jsonl(roles)
+
+
+def test_bad_lines_are_counted_by_what_is_wrong_with_them(tmp_path: Path) -> None:
+    found, _ = inspect_bytes(
+        tmp_path, rows_of_several_faults(), verifier=CHOICE, on_bad_line="skip", max_bad_share=0.2
+    )
+    assert found.bad_line_kinds == {
+        REJECTED: 25,
+        "has no field …": 3,
+        "prompt is a number; it must be text": 2,
+        "is not JSON …": 1,
+    }
+    assert sum(found.bad_line_kinds.values()) == found.num_bad_lines == 31
+
+
+def test_a_refusal_counts_by_kind_what_it_does_not_list(tmp_path: Path) -> None:
+    with pytest.raises(DatasetRejected) as refused:
+        inspect_bytes(tmp_path, rows_of_several_faults(), verifier=CHOICE)
+    assert f"and 11 more\nBy kind: 25 × {REJECTED}; 3 × has no field …; 2" in str(refused.value)
+
+
+def test_the_kinds_of_bad_lines_say_nothing_that_is_withheld(tmp_path: Path) -> None:
+    content = factories.jsonl(factories.dataset_rows(300)) + b'{"prompt": "q", "id": ["a@b.ex"]}\n'
+    content += b'{"messages": [{"role": "anna@b.example"}]}\n'
+    found, _ = inspect_bytes(tmp_path, content, on_bad_line="skip", redact=["email"])
+    assert sum(found.bad_line_kinds.values()) == 2
+    assert "@" not in str(found.bad_line_kinds)
+
+
 def test_the_most_frequent_reason_comes_first_and_its_first_examples_are_kept() -> None:
     rows = LeftOutRows()
     rows.add("rare", 1, ["a"])

@@ -42,6 +42,10 @@ def found(text: str, finder: PersonalDataFinder = FINDER) -> list[tuple[str, str
         ("Tel. 030 901820", "phone", "030 901820"),
         ("https://a.example/?to=anna%40b.example&n=1", "email", "anna%40b.example"),
         ("anna\uff20b.example", "email", "anna\uff20b.example"),
+        (r'got {"to": "anna\u0040b.example"}', "email", r"anna\u0040b.example"),
+        (r'got "{\"to\": \"anna\\u0040b.example\"}"', "email", r"anna\\u0040b.example"),
+        ("<p>anna&#64;b.example</p>", "email", "anna&#64;b.example"),
+        ("<p>anna&commat;b.example</p>", "email", "anna&commat;b.example"),
         ("No.4111 1111 1111 1111", "card", "4111 1111 1111 1111"),
         ("4111\u00a01111\u00a01111\u00a01111", "card", "4111\u00a01111\u00a01111\u00a01111"),
         ("4111\u20131111\u20131111\u20131111", "card", "4111\u20131111\u20131111\u20131111"),
@@ -112,7 +116,10 @@ def test_a_region_without_phone_numbers_is_refused_and_named():
         PersonalDataFinder(("phone",), ("UK", "US"))
 
 
-@given(st.text(st.sampled_from("aA1.@:-+ 4DE()\u0664\n"), max_size=200))
+PIECES = [*"aA1.@:-+ 4DE()\u0664\n\\", r"\u0040", "&#64;"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=200).map("".join))
 def test_findings_of_any_text_are_in_order_and_apart(text: str):
     findings = FINDER.find(text)
     edges = [edge for one in findings for edge in (one.start, one.end)]

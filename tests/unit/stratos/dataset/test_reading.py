@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stratos.contracts.messages import Message, NamedTool, ToolCall
 from stratos.contracts.records import SPLITS, Record, read_jsonl
-from stratos.dataset.formats.row import json_value
+from stratos.dataset.formats.row import RowError, json_value
 from stratos.dataset.inspect_dataset import inspect_dataset
 from stratos.dataset.reading import DatasetReader
 from stratos.errors import DatasetRejected
@@ -281,13 +281,12 @@ _JSON = st.recursive(
 @given(st.dictionaries(st.text(), _JSON), st.booleans())
 def test_a_line_is_parsed_as_json_does(row: dict[str, object], escaped: bool) -> None:
     line = json.dumps(row, ensure_ascii=escaped)
-    assert repr(json_value(line.encode())) == repr(json.loads(line))
+    assert repr(json_value(line.encode(), "it")) == repr(json.loads(line))
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        r'{"a": "\ud800"}',
         '{"a": ' + "[" * 400 + "]" * 400 + "}",
         '{"a": 123456789012345678901234567890}',
         '{"a": NaN, "b": -Infinity, "c": 1e999}',
@@ -295,7 +294,14 @@ def test_a_line_is_parsed_as_json_does(row: dict[str, object], escaped: bool) ->
     ],
 )
 def test_a_line_that_the_fast_parser_refuses_is_still_read(line: str) -> None:
-    assert repr(json_value(line.encode())) == repr(json.loads(line))
+    assert repr(json_value(line.encode(), "it")) == repr(json.loads(line))
+
+
+@pytest.mark.parametrize("line", [r'{"a": "\ud800"}', r'{"\uDFFF": 1}', r'["\ud800\u0041"]'])
+@pytest.mark.parametrize("encoding", ["utf-8", None])
+def test_half_of_a_surrogate_pair_is_refused_by_name(line: str, encoding: str | None) -> None:
+    with pytest.raises(RowError, match=r"^it has \\ud.*half of a surrogate pair"):
+        json_value(line.encode(encoding) if encoding else line, "it")
 
 
 @pytest.mark.parametrize(
@@ -303,4 +309,4 @@ def test_a_line_that_the_fast_parser_refuses_is_still_read(line: str) -> None:
 )
 def test_what_json_refuses_is_refused(line: str) -> None:
     with pytest.raises(json.JSONDecodeError):
-        json_value(line.encode())
+        json_value(line.encode(), "it")

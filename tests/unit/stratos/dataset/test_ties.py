@@ -155,3 +155,12 @@ def test_a_group_of_the_dataset_is_not_tied_to_others(tmp_path: Path) -> None:
     ]
     found, _ = inspect(tmp_path, rows)
     assert found.num_groups == 300
+
+
+def test_a_question_that_also_opens_a_conversation_is_in_its_group(tmp_path: Path) -> None:
+    rows = [row for number in range(100) for row in histories(number)]
+    alone = [{"messages": turn(1000 + number, 0)} for number in range(100)]
+    _, splits = inspect(tmp_path, rows + alone)
+    for record in itertools.chain(*splits.values()):
+        conversation = min(conversations_of(record))
+        assert (record.group is None) == (int(conversation) >= 1000)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from stratos.contracts.plan import ForecastVerdict, Interval
+import pytest
+
+from stratos.contracts.plan import ForecastVerdict, Interval, PlannedStep
 from stratos.planning.choose import plan_after_probing, plan_before_probing
 from stratos.planning.nearest import plan_or_nearest
 from stratos.planning.verdict import asked_text, finding_out, forecast_text, verdicts
@@ -101,3 +103,14 @@ def test_a_row_is_written_in_the_unit_of_its_constraint() -> None:
     assert forecast_text(row.model_copy(update={"forecast": None})) == "–"
     least = ForecastVerdict(name="min_accuracy", asked=0.45, forecast=None, outcome="unknown")
     assert asked_text(least) == "≥ 0.45"
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [(0.004, "$0.50 and 14 s"), (0.1, "$0.50 and 6 min"), (1.25, "$0.50 and 1.25 h")],
+)
+def test_the_price_of_finding_out_is_told_in_a_fitting_unit(hours: float, told: str) -> None:
+    plan = plan_before_probing(request(CHEAP)).chosen
+    probing = plan.model_copy(update={"steps": (PlannedStep(step="probe", hours=hours, usd=0.5),)})
+    assert finding_out(probing) == told
+    assert finding_out(plan.model_copy(update={"steps": ()})) == ""

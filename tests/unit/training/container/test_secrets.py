@@ -3,7 +3,10 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from stratos.spec.hosts import HOSTS_TAG
 from training.container import secrets
+
+HOST = "api.example.com"
 
 
 @pytest.fixture(autouse=True)
@@ -11,15 +14,19 @@ def _secrets(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
         client = boto3.client("secretsmanager")
-        client.create_secret(Name="stratos/plain", SecretString=" key\n")
-        client.create_secret(Name="stratos/fields", SecretString='{"api_key": "key", "b": 1}')
-        client.create_secret(Name="stratos/binary", SecretBinary=b"key")
-        client.create_secret(Name="stratos/broken", SecretString='{"api_key": hush}')
+        for name, held in {
+            "plain": {"SecretString": " key\n"},
+            "fields": {"SecretString": '{"api_key": "key", "b": 1}'},
+            "binary": {"SecretBinary": b"key"},
+            "broken": {"SecretString": '{"api_key": hush}'},
+        }.items():
+            tags = [{"Key": HOSTS_TAG, "Value": HOST}]
+            client.create_secret(Name=f"stratos/{name}", Tags=tags, **held)
         yield
 
 
-def read(secret, field="api_key"):
-    return secrets.read_secret(secret, field, named_by="api_key_secret")
+def read(secret, field="api_key", host=HOST):
+    return secrets.read_secret(secret, field, named_by="api_key_secret", host=host)
 
 
 def test_a_secret_is_its_text_or_one_of_its_fields():
@@ -46,7 +53,7 @@ def test_a_secret_that_cannot_be_used_is_told_with_its_name_and_field(secret, fi
 @pytest.mark.parametrize(
     ("code", "told"),
     [
-        ("AccessDeniedException", "its role needs the right secretsmanager:GetSecretValue"),
+        ("AccessDeniedException", "needs the rights secretsmanager:DescribeSecret and"),
         ("InternalServiceError", r"could not be read from Secrets Manager \(InternalServiceError"),
     ],
 )
@@ -54,9 +61,22 @@ def test_what_secrets_manager_refuses_is_told_with_the_right_that_is_needed(
     monkeypatch, code, told
 ):
     class Refusing:
-        def get_secret_value(self, **_):
-            raise ClientError({"Error": {"Code": code}}, "GetSecretValue")
+        def describe_secret(self, **_):
+            raise ClientError({"Error": {"Code": code}}, "DescribeSecret")
 
     monkeypatch.setattr(secrets.boto3, "client", lambda _, **options: Refusing())
     with pytest.raises(ValueError, match=told):
         read("stratos/plain")
+
+
+def test_a_secret_goes_to_no_host_that_its_tag_does_not_name(monkeypatch):
+    class Manager:
+        def describe_secret(self, **_):
+            return {"Tags": [{"Key": HOSTS_TAG, "Value": HOST}]}
+
+        def get_secret_value(self, **_):
+            raise AssertionError("it was read")
+
+    monkeypatch.setattr(secrets.boto3, "client", lambda _, **options: Manager())
+    with pytest.raises(ValueError, match=r"is for api\.example\.com .* sent to other\.example"):
+        read("stratos/plain", host="other.example")

@@ -23,9 +23,10 @@ from training.student.batches import BatchPlan, TokenizedExample
 from training.student.student import Student
 
 
-def make_plan(student, fraction, world=ALONE):
+def make_plan(student, fraction, world=ALONE, num_begun=0):
     examples = [
-        TokenizedExample([8 + number, 9, 10, *([20 + number] * 9)], 3) for number in range(24)
+        TokenizedExample([8 + number, 9, 10, *([20 + number] * 9)], 3, num_begun)
+        for number in range(24)
     ]
     training = Training(on_policy_fraction=fraction, kd_weight=1.0)
     plan = BatchPlan(examples, batch_tokens=100, micro_tokens=60, seed=0, processes=world.size)
@@ -45,6 +46,16 @@ def test_the_students_own_words_follow_the_given_prompts():
     assert sorted(row[:3] for row in written) == sorted(row[:3] for row in given)
     assert sorted(written) != sorted(given)
     assert all(len(row) <= 12 for row in written)
+
+
+def test_where_a_call_is_required_the_student_writes_what_follows_its_beginning():
+    student = Student(make_local(vocabulary_size=60, seed=1), "full", "float32", 4, 0)
+    batches = make_plan(student, 1.0, num_begun=2).step(0)
+    given = rows_of(make_plan(student, 0.0).step(0))
+    assert sorted(row[:5] for row in rows_of(batches)) == sorted(row[:5] for row in given)
+    assert all(len(row) <= 12 for row in rows_of(batches))
+    for batch in batches:
+        assert {int(predicts.nonzero().min()) for predicts in batch.predicts} == {4}
 
 
 def test_samples_are_those_of_the_step_and_the_weights():

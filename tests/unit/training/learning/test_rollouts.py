@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratos.contracts.messages import calls_text
+from stratos.contracts.messages import NamedTool, calls_text
 from stratos.contracts.records import TrainingRecord
 from stratos.spec import Reinforcement, ToolCalls
 from tests import tool_templates
@@ -13,11 +13,13 @@ from tests.unit.training.calling_models import OSLO, QUESTION, WEATHER, calling_
 from tests.unit.training.tiny_rollouts import BEGINS_EARLY, make_questions, make_student
 from training.judging.judge import Judge
 from training.learning.rollouts import (
+    Question,
     RolloutSampler,
     group_advantages,
     read_questions,
     set_aside,
 )
+from training.models.chat import Dialogue
 from training.student.student import Student
 
 rewards = st.lists(st.sampled_from([0.0, 1.0]), min_size=4, max_size=4)
@@ -82,7 +84,8 @@ def test_questions_that_no_record_taught_are_set_aside_first():
     assert unseen <= {tuple(question.prompt) for question in aside}
 
 
-def test_the_calls_of_a_sample_are_what_is_rewarded():
+@pytest.mark.parametrize("choice", [None, "required", NamedTool(name=WEATHER.name)])
+def test_the_calls_of_a_sample_are_what_is_rewarded(choice):
     student = Student(calling_model(tool_templates.HERMES), "full", "float32", 4, 0)
     judge = Judge(ToolCalls(kind="tool_call"), "####")
     records = [
@@ -90,6 +93,7 @@ def test_the_calls_of_a_sample_are_what_is_rewarded():
             id=str(number),
             messages=(QUESTION,),
             tools=tools,
+            tool_choice=choice,
             completion="",
             answer=calls_text(calls),
             strategy="alignment",
@@ -97,5 +101,20 @@ def test_the_calls_of_a_sample_are_what_is_rewarded():
         for number, (tools, calls) in enumerate([((WEATHER,), [OSLO]), ((WEATHER,), [OSLO] * 2)])
     ]
     questions = read_questions(records, student, judge, 900)
+    opening = student.local.chat.opening(Dialogue((QUESTION,), (WEATHER,)))
+    assert [question.begun for question in questions] == [opening if choice else []] * 2
     sampler = RolloutSampler(student, judge, Reinforcement(max_new_tokens=120), 0, 4)
     assert sampler.accuracy(questions, lambda: False) == 0.5
+
+
+def test_where_a_call_is_required_a_sample_begins_with_one_that_it_does_not_learn():
+    student = make_student()
+    begun = [Question([8, 9, number], None, begun=[70, 71]) for number in range(10, 20)]
+    settings = Reinforcement(samples=4, questions=10, max_new_tokens=12, kl_weight=0.1)
+    rollout = RolloutSampler(student, BEGINS_EARLY, settings, 0, 8).draw(
+        begun, 0, 200, lambda: False
+    )
+    for batch in rollout.batches:
+        for row, predicts in zip(batch.tokens, batch.predicts, strict=True):
+            assert row[3:5].tolist() == [70, 71]
+            assert int(predicts.nonzero().min()) == 4

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratos.contracts.messages import Message, ToolCall, calls_text
+from stratos.contracts.messages import Message, NamedTool, ToolCall, calls_text
 from stratos.contracts.records import TrainingRecord
 from stratos.errors import TooFewVerifiedRecords
 from stratos.planning.forecast.devices import micro_tokens
@@ -240,3 +240,24 @@ def test_calls_that_the_template_cannot_write_are_left_out_and_counted(caplog):
     assert "the calls of 1 of 2 records cannot be taught, and are left out" in caplog.text
     with pytest.raises(TooFewVerifiedRecords, match=r"of 1 of 1 records .* one call at once"):
         encode([twice], chat, max_tokens=900)
+
+
+@pytest.mark.parametrize("choice", ["required", NamedTool(name=WEATHER.name), "auto", None])
+def test_an_example_tells_how_much_of_a_call_is_begun_for_the_student(choice):
+    chat = ChatFormat(tool_tokenizer(tool_templates.GRANITE))
+    record = make_record(1, "").model_copy(
+        update={"tools": (WEATHER,), "tool_choice": choice, "tool_calls": (OSLO,)}
+    )
+    (example,) = encode([record], chat, max_tokens=1000)
+    begun = example.tokens[example.prompt_length :][: example.num_begun]
+    opening = chat.opening(Dialogue(record.messages, (WEATHER,)))
+    assert begun == (opening if choice not in ("auto", None) else [])
+
+
+def test_a_reply_that_calls_nothing_is_not_begun_with_a_call():
+    chat = ChatFormat(tool_tokenizer(tool_templates.GRANITE))
+    record = make_record(1, "I cannot").model_copy(
+        update={"tools": (WEATHER,), "tool_choice": "required"}
+    )
+    (example,) = encode([record], chat, max_tokens=1000)
+    assert example.num_begun == 0

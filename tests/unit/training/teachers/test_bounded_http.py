@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.unit.training.misbehaving_server import MisbehavingServer, flood, reply, truncated
-from training.teachers.bounded_http import Bounds, NoReply, TooLarge, post
+from training.teachers.bounded_http import Bounds, NoReply, PrivateAddress, TooLarge, post
 
 BODY = b'{"messages": [{"content": "q"}]}'
 
@@ -76,3 +76,23 @@ def test_a_host_that_takes_no_connection_is_given_up_early(ask, monkeypatch):
             ask(seconds=seconds)
         assert not caught.value.began
     assert waits == [10.0, 2.0]
+
+
+def test_a_name_that_leads_into_a_network_is_asked_only_where_it_may(server, monkeypatch):
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *rest, **more: look_up("127.0.0.1", *rest, **more)
+    )
+    server.behaviours = {"q": [reply("asked")]}
+    with server.running() as base_url:
+        url = urlsplit(base_url.replace("127.0.0.1", "gateway.example"))
+        with pytest.raises(PrivateAddress, match=r"gateway\.example has the address 127\.0\.0\.1"):
+            post(url, BODY, {}, Bounds(5.0, 1000))
+        assert server.seen == []
+        assert post(url, BODY, {}, Bounds(5.0, 1000), private=True).body == b"asked"
+
+
+def test_no_redirect_is_followed_so_that_a_key_goes_to_its_own_host_alone(server, ask):
+    server.behaviours = {"q": [reply("elsewhere", 307, Location="https://other.example/v1")]}
+    assert ask().status == 307
+    assert len(server.seen) == 1

@@ -10,7 +10,6 @@ from endpoint_models import create_config, describe, invoke, settled
 from queued_models import QUEUE, ask_queue, create
 from sagemaker_cloud import BUCKET
 
-from infra.local.host.settings import client_environment
 from stratos.cli import endpoint
 from stratos.cli.stack import Stack
 from stratos.hosting.modes.table import mode_of
@@ -70,7 +69,7 @@ def test_a_serverless_endpoint_becomes_a_real_time_one(cloud):
 
 
 def test_the_command_line_asks_either_kind(cloud, queued, serverless, monkeypatch):
-    for name, value in client_environment(cloud.settings.endpoint_url).items():
+    for name, value in cloud.settings.client_environment(cloud.settings.endpoint_url).items():
         monkeypatch.setenv(name, value)
     stack = Stack(BUCKET, "runs", "arn", "schedules", StackNames(DEFAULT_STACK))
     for name in ("queued", "serverless"):

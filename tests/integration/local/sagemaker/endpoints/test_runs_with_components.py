@@ -18,7 +18,6 @@ from component_models import (
 from endpoint_models import create_config, settled
 from sagemaker_cloud import BUCKET, ROLE
 
-from infra.local.host.settings import client_environment
 from lambdas.aws import components
 from lambdas.aws import sagemaker as control_plane
 from lambdas.aws import scaling as promotion
@@ -43,7 +42,7 @@ def cloud(tmp_path_factory):
 def test_the_command_line_deletes_a_component_with_its_model_and_then_its_endpoint(
     cloud, monkeypatch
 ):
-    for name, value in client_environment(cloud.settings.endpoint_url).items():
+    for name, value in cloud.settings.client_environment(cloud.settings.endpoint_url).items():
         monkeypatch.setenv(name, value)
     create(cloud, "gone")
     promote(cloud, "gone", monkeypatch)

@@ -93,6 +93,17 @@ def test_an_unknown_row_is_told_the_formats_and_how_to_become_one(
         detect_format(row)
 
 
+CHOSEN = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}]
+
+
+@pytest.mark.parametrize("chosen", ["4", CHOSEN], ids=["text", "messages"])
+def test_a_preference_is_refused_with_how_to_learn_what_was_chosen(chosen: object) -> None:
+    row = {"prompt": "2+2?", "chosen": chosen, "rejected": "5"}
+    with pytest.raises(RowError, match=r"two answers.*jq -c 'if \(\.chosen"):
+        detect_format(row)
+    assert detect_format({**row, "completion": "4"}) == "prompt_completion"
+
+
 def test_a_question_with_choices_is_no_stored_completion() -> None:
     assert detect_format({"question": "2+2?", "choices": ["3", "4"], "answer": 1}) == "gsm8k"
 

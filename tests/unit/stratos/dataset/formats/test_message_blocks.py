@@ -153,3 +153,12 @@ def test_a_reply_that_is_none_says_why(reply: dict[str, Any], why: str) -> None:
 def test_a_message_that_cannot_be_read_is_named(message: Any, told: str) -> None:
     with pytest.raises(RowError, match=told):
         chat_of([message], "m")
+
+
+@pytest.mark.parametrize("role", ["user", "system", "developer"])
+@pytest.mark.parametrize("content", ["", " Bonn? \u2028"])
+def test_a_plain_text_is_read_as_its_block_is(role: str, content: str) -> None:
+    others = {"name": "n", "weight": 0, "refusal": "r", "tool_calls": ["x"], "function_call": 1}
+    block = [{"type": "text", "text": content}]
+    plain = chat_of([{"role": role, "content": content, **others}], "messages")
+    assert plain == chat_of([{"role": role, "content": block, **others}], "messages")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stratos.contracts.messages import Message
+from stratos.dataset.formats import prompt_markup
 from stratos.dataset.formats.prompt_markup import has_markup, turns_in
 from stratos.dataset.formats.request_bodies import asked_in
 
@@ -111,3 +112,9 @@ def test_a_plain_prompt_has_no_markup() -> None:
         assert not has_markup(prompt)
         assert turns_in(prompt) is None
         assert asked_in({"prompt": prompt}, "body").markup is None
+
+
+@pytest.mark.parametrize("mark", [*prompt_markup._MARKS, *prompt_markup._READERS])
+def test_every_mark_is_found_wherever_a_prompt_has_it(mark: str) -> None:
+    assert has_markup(f"{mark} 2+2?")
+    assert has_markup(f"2+2?{mark}") == (mark != "Human:")

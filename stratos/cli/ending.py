@@ -1,0 +1,166 @@
+"""Everything that a stack has under way or in service, and its end.
+
+A stack takes the roles with it by which SageMaker would delete an endpoint, so all of this goes
+before the stack does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from stratos.cli.endpoint import delete
+from stratos.cli.runs import list_hosting, list_runs
+from stratos.cli.stack import Stack, client
+from stratos.cli.sweep import sweep_now
+from stratos.contracts.run import RunRow
+from stratos.errors import StackInUse, StackNotFound
+from stratos.units import count
+from stratos.waiting import every, wait_until, within
+
+_ENDING_SECONDS = 1800.0
+"""CleanUp ends a job and an endpoint within minutes; a batch takes longest."""
+_POLL_SECONDS = 5.0
+_GONE = ("ValidationException", "ResourceNotFound")
+"""SageMaker's codes for what does not exist."""
+_STOPPED_BY = "stopped by `stratos destroy`"
+
+
+@dataclass(frozen=True)
+class StackUse:
+    """What would be lost with a stack.
+
+    Attributes:
+        under_way: Runs that have not ended.
+        live: Runs whose model answers.
+        reruns: Names of schedules that start runs.
+    """
+
+    under_way: tuple[RunRow, ...]
+    live: tuple[RunRow, ...]
+    reruns: tuple[str, ...]
+
+    @classmethod
+    def of(cls, stack: Stack) -> StackUse:
+        rows = list_hosting(stack)
+        return cls(
+            under_way=tuple(row for row in rows if not row.finished),
+            live=tuple(row for row in rows if row.finished and row.live),
+            reruns=tuple(_reruns(stack)),
+        )
+
+    def told(self) -> list[str]:
+        """Each with the command that ends it alone."""
+        return [
+            *(
+                f"run {row.run_id} is {row.status}: stratos stop {row.run_id}"
+                for row in self.under_way
+            ),
+            *(
+                f"run {row.run_id} is in service as {row.endpoint_name or row.batch_model_name}: "
+                f"stratos delete {row.run_id}"
+                for row in self.live
+            ),
+            *(f"schedule {name} starts runs" for name in self.reruns),
+        ]
+
+
+def end_all(
+    stack: Stack, use: StackUse, tell: Callable[[str], None], sleep: Callable[[float], object]
+) -> None:
+    """End what a stack is used for, until nothing of it is billed.
+
+    Raises:
+        StackInUse: Some of it does not end.
+    """
+    schedules = client("scheduler")
+    for name in use.reruns:
+        schedules.delete_schedule(GroupName=stack.schedule_group, Name=name)
+        tell(f"deleted schedule {name}")
+    for row in use.under_way:
+        stack.states.stop_execution(executionArn=row.execution_arn, cause=_STOPPED_BY)
+        tell(f"stopping run {row.run_id}")
+    _wait(lambda: [row.run_id for row in list_runs(stack) if not row.finished], sleep)
+    for row in list_hosting(stack):
+        if row.live:
+            for name in delete(stack, row):
+                tell(f"deleted {name}")
+    try:
+        swept = sweep_now(stack, dry_run=False)
+    except StackNotFound:
+        tell("the sweeper is gone already, so a stack was half deleted before")
+    else:
+        for orphan in swept.removed:
+            tell(f"deleted {orphan.kind} {orphan.name}, which belonged to no run")
+    _wait(lambda: list(_billed(stack)), sleep)
+
+
+def empty_registry(stack: Stack) -> int:
+    """Delete the versions of the model registry, with which no stack can be deleted."""
+    group, sagemaker = stack.names.prefix, stack.sagemaker
+    try:
+        sagemaker.describe_model_package_group(ModelPackageGroupName=group)
+    except sagemaker.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] not in _GONE:
+            raise
+        return 0
+    pages = sagemaker.get_paginator("list_model_packages")
+    found = [
+        version["ModelPackageArn"]
+        for page in pages.paginate(ModelPackageGroupName=group)
+        for version in page["ModelPackageSummaryList"]
+    ]
+    for arn in found:
+        sagemaker.delete_model_package(ModelPackageName=arn)
+    return len(found)
+
+
+def _wait(probe: Callable[[], list[str]], sleep: Callable[[float], object]) -> None:
+    left = wait_until(
+        probe,
+        lambda names: not names,
+        pauses=every(_POLL_SECONDS),
+        deadline=within(_ENDING_SECONDS),
+        now=time.monotonic,
+        sleep=sleep,
+    )
+    if left:
+        raise StackInUse(
+            f"{count(len(left), 'thing')} of the stack did not end in "
+            f"{_ENDING_SECONDS / 60:.0f} minutes: {', '.join(left)}. The stack was left alone; "
+            "look at these, then repeat the command"
+        )
+
+
+def _billed(stack: Stack) -> Iterator[str]:
+    """Names of what SageMaker still has of the stack that is billed by time."""
+    start, sagemaker = stack.names.start, stack.sagemaker
+    runs = {f"{row.run_id}-" for row in list_runs(stack)}
+    for kind, listed, name, only in (
+        ("inference_components", "InferenceComponents", "InferenceComponentName", {}),
+        ("endpoints", "Endpoints", "EndpointName", {}),
+        (
+            "transform_jobs",
+            "TransformJobSummaries",
+            "TransformJobName",
+            {"StatusEquals": "InProgress"},
+        ),
+    ):
+        pages = sagemaker.get_paginator(f"list_{kind}").paginate(NameContains=start, **only)
+        yield from (
+            one[name] for page in pages for one in page[listed] if one[name].startswith(start)
+        )
+    pages = sagemaker.get_paginator("list_training_jobs").paginate(StatusEquals="InProgress")
+    names = (one["TrainingJobName"] for page in pages for one in page["TrainingJobSummaries"])
+    yield from (name for name in names if name.startswith(tuple(runs)))
+
+
+def _reruns(stack: Stack) -> Iterator[str]:
+    scheduler = client("scheduler")
+    pages = scheduler.get_paginator("list_schedules")
+    try:
+        for page in pages.paginate(GroupName=stack.schedule_group, NamePrefix=stack.names.reruns):
+            yield from (schedule["Name"] for schedule in page["Schedules"])
+    except scheduler.exceptions.ResourceNotFoundException:
+        return  # the group went when the stack was half deleted

@@ -1,0 +1,102 @@
+"""Which requests have changed something that is to be kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from infra.local.host.clients import MACHINERY, Cloud
+from infra.local.saved.acknowledged import AcknowledgedChanges
+from infra.local.saved.journal import Journal
+from infra.local.saved.objects import SavedBodies
+
+
+class Watched:
+    """An application that takes every request, and what was said to have changed."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.status, self.changes = "200 OK", 0
+        self.bodies: list[bytes] = []
+
+        def answer(application: Any, environ: dict[str, Any], start_response: Any) -> Any:
+            self.bodies.append(environ["wsgi.input"].read())
+            start_response(self.status, [])
+            return [b""]
+
+        monkeypatch.setattr(DomainDispatcherApplication, "__call__", answer)
+        self.watching = AcknowledgedChanges(
+            Cloud("http://127.0.0.1:1", caller=MACHINERY),
+            Journal(folder),
+            SavedBodies(folder / "blobs", folder / "objects"),
+            self._changed,
+        )
+        self.watching.watch()
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    def ask(self, service: str, target: str = "", method: str = "POST", **more: Any) -> None:
+        scope = f"AWS4-HMAC-SHA256 Credential=K/20260101/us-east-1/{service}/aws4_request, x"
+        headers = {"Authorization": scope} | ({"X-Amz-Target": target} if target else {})
+        builder = EnvironBuilder(method=method, headers=headers, **more)
+        application = DomainDispatcherApplication(lambda *_: None)
+        run_wsgi_app(application, builder.get_environ())
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    watched = Watched(tmp_path, monkeypatch)
+    yield watched
+    watched.watching.close()
+
+
+CHANGES = {
+    "a stack": ("cloudformation", "", {"data": {"Action": "CreateStack", "StackName": "s"}}),
+    "an endpoint": ("sagemaker", "SageMaker.CreateEndpoint", {}),
+    "a secret": ("secretsmanager", "secretsmanager.CreateSecret", {}),
+    "a schedule": ("scheduler", "", {"path": "/schedules/a"}),
+    "a table": ("dynamodb", "DynamoDB_20120810.CreateTable", {}),
+    "a bucket": ("s3", "", {"path": "/kept", "method": "PUT"}),
+    "a target": ("application-autoscaling", "AnyScaleFrontendService.PutScalingPolicy", {}),
+}
+READS = {
+    "stacks": ("cloudformation", "", {"data": {"Action": "DescribeStacks"}}),
+    "endpoints": ("sagemaker", "SageMaker.ListEndpoints", {}),
+    "a secret": ("secretsmanager", "secretsmanager.GetSecretValue", {}),
+    "schedules": ("scheduler", "", {"path": "/schedules", "method": "GET"}),
+    "a table": ("dynamodb", "DynamoDB_20120810.Scan", {}),
+    "an object": ("s3", "", {"path": "/kept/a", "method": "GET"}),
+    "a function": ("lambda", "", {"path": "/2015-03-31/functions/f/invocations"}),
+    "a message": ("sqs", "AmazonSQS.SendMessage", {}),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_change_is_told_once_it_is_made(watched: Watched, what: str) -> None:
+    service, target, more = CHANGES[what]
+    watched.ask(service, target, **more)
+    assert watched.changes == 1
+    watched.status = "400 BAD REQUEST"
+    watched.ask(service, target, **more)
+    assert watched.changes == 1
+
+
+@pytest.mark.parametrize("what", READS)
+def test_whoever_only_looks_has_changed_nothing(watched: Watched, what: str) -> None:
+    service, target, more = READS[what]
+    watched.ask(service, target, **more)
+    assert watched.changes == 0
+
+
+def test_a_body_that_was_looked_at_is_there_to_be_read(watched: Watched) -> None:
+    watched.ask("cloudformation", data=b"Action=CreateStack&StackName=s")
+    item = json.dumps({"TableName": "none"}).encode()
+    watched.status = "400 BAD REQUEST"
+    watched.ask("dynamodb", "DynamoDB_20120810.CreateTable", data=item)
+    assert watched.bodies == [b"Action=CreateStack&StackName=s", item]

@@ -1,0 +1,106 @@
+import boto3
+import pytest
+
+from stratos.cli import ending
+from stratos.cli.ending import StackUse, empty_registry, end_all
+from stratos.errors import StackInUse
+from stratos.pipeline.steps import Swept
+from tests.unit.stratos.cli.stack_contents import begin_execution, put_endpoint, put_run
+
+
+@pytest.fixture
+def scheduler(stack):
+    found = boto3.client("scheduler")
+    found.create_schedule_group(Name=stack.schedule_group)
+    return found
+
+
+@pytest.fixture
+def swept(monkeypatch):
+    """The sweeper's function, which finds nothing."""
+    calls = []
+
+    def sweep(stack, *, dry_run):
+        calls.append(dry_run)
+        return Swept(removed=[], dry_run=dry_run)
+
+    monkeypatch.setattr(ending, "sweep_now", sweep)
+    return calls
+
+
+def end_row(stack, run_id, status="stopped"):
+    """What CleanUp does of a run that is stopped."""
+    stack.table.update_item(
+        Key={"run_id": run_id},
+        UpdateExpression="SET #s = :s",
+        ExpressionAttributeNames={"#s": "status"},
+        ExpressionAttributeValues={":s": status},
+    )
+
+
+def add_rerun(scheduler, stack, name):
+    scheduler.create_schedule(
+        Name=name,
+        GroupName=stack.schedule_group,
+        ScheduleExpression="rate(1 day)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": stack.state_machine_arn, "RoleArn": "arn:aws:iam::1:role/r"},
+    )
+
+
+def test_what_is_used_is_told_with_the_command_that_ends_it(stack, scheduler):
+    put_run(stack, "r-1", status="running")
+    put_endpoint(stack, "stratos-r", "r-2")
+    put_run(stack, "r-2", endpoint_name="stratos-r", live_since="2026-11-24T08:00:00+00:00")
+    put_run(stack, "r-3", status="failed")
+    add_rerun(scheduler, stack, "stratos-rerun-r")
+    assert StackUse.of(stack).told() == [
+        "run r-1 is running: stratos stop r-1",
+        "run r-2 is in service as stratos-r: stratos delete r-2",
+        "schedule stratos-rerun-r starts runs",
+    ]
+
+
+def test_everything_ends_before_the_stack_does(stack, scheduler, swept):
+    arn = begin_execution(stack)
+    put_run(stack, "r-1", status="running", execution_arn=arn)
+    put_endpoint(stack, "stratos-r", "r-2")
+    put_run(stack, "r-2", endpoint_name="stratos-r", live_since="2026-11-24T08:00:00+00:00")
+    add_rerun(scheduler, stack, "stratos-rerun-r")
+    said: list[str] = []
+    end_all(stack, StackUse.of(stack), said.append, lambda seconds: end_row(stack, "r-1"))
+    assert said[:2] == ["deleted schedule stratos-rerun-r", "stopping run r-1"]
+    assert "deleted stratos-r" in said
+    assert stack.sagemaker.list_endpoints()["Endpoints"] == []
+    assert scheduler.list_schedules()["Schedules"] == []
+    assert swept == [False]
+
+
+def test_what_does_not_end_keeps_the_stack(stack, scheduler, swept, monkeypatch):
+    monkeypatch.setattr(ending, "within", lambda seconds: 0.0)
+    put_run(stack, "r-1", status="running", execution_arn=begin_execution(stack))
+    with pytest.raises(StackInUse, match=r"did not end in 30 minutes: r-1\. The stack was left"):
+        end_all(stack, StackUse.of(stack), lambda line: None, lambda seconds: None)
+    assert swept == []
+
+
+def test_an_endpoint_that_belongs_to_no_run_is_waited_for(stack, scheduler, swept):
+    put_endpoint(stack, "stratos-orphan", "r-9")
+
+    def take_it_away(seconds):
+        stack.sagemaker.delete_endpoint(EndpointName="stratos-orphan")
+
+    end_all(stack, StackUse.of(stack), lambda line: None, take_it_away)
+    assert stack.sagemaker.list_endpoints()["Endpoints"] == []
+
+
+def test_the_registry_is_emptied(kept):
+    assert empty_registry(kept) == 2
+    assert empty_registry(kept) == 0
+
+
+def test_a_stack_that_was_half_deleted_can_be_deleted_again(stack):
+    said: list[str] = []
+    end_all(stack, StackUse.of(stack), said.append, lambda seconds: None)
+    assert said == ["the sweeper is gone already, so a stack was half deleted before"]
+    assert empty_registry(stack) == 0

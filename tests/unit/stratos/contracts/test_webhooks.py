@@ -1,0 +1,24 @@
+import pytest
+from pydantic import ValidationError
+
+from stratos.contracts.webhooks import Webhooks, masked
+
+
+@pytest.mark.parametrize(
+    "url", ["https://hooks.slack.com/services/T/B/x", "http://127.0.0.1:8/x", "http://localhost/"]
+)
+def test_an_address_is_encrypted_or_on_this_machine(url):
+    assert Webhooks(urls=(url,)).urls == (url,)
+
+
+@pytest.mark.parametrize("url", ["http://example.com/x", "ftp://example.com", "https://", "x@y.z"])
+def test_another_address_is_refused(url):
+    with pytest.raises(ValidationError, match="no https"):
+        Webhooks(urls=(url,))
+
+
+def test_what_is_shown_of_an_address_does_not_let_one_post():
+    assert (
+        masked("https://hooks.slack.com/services/T0/B0/sEcr3t") == "https://hooks.slack.com/…cr3t"
+    )
+    assert masked("https://u:p@example.com/a") == "https://example.com/…"

@@ -1,0 +1,87 @@
+import pytest
+
+from stratos.deploying.assembly import read_stacks
+from stratos.deploying.changes import Change, propose, withdraw
+from stratos.errors import StackFailed
+
+
+def change(action, **fields):
+    return {
+        "Type": "Resource",
+        "ResourceChange": {
+            "Action": action,
+            "LogicalResourceId": "It",
+            "ResourceType": "AWS::S3::Bucket",
+            **fields,
+        },
+    }
+
+
+def proposed(cloudformation, folder, *, creates=True):
+    return propose(
+        cloudformation,
+        read_stacks(folder)[0],
+        name="s",
+        template_url="https://somewhere",
+        parameters=[],
+        creates=creates,
+        sleep=lambda seconds: None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "action", "loses"),
+    [
+        (change("Add"), "add", False),
+        (change("Modify", Replacement="False"), "change", False),
+        (change("Modify", Replacement="Conditional"), "may replace", True),
+        (change("Modify", Replacement="True"), "replace", True),
+        (change("Remove", PolicyAction="Delete"), "delete", True),
+        (change("Remove", PolicyAction="Retain"), "leave behind", False),
+    ],
+    ids=["add", "change", "may replace", "replace", "delete", "leave behind"],
+)
+def test_each_change_is_named_by_what_becomes_of_the_resource(
+    cloudformation, folder, found, action, loses
+):
+    cloudformation.changes = [found]
+    [seen] = proposed(cloudformation, folder).changes
+    assert (seen.action, seen.loses_something) == (action, loses)
+
+
+def test_every_page_of_changes_is_read(cloudformation, folder):
+    cloudformation.changes = [change("Add", LogicalResourceId=name) for name in "abc"]
+    assert [one.logical_id for one in proposed(cloudformation, folder).changes] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("type_", ["AWS::IAM::Role", "AWS::KMS::Key", "AWS::S3::BucketPolicy"])
+def test_what_says_who_may_do_what_is_marked(type_):
+    assert Change("add", "It", type_).concerns_rights
+    assert not Change("add", "It", "AWS::S3::Bucket").concerns_rights
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["The submitted information didn't contain changes.", "No updates are to be performed."],
+)
+def test_nothing_to_change_is_no_failure_and_leaves_no_change_set(cloudformation, folder, reason):
+    cloudformation.add_stack("Stratos", "CREATE_COMPLETE")
+    cloudformation.refusal = reason
+    assert proposed(cloudformation, folder, creates=False).is_empty
+    assert cloudformation.change_sets == {}
+
+
+def test_a_refused_template_leaves_nothing(cloudformation, folder):
+    cloudformation.refusal = "Template error: no such attribute"
+    with pytest.raises(StackFailed, match=r"no such attribute\. Nothing was changed"):
+        proposed(cloudformation, folder)
+    assert cloudformation.change_sets == {}
+    assert cloudformation.stacks["Stratos"]["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_withdrawing_deletes_the_shell_of_a_new_stack_and_no_other(cloudformation, folder):
+    withdraw(cloudformation, proposed(cloudformation, folder))
+    assert cloudformation.stacks["Stratos"]["StackStatus"] == "DELETE_COMPLETE"
+    cloudformation.add_stack("Stratos", "CREATE_COMPLETE")
+    withdraw(cloudformation, proposed(cloudformation, folder, creates=False))
+    assert cloudformation.stacks["Stratos"]["StackStatus"] == "CREATE_COMPLETE"

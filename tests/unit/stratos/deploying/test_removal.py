@@ -1,0 +1,79 @@
+import boto3
+import pytest
+
+from stratos.deploying.removal import StayingResource, delete_stack, delete_staying, what_stays
+from stratos.errors import StackFailed
+
+KINDS = {"Key": "AWS::KMS::Key", "Bucket": "AWS::S3::Bucket", "Runs": "AWS::DynamoDB::Table"}
+
+
+@pytest.fixture
+def cloudformation(cloudformation):
+    kept = {name: {"Type": kind, "DeletionPolicy": "Retain"} for name, kind in KINDS.items()}
+    queue = {"Type": "AWS::SQS::Queue", "DeletionPolicy": "Delete"}
+    cloudformation.template = {"Resources": kept | {"Queue": queue}}
+    cloudformation.resources = [
+        {"LogicalResourceId": name, "ResourceType": kind, "PhysicalResourceId": name.lower()}
+        for name, kind in (KINDS | {"Queue": "AWS::SQS::Queue"}).items()
+    ]
+    cloudformation.add_stack("Stratos", "CREATE_COMPLETE")
+    return cloudformation
+
+
+def test_what_holds_data_stays_and_the_key_goes_last(cloudformation):
+    assert [one.id for one in what_stays(cloudformation, "Stratos")] == ["bucket", "runs", "key"]
+
+
+def test_protection_is_lifted_before_a_stack_is_deleted(account, cloudformation):
+    delete_stack(account, "arn:Stratos", lambda event: None)
+    assert cloudformation.protected == [False]
+    assert cloudformation.stacks["Stratos"]["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_a_stack_that_cannot_be_deleted_says_why(account, cloudformation):
+    cloudformation.ends_as = "DELETE_FAILED"
+    cloudformation.told = [("Group", "AWS::Any", "DELETE_FAILED", "it is not empty")]
+    with pytest.raises(StackFailed, match=r"Group .*it is not empty"):
+        delete_stack(account, "arn:Stratos", lambda event: None)
+
+
+def test_what_stayed_is_deleted_and_the_key_with_a_delay(account):
+    dynamodb, kms = (boto3.client(name, region_name="eu-west-1") for name in ("dynamodb", "kms"))
+    account.s3.create_bucket(
+        Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    dynamodb.create_table(
+        TableName="runs",
+        KeySchema=[{"AttributeName": "run_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "run_id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    emptied = []
+    staying = [
+        StayingResource(KINDS["Bucket"], "bucket"),
+        StayingResource(KINDS["Runs"], "runs"),
+        StayingResource(KINDS["Key"], key),
+    ]
+    told = list(
+        delete_staying(
+            staying, empty_bucket=emptied.append, dynamodb=dynamodb, kms=kms, s3=account.s3
+        )
+    )
+    assert emptied == ["bucket"]
+    assert account.s3.list_buckets()["Buckets"] == []
+    assert dynamodb.list_tables()["TableNames"] == []
+    assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingDeletion"
+    assert "cancel-key-deletion" in told[-1]
+
+
+def test_a_kind_that_nobody_knows_is_left_and_named(account):
+    told = delete_staying(
+        [StayingResource("AWS::EFS::FileSystem", "fs-1")],
+        empty_bucket=lambda name: None,
+        dynamodb=None,
+        kms=None,
+        s3=account.s3,
+    )
+    with pytest.raises(StackFailed, match="AWS::EFS::FileSystem fs-1 stays"):
+        list(told)
