@@ -19,7 +19,6 @@ from starlette.staticfiles import StaticFiles
 from stratos.errors import StratosError
 from stratos.look.pages import stylesheet
 from stratos.moment import now
-from stratos.ui.account import Account
 from stratos.ui.deciding import Deciding
 from stratos.ui.door import Door
 from stratos.ui.faults import Fault, fault_of
@@ -27,6 +26,7 @@ from stratos.ui.guard import PageGuard
 from stratos.ui.pages import Pages
 from stratos.ui.playground import Playground
 from stratos.ui.settings import UiSettings
+from stratos.ui.shared_stack import SharedStack
 from stratos.ui.templates import Templates
 
 LARGEST_BODY_BYTES = 1_000_000
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 def make_application(
-    account: Account,
+    account: SharedStack,
     door: Door,
     settings: UiSettings,
     clock: Callable[[], datetime] = now,

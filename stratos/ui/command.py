@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from stratos.ui.account import Account
 from stratos.ui.application import make_application
 from stratos.ui.door import HOST, Door
 from stratos.ui.settings import UiSettings
+from stratos.ui.shared_stack import SharedStack
 
 
 def ui_command(
@@ -53,7 +53,7 @@ def ui_command(
     listening = _listen(port)
     door = Door(listening.getsockname()[1])
     config = uvicorn.Config(
-        make_application(Account(), door, settings),
+        make_application(SharedStack(), door, settings),
         log_level="warning",
         access_log=False,
         server_header=False,

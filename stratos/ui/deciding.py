@@ -11,14 +11,14 @@ from starlette.responses import RedirectResponse, Response
 from stratos.cli.approval import approve, reject
 from stratos.cli.runs import find_run
 from stratos.errors import NotAllowed
-from stratos.ui.account import Account
 from stratos.ui.settings import UiSettings
+from stratos.ui.shared_stack import SharedStack
 
 
 class Deciding:
     """What changes a run; only where the server was started for it."""
 
-    def __init__(self, account: Account, settings: UiSettings) -> None:
+    def __init__(self, account: SharedStack, settings: UiSettings) -> None:
         self._account, self._settings = account, settings
 
     async def approve(self, request: Request) -> Response:

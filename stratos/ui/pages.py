@@ -19,10 +19,10 @@ from stratos.contracts.bucket import RunKeys
 from stratos.contracts.run import RunRow
 from stratos.errors import RunNotFound
 from stratos.pipeline.summary import RunSummary
-from stratos.ui.account import Account
 from stratos.ui.comparison import compared
 from stratos.ui.run_facts import RunNow, RunReader
 from stratos.ui.run_page import run_view
+from stratos.ui.shared_stack import SharedStack
 from stratos.ui.so_far import find_probes
 from stratos.ui.templates import Templates
 
@@ -46,7 +46,7 @@ class Pages:
     """Handlers of GET requests."""
 
     def __init__(
-        self, account: Account, templates: Templates, clock: Callable[[], datetime]
+        self, account: SharedStack, templates: Templates, clock: Callable[[], datetime]
     ) -> None:
         self._account, self.templates, self._clock = account, templates, clock
         self._reader = RunReader()

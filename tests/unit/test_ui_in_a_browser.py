@@ -12,10 +12,10 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from stratos.contracts.bucket import RunKeys
 from stratos.hosting.chat_request import Said
 from stratos.pipeline.summary import RunSummary
-from stratos.ui.account import Account
 from stratos.ui.application import make_application
 from stratos.ui.door import Door
 from stratos.ui.settings import UiSettings
+from stratos.ui.shared_stack import SharedStack
 from tests import ui_runs
 from tests.browser import LOOKS, Look, chromium, faults
 from tests.ui_runs import FAILED, FINISHED, HOSTILE, LONG, NOW, OTHER, RUNNING, WAITING
@@ -56,7 +56,7 @@ def door(stack) -> Iterator[Door]:
     settings = UiSettings(allow_writes=True)
 
     def make(door: Door):
-        return make_application(Account(lambda: stack), door, settings, lambda: NOW)
+        return make_application(SharedStack(lambda: stack), door, settings, lambda: NOW)
 
     with served(make) as found:
         yield found

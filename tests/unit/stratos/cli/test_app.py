@@ -16,7 +16,7 @@ from stratos.errors import DatasetRejected, NoFeasiblePlan, RunNotFound
 from stratos.hosting.names import STACK_VARIABLE
 from tests.unit.stratos.cli.stack_contents import run
 
-HEAVY = ("boto3", "botocore", "numpy", "pydantic", "jinja2", "yaml")
+HEAVY = ("boto3", "botocore", "numpy", "pydantic", "jinja2", "yaml", "starlette", "uvicorn")
 
 
 def test_the_stack_is_chosen_by_an_option_before_the_command(stack, monkeypatch):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from starlette.testclient import TestClient
 
-from stratos.ui.account import Account
 from stratos.ui.application import make_application
 from stratos.ui.door import Door
 from stratos.ui.settings import UiSettings
+from stratos.ui.shared_stack import SharedStack
 from tests import ui_runs
 from tests.unit.stratos.cli.conftest import stack_in_moto
 
@@ -40,7 +40,7 @@ def open_pages(stack):
     def make(*, entered=True, find=None, **settings):
         door = Door(PORT)
         application = make_application(
-            Account(find or (lambda: stack)), door, UiSettings(**settings), lambda: ui_runs.NOW
+            SharedStack(find or (lambda: stack)), door, UiSettings(**settings), lambda: ui_runs.NOW
         )
         client = TestClient(application, door.origins[0], raise_server_exceptions=False)
         if entered:

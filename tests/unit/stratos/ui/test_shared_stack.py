@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from stratos.errors import StackNotFound
-from stratos.ui.account import Account
+from stratos.ui.shared_stack import SharedStack
 
 
 def test_the_stack_is_found_once_and_after_it_was_forgotten_again(stack):
     found = []
-    account = Account(lambda: found.append(stack) or stack)
+    account = SharedStack(lambda: found.append(stack) or stack)
     assert account.stack() is account.stack() is stack
     assert len(found) == 1
     account.forget()
@@ -27,7 +27,7 @@ def test_a_stack_that_is_not_there_yet_may_come(stack):
             raise answer
         return answer
 
-    account = Account(find)
+    account = SharedStack(find)
     with pytest.raises(StackNotFound):
         account.stack()
     assert account.stack() is stack

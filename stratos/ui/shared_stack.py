@@ -8,7 +8,7 @@ from collections.abc import Callable
 from stratos.cli.stack import Stack, read_credentials_again
 
 
-class Account:
+class SharedStack:
     """The one stack of the server, for all of its threads."""
 
     def __init__(self, find: Callable[[], Stack] | None = None) -> None:
