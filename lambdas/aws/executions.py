@@ -54,7 +54,14 @@ def end_of(execution_arn: str) -> ExecutionEnd | None:
 
 
 def history(execution_arn: str) -> Iterator[dict[str, Any]]:
-    """Events of an execution, the oldest first, without the data of its states."""
+    """Events of an execution, the oldest first, without the data of its states.
+
+    None of one that Step Functions has forgotten: its run has to be brought to an end all the same.
+    """
     pages = client("stepfunctions").get_paginator("get_execution_history")
-    for page in pages.paginate(executionArn=execution_arn, includeExecutionData=False):
-        yield from page["events"]
+    try:
+        for page in pages.paginate(executionArn=execution_arn, includeExecutionData=False):
+            yield from page["events"]
+    except ClientError as error:
+        if error_code(error) != "ExecutionDoesNotExist":
+            raise

@@ -48,3 +48,13 @@ def test_an_execution_that_timed_out_says_so(account: Account) -> None:
 def test_an_execution_without_a_run_needs_no_cleaning(account: Account) -> None:
     event = {"detail": {"executionArn": "arn:unknown", "status": "ABORTED"}}
     assert call(clean_up.handler, event=event)["run"] is None
+
+
+def test_a_run_whose_execution_is_forgotten_is_ended_all_the_same(account: Account) -> None:
+    pipeline = start(account)
+    pipeline.parse()
+    gone = f"{account.execution_arn}-gone"
+    account.change(pipeline.run.run_id, execution_arn=gone)
+    call(clean_up.handler, event={"detail": {"executionArn": gone, "status": "ABORTED"}})
+    assert account.row(pipeline.run.run_id)["status"] == "stopped"
+    assert pipeline.summary().phases == ()
