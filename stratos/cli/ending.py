@@ -84,8 +84,11 @@ def end_all(
     _wait(lambda: [row.run_id for row in list_runs(stack) if not row.finished], sleep)
     for row in list_hosting(stack):
         if row.live:
-            for name in delete(stack, row):
+            done = delete(stack, row)
+            for name in done.names:
                 tell(f"deleted {name}")
+            for region, why in done.unreached.items():
+                tell(f"{region} does not answer ({why}); its sweeper ends what is there")
     try:
         swept = sweep_now(stack, dry_run=False)
     except StackNotFound:

@@ -69,7 +69,7 @@ class SavedState:
             self._directory.mkdir(parents=True, exist_ok=True)
             # First, so that no change is in neither.
             number = self._journal.begin()
-            state = {
+            state: dict[str, Any] = {
                 "format": FORMAT,
                 "journal": number,
                 "stacks": self._stacks(),

@@ -58,7 +58,9 @@ def test_each_origin_has_what_was_measured_in_its_region_and_the_network(
 def test_the_report_has_a_row_for_each_origin_only_where_several_regions_serve(
     summary: RunSummary,
 ) -> None:
-    assert "<td>eu-north-1</td>" in render(summary)
+    page = render(summary)
+    assert "What each origin gets" in page
+    assert ">eu-north-1</t" in page
     assert "What each origin gets" not in render(succeeded_run())
 
 
