@@ -97,11 +97,13 @@ class AcknowledgedChanges:
             if request.method not in ("PUT", "POST", "DELETE"):
                 return None
             bucket, _, key = unquote(request.path).strip("/").partition("/")
-            if key:
+            if key and request.method != "DELETE":
                 return lambda: self._note_objects(bucket, [key])
+            if key:
+                return lambda: self._note_deleted(bucket, [key])
             if "delete" in request.args:
                 keys = _keys_in(_body(request, environ))
-                return lambda: self._note_objects(bucket, keys)
+                return lambda: self._note_deleted(bucket, keys)
             return self._changed
         target = request.headers.get("X-Amz-Target", "")
         action = target.rpartition(".")[2]
@@ -123,6 +125,11 @@ class AcknowledgedChanges:
                 if saved is not None:
                     blobs = {v["blob"] for v in saved["versions"] if not v["deleted"]}
                     self._journal.write({"object": saved}, frozenset(blobs))
+
+    def _note_deleted(self, bucket: str, keys: Iterable[str]) -> None:
+        """What is deleted is not to lie on the disk until something else changes."""
+        self._note_objects(bucket, keys)
+        self._changed()
 
     def _note_items(self, region: str, items: Iterable[tuple[str, Entry]]) -> None:
         dynamodb = self._cloud.in_region(region).client("dynamodb")

@@ -49,12 +49,16 @@ def objects(cloud: Cloud) -> Iterator[tuple[str, bytes]]:
 def on_disk(cloud: Cloud) -> Iterator[tuple[str, bytes]]:
     """Files of the cloud on this machine, such as the folders of jobs and of functions.
 
-    Without objects, which are searched as such, and the code of functions.
+    Without objects, which are searched as such, whatever second names their files have, and the
+    code of functions.
     """
     home = cloud.settings.state_dir
+    objects_held = {path.stat().st_ino for path in (home / "objects").iterdir()}
     code = ("objects", "functions/code", "functions/packages", "functions/runtime")
     for path in home.rglob("*"):
-        if path.is_file() and not path.relative_to(home).as_posix().startswith(code):
+        if not path.is_file() or path.relative_to(home).as_posix().startswith(code):
+            continue
+        if path.stat().st_ino not in objects_held:
             yield str(path), path.read_bytes()
 
 

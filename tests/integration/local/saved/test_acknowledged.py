@@ -63,6 +63,7 @@ CHANGES = {
     "a schedule": ("scheduler", "", {"path": "/schedules/a"}),
     "a table": ("dynamodb", "DynamoDB_20120810.CreateTable", {}),
     "a bucket": ("s3", "", {"path": "/kept", "method": "PUT"}),
+    "a deletion": ("s3", "", {"path": "/none/a", "method": "DELETE"}),
     "a target": ("application-autoscaling", "AnyScaleFrontendService.PutScalingPolicy", {}),
 }
 READS = {
