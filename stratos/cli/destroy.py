@@ -154,7 +154,8 @@ def _remove_webhooks(console: Console, account: Account, names: StackNames) -> N
 
 def _delete_data(console: Console, account: Account, staying: list[StayingResource]) -> None:
     def empty(name: str) -> None:
-        holder = Stack(name, "", "", "", StackNames(DEFAULT_STACK))
+        # Of the stack, which is gone, only the bucket is left.
+        holder = Stack(name, "", "", "", StackNames(DEFAULT_STACK), elsewhere=account.region)
         delete_kept(holder, kept_under(holder, ""))
 
     told = delete_staying(

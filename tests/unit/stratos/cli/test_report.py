@@ -25,7 +25,7 @@ def test_report_saves_both_files_and_prints_the_summary(stack, tmp_path):
         "57.0% (53.0–60.9, n=600)",
         "student ÷ teacher",
         "Knowledge Injection",
-        "1080 (864–)",
+        "1,080 (864–)",
         "$0.014",
     ):
         assert expected in text.replace("\n", " ")
