@@ -114,19 +114,20 @@ def _endpoint(stack: Stack, row: RunRow) -> Askable:
         return Askable("endpoint", title, "none", None, f"this run has none in service{way}")
     if not row.live:
         return Askable("endpoint", title, row.endpoint_name, None, "its time is over")
+
+    def ask(question: str, max_tokens: int) -> Said:
+        return invoke(stack, row, question, max_tokens)
+
+    if row.serving_regions:  # always on: no other mode stands in several regions
+        name = f"{row.endpoint_name} in {', '.join(row.serving_regions)}"
+        return Askable("endpoint", title, name, ask)
     described = stack.sagemaker.describe_endpoint(EndpointName=row.endpoint_name)
     mode, costs = mode_of(described), None
     if not mode.in_call:
         costs = f"it is {mode.name}: the question is put into the bucket, and may start a server"
     elif mode.starts_cold:
         costs = f"it is {mode.name}: a question may start a server, which is billed"
-    return Askable(
-        "endpoint",
-        title,
-        row.endpoint_name,
-        lambda question, max_tokens: invoke(stack, row, question, max_tokens),
-        costs=costs,
-    )
+    return Askable("endpoint", title, row.endpoint_name, ask, costs=costs)
 
 
 def _teacher(spec: Teacher | None, name: str, url: str | None) -> Askable:

@@ -44,6 +44,15 @@ def test_an_endpoint_that_is_always_on_is_asked_for_nothing_more(stack, monkeypa
 
 
 @pytest.mark.usefixtures("states")
+def test_a_model_of_other_regions_is_asked_without_looking_for_it_at_home(stack, monkeypatch):
+    monkeypatch.setattr("stratos.ui.asking.invoke", lambda *asked: Said("there"))
+    row = find_run(stack, FINISHED).model_copy(update={"serving_regions": ("eu-west-1",)})
+    [one, *_] = askable(stack, row, succeeded_run(run_id=FINISHED), None, UiSettings())
+    assert one.name.endswith("in eu-west-1")
+    assert put(one, "q", 7, confirmed=False).text == "there"
+
+
+@pytest.mark.usefixtures("states")
 def test_what_cannot_be_asked_says_why_and_what_to_do(stack):
     found = who(stack, RUNNING)
     assert "none in service" in found["endpoint"].why_not
