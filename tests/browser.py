@@ -21,6 +21,8 @@ WIDTHS = (360, 800, 1400)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 REQUIRED = "STRATOS_ALL_TESTS"
 """Set where these tests must run; elsewhere a machine without Chromium skips them."""
+GIVEN_UP = "STRATOS_WITHOUT_BROWSER"
+"""Set by a gate that has said that it could install none."""
 
 _FAULTS = Path(__file__).with_name("page_faults.js").read_text("utf-8")
 
@@ -47,7 +49,8 @@ def chromium() -> Iterator[Browser]:
     """
     program = os.environ.get("STRATOS_CHROMIUM") or shutil.which("chromium")
     if program is None:
-        assert REQUIRED not in os.environ, "no Chromium here: install chromium"
+        must = REQUIRED in os.environ and GIVEN_UP not in os.environ
+        assert not must, "no Chromium here: install chromium"
         pytest.skip("no Chromium here")
     sandbox = [] if os.geteuid() else ["--no-sandbox"]
     with sync_playwright() as playwright:
