@@ -64,7 +64,7 @@ def delete_stack(account: Account, stack_id: str, tell: Callable[[ResourceEvent]
         StackName=stack_id, EnableTerminationProtection=False
     )
     cloudformation.delete_stack(StackName=stack_id)
-    watch.follow(tell, account.sleep)
+    watch.follow(tell, account.sleep, wanted="DELETE_COMPLETE")
 
 
 def delete_staying(

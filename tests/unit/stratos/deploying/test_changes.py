@@ -1,4 +1,5 @@
 import pytest
+from botocore.exceptions import ClientError
 
 from stratos.deploying.assembly import read_stacks
 from stratos.deploying.changes import Change, propose, withdraw
@@ -85,3 +86,55 @@ def test_withdrawing_deletes_the_shell_of_a_new_stack_and_no_other(cloudformatio
     cloudformation.add_stack("Stratos", "CREATE_COMPLETE")
     withdraw(cloudformation, proposed(cloudformation, folder, creates=False))
     assert cloudformation.stacks["Stratos"]["StackStatus"] == "CREATE_COMPLETE"
+
+
+def test_withdrawing_leaves_a_shell_that_somebody_else_deployed_into(cloudformation, folder):
+    mine = proposed(cloudformation, folder)
+    cloudformation.stacks["Stratos"]["StackStatus"] = "CREATE_IN_PROGRESS"
+    withdraw(cloudformation, mine)
+    assert cloudformation.stacks["Stratos"]["StackStatus"] == "CREATE_IN_PROGRESS"
+
+
+def test_withdrawing_leaves_a_shell_in_which_somebody_else_has_a_change_set(cloudformation, folder):
+    mine = proposed(cloudformation, folder)
+    cloudformation.proposer = "somebody"
+    proposed(cloudformation, folder)
+    withdraw(cloudformation, mine)
+    assert cloudformation.stacks["Stratos"]["StackStatus"] == "REVIEW_IN_PROGRESS"
+    assert cloudformation.change_sets.keys() == {"arn:set/Stratos/somebody"}
+
+
+def test_a_change_set_goes_if_one_stops_waiting_for_it(cloudformation, folder, monkeypatch):
+    def stop(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cloudformation, "describe_change_set", stop)
+    with pytest.raises(KeyboardInterrupt):
+        proposed(cloudformation, folder)
+    assert cloudformation.change_sets == {}
+    assert cloudformation.stacks["Stratos"]["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_one_that_is_computed_now_is_deleted_once_it_was(cloudformation, folder, monkeypatch):
+    mine = proposed(cloudformation, folder)
+    delete, refusals = cloudformation.delete_change_set, ["InvalidChangeSetStatus"]
+
+    def refuse_first(**asked):
+        if refusals:
+            raise ClientError({"Error": {"Code": refusals.pop()}}, "DeleteChangeSet")
+        delete(**asked)
+
+    monkeypatch.setattr(cloudformation, "delete_change_set", refuse_first)
+    withdraw(cloudformation, mine, lambda seconds: None)
+    assert cloudformation.change_sets == {}
+
+
+def test_one_that_is_never_deleted_is_named(cloudformation, folder, monkeypatch):
+    mine = proposed(cloudformation, folder)
+
+    def refuse(**_):
+        raise ClientError({"Error": {"Code": "InvalidChangeSetStatus"}}, "DeleteChangeSet")
+
+    monkeypatch.setattr(cloudformation, "delete_change_set", refuse)
+    with pytest.raises(StackFailed, match="arn:set/Stratos is not deleted"):
+        withdraw(cloudformation, mine, lambda seconds: None)
