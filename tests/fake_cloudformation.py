@@ -98,7 +98,12 @@ class FakeCloudFormation:
         def __init__(self, cloudformation: FakeCloudFormation, operation: str) -> None:
             self._of, self._operation = cloudformation, operation
 
-        def paginate(self, *, StackName: str) -> Iterator[Mapping[str, Any]]:
+        def paginate(self, *, StackName: str = "", **_: Any) -> Iterator[Mapping[str, Any]]:
+            if self._operation == "list_stacks":  # asked for deleted ones alone
+                deleted = [{"DeletionTime": 0} | one for one in self._of.stacks.values()]
+                gone = [one for one in deleted if one["StackStatus"] == "DELETE_COMPLETE"]
+                yield {"StackSummaries": gone}
+                return
             name = self._of._stack(StackName)["StackName"]
             match self._operation:
                 case "describe_stack_events":
