@@ -78,7 +78,8 @@ class FakeCloudFormation:
     def update_termination_protection(
         self, *, StackName: str, EnableTerminationProtection: bool
     ) -> None:
-        self._stack(StackName)
+        stack = self._stack(StackName)
+        stack["EnableTerminationProtection"] = EnableTerminationProtection
         self.protected.append(EnableTerminationProtection)
 
     def describe_stacks(self, *, StackName: str) -> dict[str, Any]:

@@ -110,6 +110,8 @@ class Deployment:
     ) -> Mapping[str, Any]:
         """Upload what is missing, make the changes, and return the stack as it then stands.
 
+        Archives are uploaded where nothing is to change, too: somebody may have deleted some.
+
         Raises:
             StackFailed: with the reasons, and what became of the stack.
         """
@@ -118,9 +120,15 @@ class Deployment:
         bucket = account.asset_bucket(self.stack.owner)
         num = bucket.upload(self.stack.archives, tell)
         tell(f"{len(self.stack.archives) - num} of {len(self.stack.archives)} archives were there")
+        if proposed.is_empty:
+            return self.found or {}
         watch = Watch.begin(account.cloudformation, proposed.stack_id)
-        account.cloudformation.execute_change_set(ChangeSetName=proposed.id)
-        self.is_executed = True
+        self.is_executed = True  # before: a Ctrl-C may come while the request is on its way
+        try:
+            account.cloudformation.execute_change_set(ChangeSetName=proposed.id)
+        except account.cloudformation.exceptions.ClientError:
+            self.is_executed = False
+            raise
         wanted = "CREATE_COMPLETE" if proposed.creates else "UPDATE_COMPLETE"
         return watch.follow(tell_event, account.sleep, wanted=wanted)
 
