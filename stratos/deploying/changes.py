@@ -20,28 +20,44 @@ _POLL_SECONDS, _POLLS = 2.0, 60
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 _RIGHTS = (
     *("AWS::IAM::", "AWS::KMS::Key", "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy"),
-    *("AWS::SQS::QueuePolicy", "AWS::Lambda::Permission"),
+    *("AWS::SQS::QueuePolicy", "AWS::Lambda::Permission", "AWS::Lambda::LayerVersionPermission"),
+    *("AWS::SecretsManager::ResourcePolicy", "AWS::Logs::ResourcePolicy"),
+    *("AWS::Events::EventBusPolicy", "AWS::SNS::TopicInlinePolicy", "AWS::SQS::QueueInlinePolicy"),
 )
 """Types that say who may do what."""
+_ROLES = ("Role", "RoleArn")
+"""Properties by which a function, a state machine or a rule acts under a role."""
 _REPLACEMENTS: Mapping[str, Action] = {"True": "replace", "Conditional": "may replace"}
 
 
 @dataclass(frozen=True)
 class Change:
-    """One resource, and what would become of it."""
+    """One resource, and what would become of it.
+
+    Attributes:
+        changes_role: It would act under another role.
+        stays: Of one that is replaced: the old one stays in the account, with what it holds.
+    """
 
     action: Action
     logical_id: str
     type: str
+    changes_role: bool = False
+    stays: bool = False
 
     @property
     def concerns_rights(self) -> bool:
-        return self.type.startswith(_RIGHTS)
+        return self.changes_role or self.type.startswith(_RIGHTS)
+
+    @property
+    def is_exchanged(self) -> bool:
+        """Whether the stack would go on without what is there now."""
+        return self.action in ("replace", "may replace", "delete")
 
     @property
     def loses_something(self) -> bool:
         """Whether what is there now would be gone, with what it holds."""
-        return self.action in ("replace", "may replace", "delete")
+        return self.is_exchanged and not self.stays
 
 
 @dataclass(frozen=True)
@@ -108,7 +124,7 @@ def propose(
             sleep=sleep,
         )
         if described["Status"] != "FAILED":
-            return replace(found, changes=tuple(_changes(cloudformation, found.id)))
+            return replace(found, changes=tuple(_changes(cloudformation, found.id, stack)))
     except BaseException:
         withdraw(cloudformation, found, sleep)
         raise
@@ -169,16 +185,33 @@ def _refusal_to_delete(cloudformation: Any, change_set_id: str) -> Exception | N
     return None
 
 
-def _changes(cloudformation: Any, change_set_id: str) -> Iterator[Change]:
+def _changes(cloudformation: Any, change_set_id: str, stack: BuiltStack) -> Iterator[Change]:
     token: dict[str, str] = {}
     while True:
         page = cloudformation.describe_change_set(ChangeSetName=change_set_id, **token)
         for one in page.get("Changes", ()):
             changed = one["ResourceChange"]
-            yield Change(_action(changed), changed["LogicalResourceId"], changed["ResourceType"])
+            name = changed["LogicalResourceId"]
+            policy = stack.template["Resources"].get(name, {}).get("UpdateReplacePolicy", "Delete")
+            yield Change(
+                action=_action(changed),
+                logical_id=name,
+                type=changed["ResourceType"],
+                changes_role=any(map(_is_role, changed.get("Details", ()))),
+                stays=changed["Action"] == "Modify"
+                and changed.get("PolicyAction", f"ReplaceAnd{policy}") == "ReplaceAndRetain",
+            )
         if not page.get("NextToken"):
             return
         token = {"NextToken": page["NextToken"]}
+
+
+def _is_role(detail: Mapping[str, Any]) -> bool:
+    """Whether a changed property says under which role something acts."""
+    target = detail.get("Target", {})
+    path = target.get("Path") or target.get("Name") or ""
+    # Without a path it is not told what of a rule's targets changes, and each may have a role.
+    return path.rpartition("/")[2] in (*_ROLES, "Targets")
 
 
 def _action(changed: Mapping[str, Any]) -> Action:

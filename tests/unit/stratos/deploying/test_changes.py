@@ -37,10 +37,15 @@ def proposed(cloudformation, folder, *, creates=True):
         (change("Modify", Replacement="False"), "change", False),
         (change("Modify", Replacement="Conditional"), "may replace", True),
         (change("Modify", Replacement="True"), "replace", True),
+        (change("Modify", Replacement="True", PolicyAction="ReplaceAndDelete"), "replace", True),
+        (change("Modify", Replacement="True", PolicyAction="ReplaceAndRetain"), "replace", False),
         (change("Remove", PolicyAction="Delete"), "delete", True),
         (change("Remove", PolicyAction="Retain"), "leave behind", False),
     ],
-    ids=["add", "change", "may replace", "replace", "delete", "leave behind"],
+    ids=[
+        *("add", "change", "may replace", "replace", "replace and delete", "replace and retain"),
+        *("delete", "leave behind"),
+    ],
 )
 def test_each_change_is_named_by_what_becomes_of_the_resource(
     cloudformation, folder, found, action, loses
@@ -138,3 +143,32 @@ def test_one_that_is_never_deleted_is_named(cloudformation, folder, monkeypatch)
     monkeypatch.setattr(cloudformation, "delete_change_set", refuse)
     with pytest.raises(StackFailed, match="arn:set/Stratos is not deleted"):
         withdraw(cloudformation, mine, lambda seconds: None)
+
+
+def test_a_template_says_what_stays_where_cloudformation_does_not(cloudformation, folder):
+    stack = read_stacks(folder)[0]
+    stack.template["Resources"]["It"] = {"UpdateReplacePolicy": "Retain"}
+    cloudformation.changes = [change("Modify", Replacement="Conditional")]
+    asked = {"name": "s", "template_url": "https://x", "parameters": [], "creates": True}
+    found = propose(cloudformation, stack, **asked, sleep=lambda seconds: None)
+    assert [(one.action, one.stays) for one in found.changes] == [("may replace", True)]
+
+
+@pytest.mark.parametrize(
+    ("target", "marked"),
+    [
+        ({"Name": "Role"}, True),
+        ({"Name": "RoleArn"}, True),
+        ({"Name": "Targets"}, True),
+        ({"Name": "Targets", "Path": "/Properties/Targets/0/RoleArn"}, True),
+        ({"Name": "Targets", "Path": "/Properties/Targets/0/Input"}, False),
+        ({"Name": "Timeout"}, False),
+    ],
+)
+def test_another_role_concerns_rights_whatever_acts_under_it(
+    cloudformation, folder, target, marked
+):
+    of_function = {"ResourceType": "AWS::Lambda::Function", "Replacement": "False"}
+    cloudformation.changes = [change("Modify", Details=[{"Target": target}], **of_function)]
+    [seen] = proposed(cloudformation, folder).changes
+    assert (seen.changes_role, seen.concerns_rights) == (marked, marked)
