@@ -45,11 +45,16 @@ def print_changes(console: Console, change_set: ChangeSet, where: str) -> None:
         )
     if any(change.loses_something for change in change_set.changes):
         but = ", but for what is kept" * any(map(_is_kept, change_set.changes))
-        lost = f"What is replaced or deleted is gone with all that it holds{but}."
-        console.print(Text(lost, "bold red"))
+        console.print(
+            Text(f"What is replaced or deleted is gone with all that it holds{but}.", "bold red")
+        )
     if any(map(_is_kept, change_set.changes)):
-        kept = "kept: the old one stays in the account and is billed; the new one is empty"
-        console.print(Text(kept, "bold red"))
+        console.print(
+            Text(
+                "kept: the old one stays in the account and is billed; the new one is empty",
+                "bold red",
+            )
+        )
 
 
 def event_line(event: ResourceEvent, number: int, total: int) -> Text:

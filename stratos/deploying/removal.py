@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from stratos.deploying.deployment import Account
 from stratos.deploying.following import ResourceEvent, Watch, look_up, resources_of
 from stratos.errors import StackFailed
@@ -127,7 +125,7 @@ def delete_staying(
                 )
             else:
                 raise StackFailed(f"{one.told} stays: delete it in the console")
-        except ClientError as error:
+        except s3.exceptions.ClientError as error:
             if error.response["Error"]["Code"] not in _GONE:
                 raise
             yield f"{one.id} was deleted before, or is to be"
