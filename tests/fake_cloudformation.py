@@ -101,7 +101,7 @@ class FakeCloudFormation:
 
         def paginate(self, *, StackName: str = "", **_: Any) -> Iterator[Mapping[str, Any]]:
             if self._operation == "list_stacks":  # asked for deleted ones alone
-                deleted = [{"DeletionTime": 0} | one for one in self._of.stacks.values()]
+                deleted = [{"DeletionTime": 1} | one for one in self._of.stacks.values()]
                 gone = [one for one in deleted if one["StackStatus"] == "DELETE_COMPLETE"]
                 yield {"StackSummaries": gone}
                 return

@@ -104,7 +104,13 @@ def _delete_remains(
     name = described["StackName"]
     outputs = {one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", ())}
     for region in filter(None, outputs.get("WorkerRegions", "").split(",")):
-        _remove_archives(console, account_in(region), name)
+        there, worker = account_in(region), StackNames(name).worker
+        if describe(there.cloudformation, worker) is None:
+            _remove_archives(console, there, name)
+        else:
+            _say(
+                console, f"{worker} in {region} still stands; docs/deploy.md says how to remove it"
+            )
     _remove_archives(console, account, name)
     _remove_webhooks(console, account, StackNames(name))
     if data:
@@ -132,6 +138,8 @@ def _found(account: Account) -> tuple[Any, Stack | None]:
     try:
         stack = Stack.find()
     except StackNotFound as error:
+        if named:
+            raise
         raise StackNotFound(
             f"{error}. Where one was deleted but not all that it left, name it: `stratos --stack "
             f"{DEFAULT_STACK} destroy`"

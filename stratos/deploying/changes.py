@@ -17,6 +17,8 @@ Action = Literal["add", "change", "replace", "may replace", "delete", "leave beh
 
 _POLL_SECONDS, _POLLS = 2.0, 60
 """While CloudFormation computes a change set, which it does not delete until it has."""
+_OVER = ("EXECUTE_COMPLETE", "EXECUTE_FAILED", "OBSOLETE")
+"""Of change sets that CloudFormation still lists, and nobody waits for."""
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 _RIGHTS = (
     *("AWS::IAM::", "AWS::KMS::Key", "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy"),
@@ -169,7 +171,12 @@ def withdraw(
 def change_sets_of(cloudformation: Any, stack: str) -> set[str]:
     """ARNs of the change sets that wait for a stack."""
     pages = cloudformation.get_paginator("list_change_sets").paginate(StackName=stack)
-    return {one["ChangeSetId"] for page in pages for one in page["Summaries"]}
+    return {
+        one["ChangeSetId"]
+        for page in pages
+        for one in page["Summaries"]
+        if one.get("Status") != "FAILED" and one.get("ExecutionStatus") not in _OVER
+    }
 
 
 def _refusal_to_delete(cloudformation: Any, change_set_id: str) -> Exception | None:

@@ -73,7 +73,7 @@ def last_deleted(cloudformation: Any, name: str) -> Mapping[str, Any] | None:
     ]
     if not found:
         return None
-    latest = max(found, key=lambda one: one["DeletionTime"])
+    latest = max(found, key=lambda one: one.get("DeletionTime") or one["CreationTime"])
     return look_up(cloudformation, latest["StackId"])
 
 

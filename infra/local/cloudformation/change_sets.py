@@ -92,6 +92,7 @@ class ChangeSets:
 
         original_check = replace(api, "_validate_different_update", check_update)
         original_template_at = replace(api, "_get_stack_from_s3_url", template_at)
+        replace(api, "list_change_sets", _of_a_stack)
         operation = "update_termination_protection"
         # Another cloud of this process may have added it.
         put = replace if hasattr(api, operation) else self._patches.add
@@ -323,6 +324,14 @@ def _template_at(original: Any, settings: LocalSettings, response: Any, url: str
         return str(original(response, url))
     address = urlparse(url)
     return str(original(response, f"https://s3.amazonaws.com{address.path}"))
+
+
+def _of_a_stack(response: Any) -> ActionResult:
+    """The change sets of the stack that is named. Stock moto lists those of all."""
+    backend = response.cloudformation_backend
+    stack = backend.get_stack(response._get_param("StackName"))
+    found = [one for one in backend.list_change_sets() if one.stack_id == stack.stack_id]
+    return ActionResult({"Summaries": found})
 
 
 def _update_protection(response: Any) -> ActionResult:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from infra.distribution import deployed_files
 from infra.local.daemon import start, stop
-from infra.local.host.settings import LocalSettings, client_environment
+from infra.local.host.settings import LocalSettings
 from stratos.cli import app as cli
 from stratos.cli.runs import list_runs
 from stratos.cli.stack import Stack
@@ -32,7 +32,7 @@ def empty_cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     settings = LocalSettings(state_dir=tmp_path / "cloud")
     try:
         url = start(settings)
-        for name, value in client_environment(url, settings.home).items():
+        for name, value in settings.client_environment(url).items():
             monkeypatch.setenv(name, value)
         yield
     finally:
@@ -130,6 +130,9 @@ def test_a_built_stack_is_shown_deployed_used_and_removed_without_a_trace(
     assert "deleted secret stratos-webhooks" in gone.output
     assert (stacks(), buckets()) == ([], [])
     assert boto3.client("dynamodb").list_tables()["TableNames"] == []
+    again = command("--stack", "Stratos", "destroy", "--data", "--yes")
+    assert again.exit_code == 0, again.output
+    assert "Stratos is deleted; what it left is to be deleted" in again.output
     assert (
         boto3.client("sagemaker").list_model_package_groups()["ModelPackageGroupSummaryList"] == []
     )

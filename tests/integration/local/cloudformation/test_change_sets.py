@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from moto_cloud import Cloud
 from stacks import POLICY, Stack, ref
 
+from stratos.deploying.changes import change_sets_of
 from tests.patience import eventually
 
 TOPIC: dict[str, Any] = {"Type": "AWS::SNS::Topic"}
@@ -104,6 +105,18 @@ def test_a_new_stack_is_reviewed_then_made_with_an_event_for_each_resource(
         ("First", "CREATE_COMPLETE"),
         (proposals.name, "CREATE_COMPLETE"),
     ]
+
+
+def test_the_change_sets_of_a_stack_are_listed_and_of_no_other(
+    cloud: Cloud, proposals: Proposals
+) -> None:
+    mine = proposals.propose({"First": TOPIC}, creates=True)
+    other = Proposals(cloud, f"{proposals.name}Other")
+    other.propose({"First": TOPIC}, creates=True)
+    assert change_sets_of(proposals.api, mine["StackId"]) == {mine["ChangeSetId"]}
+    other.api.delete_stack(StackName=other.name)
+    proposals.carry_out(mine)
+    assert change_sets_of(proposals.api, proposals.name) == set()
 
 
 def test_changes_say_what_is_replaced_and_what_is_kept(cloud: Cloud, proposals: Proposals) -> None:

@@ -196,3 +196,13 @@ def test_what_a_deleted_stack_of_something_else_left_is_not_touched(
     with pytest.raises(StackNotFound):
         run("destroy", "--yes", "--data")
     assert len(stack.s3.list_buckets()["Buckets"]) == 1
+
+
+def test_what_a_worker_that_still_stands_reads_is_left(cloudformation, stack, monkeypatch):
+    monkeypatch.setenv("STRATOS_STACK", "Stratos")
+    outputs = [{"OutputKey": "WorkerRegions", "OutputValue": "eu-west-1"}]
+    cloudformation.stacks["Stratos"] |= {"StackStatus": "DELETE_COMPLETE", "Outputs": outputs}
+    cloudformation.add_stack("stratos-worker", "UPDATE_COMPLETE")
+    code, text = run("destroy", "--yes")
+    assert (code, "stratos-worker in eu-west-1 still stands" in text) == (0, True)
+    assert cloudformation.stacks["stratos-worker"]["StackStatus"] == "UPDATE_COMPLETE"
