@@ -77,12 +77,7 @@ def deploy_command(
             raise StackFailed("no stack was changed, but not all of the proposal is withdrawn")
         _say(console, "nothing was changed")
         raise typer.Exit(0 if dry_run else 1)
-    try:
-        for one in deployments:
-            _carry_out(console, one, protect=protect)
-    except BaseException:
-        _withdraw(console, deployments)
-        raise
+    _carry_out_all(console, deployments, protect=protect)
     _say_what_next(console, deployments[0])
 
 
@@ -141,6 +136,18 @@ def _withdraw(console: Console, deployments: list[Deployment]) -> bool:
             are_all = False
             _say(console, f"{one.stack.name} in {one.account.region} is not withdrawn: {error}")
     return are_all
+
+
+def _carry_out_all(
+    console: Console, deployments: list[Deployment], *, protect: bool | None
+) -> None:
+    """Carry out one after the other; if one fails, those after it are withdrawn."""
+    try:
+        for one in deployments:
+            _carry_out(console, one, protect=protect)
+    except BaseException:
+        _withdraw(console, deployments)
+        raise
 
 
 def _carry_out(console: Console, deployment: Deployment, *, protect: bool | None) -> None:

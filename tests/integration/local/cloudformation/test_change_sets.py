@@ -200,6 +200,16 @@ def test_a_change_set_is_carried_out_once(proposals: Proposals) -> None:
         proposals.carry_out(proposed)
 
 
+def test_a_deleted_stack_still_lists_what_it_left(cloud: Cloud, proposals: Proposals) -> None:
+    made = proposals.create({"Kept": TOPIC | {"DeletionPolicy": "Retain"}, "Gone": TOPIC})
+    proposals.api.delete_stack(StackName=proposals.name)
+    left = proposals.api.list_stack_resources(StackName=made["StackId"])["StackResourceSummaries"]
+    assert [one["LogicalResourceId"] for one in left] == ["Kept"]
+    topics = [one["TopicArn"] for one in cloud("sns").list_topics()["Topics"]]
+    assert left[0]["PhysicalResourceId"] in topics
+    cloud("sns").delete_topic(TopicArn=left[0]["PhysicalResourceId"])
+
+
 def test_a_protected_stack_is_not_deleted(proposals: Proposals) -> None:
     proposals.create({"First": TOPIC})
     for protected in (True, False):
