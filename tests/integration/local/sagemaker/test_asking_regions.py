@@ -34,8 +34,9 @@ ASKERS = 4
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     seams = [BucketRegions(), BetweenRegions(lambda seconds: None), EndpointProcesses()]
     with running_cloud(seams, tmp_path, regions=REGIONS) as running:
-        environment = running.settings.client_environment(running.settings.endpoint_url)
-        for name, value in environment.items():
+        for name, value in running.settings.client_environment(
+            running.settings.endpoint_url
+        ).items():
             monkeypatch.setenv(name, value)
         yield running
 
@@ -44,9 +45,10 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 def stack(cloud: Cloud) -> Stack:
     names = StackNames(DEFAULT_STACK)
     found = Stack(BUCKET, "runs", MACHINE, "schedules", names, worker_regions=(WORKER,))
-    owner = cloud.settings.key.owner
-    worker = InfraCloud(cloud.settings.endpoint_url, region=WORKER, caller=owner)
-    make_bucket(worker, found.in_region(WORKER).bucket)
+    make_bucket(
+        InfraCloud(cloud.settings.endpoint_url, region=WORKER, caller=cloud.settings.key.owner),
+        found.in_region(WORKER).bucket,
+    )
     return found
 
 
