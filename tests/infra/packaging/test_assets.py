@@ -26,7 +26,9 @@ INSPECTING = [
     "stratos.dataset.inspect_for_run",
     "stratos.dataset.near_duplicates",
     "stratos.dataset.personal_data",
+    "stratos.planning.offline.advice",
     "stratos.planning.offline.folder",
+    "stratos.planning.offline.planner",
 ]
 PLANNING = [
     "stratos.planning",

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from infra.distribution import deployed_files
 from infra.local.daemon import start, stop
-from infra.local.host.settings import LocalSettings, client_environment
+from infra.local.host.settings import LocalSettings
 from stratos.cli import app as cli
 from stratos.cli.runs import list_runs
 from stratos.cli.stack import Stack
@@ -32,7 +32,7 @@ def empty_cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     settings = LocalSettings(state_dir=tmp_path / "cloud")
     try:
         url = start(settings)
-        for name, value in client_environment(url, settings.home).items():
+        for name, value in settings.client_environment(url).items():
             monkeypatch.setenv(name, value)
         yield
     finally:

@@ -16,7 +16,6 @@ from botocore.exceptions import ClientError
 from infra.local import daemon
 from infra.local.cli import bring_up
 from infra.local.host.capacity import Capacity
-from infra.local.host.settings import client_environment
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.bucket import SERVERS_KEY, RunKeys
 from stratos.contracts.jobs import SynthesizeResult
@@ -225,6 +224,6 @@ def cloud_of(regions: Regions) -> Cloud:
     settings = regions.cloud.settings
     assembly = settings.state_dir.parent / "cdk.out"
     url, _ = bring_up(settings, assembly, measure=servers_of_this_machine)
-    os.environ.update(client_environment(url, settings.home))
+    os.environ.update(settings.client_environment(url))
     regions.cloud = Cloud(settings, url)
     return regions.cloud

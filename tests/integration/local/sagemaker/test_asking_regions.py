@@ -15,7 +15,6 @@ from sagemaker_cloud import BUCKET, Cloud, running_cloud
 from infra.local.host.clients import Cloud as InfraCloud
 from infra.local.host.clients import make_bucket
 from infra.local.host.network import RegionNetwork
-from infra.local.host.settings import client_environment
 from infra.local.requests.between_regions import BetweenRegions
 from infra.local.s3.bucket_regions import BucketRegions
 from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
@@ -35,7 +34,9 @@ ASKERS = 4
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     seams = [BucketRegions(), BetweenRegions(lambda seconds: None), EndpointProcesses()]
     with running_cloud(seams, tmp_path, regions=REGIONS) as running:
-        for name, value in client_environment(running.settings.endpoint_url).items():
+        for name, value in running.settings.client_environment(
+            running.settings.endpoint_url
+        ).items():
             monkeypatch.setenv(name, value)
         yield running
 
@@ -45,7 +46,8 @@ def stack(cloud: Cloud) -> Stack:
     names = StackNames(DEFAULT_STACK)
     found = Stack(BUCKET, "runs", MACHINE, "schedules", names, worker_regions=(WORKER,))
     make_bucket(
-        InfraCloud(cloud.settings.endpoint_url, region=WORKER), found.in_region(WORKER).bucket
+        InfraCloud(cloud.settings.endpoint_url, region=WORKER, caller=cloud.settings.key.owner),
+        found.in_region(WORKER).bucket,
     )
     return found
 

@@ -35,6 +35,12 @@ def figures(s3: Any, folder: Path) -> dict[str, list[tuple[int, float]]]:
     return found
 
 
+@pytest.fixture(autouse=True)
+def _no_figures_of_before(s3: Any) -> None:
+    for item in s3.list_objects_v2(Bucket=BUCKET, Prefix="tensorboard/").get("Contents", ()):
+        s3.delete_object(Bucket=BUCKET, Key=item["Key"])
+
+
 @pytest.mark.usefixtures("records")
 def test_a_job_leaves_its_curve_beside_its_result_and_tells_mlflow_the_same(
     container: Any, s3: Any, tmp_path: Path
