@@ -8,11 +8,13 @@ database, the metadata of an instance) is asked only if the stack's owner has na
 from __future__ import annotations
 
 import ipaddress
+import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from stratos.loopback import is_loopback
+from stratos.spec.addresses import host_of
 from stratos.spec.document import Spec
 from stratos.spec.models import OpenAICompatible, Weights
 from stratos.spec.task import LlmJudge
@@ -61,11 +63,6 @@ def _key_of(model: OpenAICompatible, path: str) -> Iterator[NamedSecret]:
     if model.api_key_secret is not None:
         host = host_of(model.base_url)
         yield NamedSecret(f"{path}.api_key_secret", model.api_key_secret, host)
-
-
-def host_of(url: str) -> str:
-    """In lower case, without port."""
-    return (urlsplit(url).hostname or "").rstrip(".")
 
 
 def why_not_asked(url: str, private_hosts: Collection[str]) -> str | None:
@@ -118,6 +115,6 @@ def why_not_sent(secret: str, hosts: str | None, host: str) -> str | None:
     found = f"is for {', '.join(named)} (its tag {HOSTS_TAG})" if named else "names no host"
     return (
         f"the secret {secret!r} {found}, and would be sent to {host}. If it is meant for that, say "
-        f"so: aws secretsmanager tag-resource --secret-id {secret} "
-        f"--tags Key={HOSTS_TAG},Value='{' '.join([*named, host])}'"
+        f"so: aws secretsmanager tag-resource --secret-id {shlex.quote(secret)} "
+        f"--tags Key={HOSTS_TAG},Value={shlex.quote(' '.join([*named, host]))}"
     )

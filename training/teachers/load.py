@@ -11,7 +11,7 @@ from stratos.contracts.jobs import ModelJobConfig, ProbeConfig, SynthesizeConfig
 from stratos.errors import TeacherFailed
 from stratos.hosting.names import DEFAULT_STACK
 from stratos.spec import Bedrock, LlmJudge, Logs, OpenAICompatible, Weights
-from stratos.spec.hosts import host_of
+from stratos.spec.addresses import host_of
 from training.container.paths import SageMakerPaths
 from training.container.secrets import read_secret
 from training.models.weights import load_model, locate

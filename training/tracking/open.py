@@ -10,7 +10,7 @@ from tempfile import mkdtemp
 from stratos.contracts.bucket import events_prefix
 from stratos.contracts.jobs import DistillConfig
 from stratos.contracts.run import spec_name_in
-from stratos.spec.hosts import host_of
+from stratos.spec.addresses import host_of
 from training.container.secrets import read_secret
 from training.job.job import Job
 from training.learning.trainer import TrainingState

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from stratos.spec import Spec
+from stratos.spec.addresses import host_of
 from stratos.spec.hosts import (
     NamedSecret,
-    host_of,
     is_private,
     named_secrets,
     why_not_asked,
     why_not_sent,
 )
 from tests import factories
-
-
-@pytest.mark.parametrize(
-    ("url", "host"),
-    [
-        ("https://API.Example.com:8443/v1?x=1", "api.example.com"),
-        ("https://api.example.com./v1", "api.example.com"),
-        ("https://[2001:db8::1]/v1", "2001:db8::1"),
-        ("https://user:word@api.example.com", "api.example.com"),
-    ],
-)
-def test_a_host_is_told_from_all_else_in_an_address(url, host):
-    assert host_of(url) == host
 
 
 @pytest.mark.parametrize("hosts", ["a.example", "b.example a.example", "A.example", ".example"])
@@ -50,7 +39,16 @@ def test_a_secret_is_sent_to_no_other_host(hosts, host):
     told = why_not_sent("stratos/key", hosts, host)
     assert told is not None
     assert f"would be sent to {host}" in told
-    assert f"Value='{' '.join([*(hosts or '').split(), host])}'" in told
+    value = f"Key=stratos:hosts,Value={' '.join([*(hosts or '').split(), host])}"
+    assert value in shlex.split(told.replace("'stratos/key'", ""))
+
+
+def test_the_command_that_is_told_runs_nothing_that_a_secret_or_a_host_holds():
+    secret, host = "stratos/a'; touch /tmp/x; '", "x'$(id)'.example"
+    told = why_not_sent(secret, "a.example", host)
+    command = shlex.split(told.partition("so: ")[2], comments=True)
+    assert command[:4] == ["aws", "secretsmanager", "tag-resource", "--secret-id"]
+    assert command[4:] == [secret, "--tags", f"Key=stratos:hosts,Value=a.example {host}"]
 
 
 @pytest.mark.parametrize(
