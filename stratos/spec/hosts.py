@@ -24,6 +24,7 @@ HOSTS_TAG = "stratos:hosts"
 a dot stands for all hosts that end so."""
 HUB = "huggingface.co"
 SETTING = "stratos:private_hosts"
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,17 @@ def is_private(address: str) -> bool:
         found = ipaddress.ip_address(address)
     except ValueError:
         return False
-    mapped = getattr(found, "ipv4_mapped", None)
-    return not (mapped or found).is_global
+    if isinstance(found, ipaddress.IPv6Address):
+        found = _translated(found) or found
+    return not found.is_global
+
+
+def _translated(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that one of IPv6 leads to: by itself, by 6to4, or by a NAT64 gateway, which
+    a VPC may have (https://www.rfc-editor.org/rfc/rfc6052#section-2.1)."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour
 
 
 def within_a_network(host: str) -> str:

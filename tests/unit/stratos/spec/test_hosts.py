@@ -54,13 +54,25 @@ def test_the_command_that_is_told_runs_nothing_that_a_secret_or_a_host_holds():
 @pytest.mark.parametrize(
     "address",
     ["10.1.2.3", "192.168.0.1", "172.16.0.1", "169.254.1.1", "100.64.0.1", "0.0.0.0", "127.0.0.1",
-     "::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1"],
+     "::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::10.0.0.1",
+     "64:ff9b::169.254.169.254", "2002:a00:1::1"],
 )  # fmt: skip
 def test_addresses_of_somebody_s_own_network_are_private(address):
     assert is_private(address)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1", "::ffff:8.8.8.8", "a.example", ""])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "8.8.8.8",
+        "2606:4700::1",
+        "::ffff:8.8.8.8",
+        "64:ff9b::8.8.8.8",
+        "2002:808:808::1",
+        "a.example",
+        "",
+    ],
+)
 def test_others_and_names_are_not(address):
     assert not is_private(address)
 
