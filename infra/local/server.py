@@ -129,12 +129,10 @@ class LocalCloud:
         """Save the state, stop every process the seams started, and stop serving."""
         try:
             if self._keeping is not None:
-                self._keeping.close()
+                self._keeping.pause()
             if save and self._saved is not None:
                 self._saved.save()
         finally:
-            if self._saved is not None:
-                self._saved.close()
             self._close()
 
     def _close(self) -> None:
@@ -147,6 +145,9 @@ class LocalCloud:
         if self._server is not None:
             self._server.stop()
             self._server = None
+        if self._keeping is not None:
+            self._keeping.close()  # last: what ended the processes may have written
+            self._keeping = None
         default_user_config["stepfunctions"] = {"execute_state_machine": False}
         for name, value in self._environment.items():
             if value is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from lambdas.aws.secrets import tags_of
 from stratos.errors import SpecRejected
 from stratos.problems import Problem
@@ -25,7 +27,7 @@ def _problem(secret: NamedSecret) -> str | None:
     if tags is None:
         return (
             f"there is no secret {secret.name!r} in this account and region; make it: "
-            f"aws secretsmanager create-secret --name {secret.name} --secret-string KEY "
-            f"--tags Key={HOSTS_TAG},Value={secret.host}"
+            f"aws secretsmanager create-secret --name {shlex.quote(secret.name)} "
+            f"--secret-string KEY --tags Key={HOSTS_TAG},Value={shlex.quote(secret.host)}"
         )
     return why_not_sent(secret.name, tags.get(HOSTS_TAG), secret.host)

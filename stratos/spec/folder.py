@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from stratos.errors import SpecRejected
 from stratos.spec import Spec, bucket_path
+from stratos.spec.addresses import service_address
 from stratos.spec.hosts import why_not_asked
 from stratos.spec.reader import SpecDocument, read_document
 from stratos.spec.refusals import did_you_mean
@@ -135,9 +136,19 @@ def _check_hosts(document: SpecDocument, private_hosts: tuple[str, ...]) -> None
     of_tracker: Location = ("training", "tracking", "tracking_uri")
     for location in (of_tracker, *_of_models(document, "base_url")):
         url = document.tree.at(*location)
-        problem = why_not_asked(url, private_hosts) if isinstance(url, str) else None
+        if not isinstance(url, str) or not _is_address(url):
+            continue  # As its field says already.
+        problem = why_not_asked(url, private_hosts)
         if problem is not None:
             document.tree.report(location, problem)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        service_address(url)
+    except ValueError:
+        return False
+    return True
 
 
 def _of_models(document: SpecDocument, *fields: str) -> Iterator[Location]:

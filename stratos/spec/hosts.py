@@ -8,11 +8,13 @@ database, the metadata of an instance) is asked only if the stack's owner has na
 from __future__ import annotations
 
 import ipaddress
+import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from stratos.loopback import is_loopback
+from stratos.spec.addresses import host_of
 from stratos.spec.document import Spec
 from stratos.spec.models import OpenAICompatible, Weights
 from stratos.spec.task import LlmJudge
@@ -22,6 +24,7 @@ HOSTS_TAG = "stratos:hosts"
 a dot stands for all hosts that end so."""
 HUB = "huggingface.co"
 SETTING = "stratos:private_hosts"
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,6 @@ def _key_of(model: OpenAICompatible, path: str) -> Iterator[NamedSecret]:
         yield NamedSecret(f"{path}.api_key_secret", model.api_key_secret, host)
 
 
-def host_of(url: str) -> str:
-    """In lower case, without port."""
-    return (urlsplit(url).hostname or "").rstrip(".")
-
-
 def why_not_asked(url: str, private_hosts: Collection[str]) -> str | None:
     """Why a stack's jobs do not ask this address; None where they do.
 
@@ -93,8 +91,17 @@ def is_private(address: str) -> bool:
         found = ipaddress.ip_address(address)
     except ValueError:
         return False
-    mapped = getattr(found, "ipv4_mapped", None)
-    return not (mapped or found).is_global
+    if isinstance(found, ipaddress.IPv6Address):
+        found = _translated(found) or found
+    return not found.is_global
+
+
+def _translated(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that one of IPv6 leads to: by itself, by 6to4, or by a NAT64 gateway, which
+    a VPC may have (https://www.rfc-editor.org/rfc/rfc6052#section-2.1)."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour
 
 
 def within_a_network(host: str) -> str:
@@ -118,6 +125,6 @@ def why_not_sent(secret: str, hosts: str | None, host: str) -> str | None:
     found = f"is for {', '.join(named)} (its tag {HOSTS_TAG})" if named else "names no host"
     return (
         f"the secret {secret!r} {found}, and would be sent to {host}. If it is meant for that, say "
-        f"so: aws secretsmanager tag-resource --secret-id {secret} "
-        f"--tags Key={HOSTS_TAG},Value='{' '.join([*named, host])}'"
+        f"so: aws secretsmanager tag-resource --secret-id {shlex.quote(secret)} "
+        f"--tags Key={HOSTS_TAG},Value={shlex.quote(' '.join([*named, host]))}"
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from stratos.frozen import FrozenModel
+from stratos.spec.addresses import service_address
 from stratos.spec.paths import BucketPath, bucket_path
 
 
@@ -124,15 +124,8 @@ class OpenAICompatible(FrozenModel):
 
     @field_validator("base_url")
     @classmethod
-    def _has_a_host(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            found = bool(parts.hostname) and parts.port != 0
-        except ValueError as error:
-            raise ValueError(f"{url} is no URL: {error}") from error
-        if not found:
-            raise ValueError(f"{url} names no host; write one such as https://api.example.com/v1")
-        return url
+    def _names_one_host(cls, url: str) -> str:
+        return service_address(url)
 
     @property
     def name(self) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from stratos.frozen import FrozenModel
+from stratos.spec.addresses import host_of, service_address
 from stratos.spec.constraints import CompletionTokens, Probability
 
 StrategyName = Literal["alignment", "injection", "blend"]
@@ -126,6 +127,16 @@ class MlflowTracking(FrozenModel):
     Bearer`: the text itself, or the field `token` of a JSON object. It must begin with the stack's
     prefix, as `api_key_secret`, and is sent over https only."""
 
+    @field_validator("tracking_uri")
+    @classmethod
+    def _names_one_host(cls, uri: str) -> str:
+        if "?" in uri or "#" in uri:
+            raise ValueError(
+                "calls are made below this address, so it has no `?` and no `#`; write one such as "
+                "https://mlflow.example.com"
+            )
+        return service_address(uri)
+
     @model_validator(mode="after")
     def _sends_no_token_in_clear(self) -> MlflowTracking:
         if self.token_secret is not None and not self.tracking_uri.startswith("https://"):
@@ -137,7 +148,7 @@ class MlflowTracking(FrozenModel):
 
     @property
     def host(self) -> str:
-        return self.tracking_uri.partition("://")[2].partition("/")[0].rpartition("@")[2]
+        return host_of(self.tracking_uri)
 
 
 class Training(FrozenModel):

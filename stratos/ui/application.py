@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
@@ -30,6 +31,11 @@ from stratos.ui.shared_stack import SharedStack
 from stratos.ui.templates import Templates
 
 LARGEST_BODY_BYTES = 1_000_000
+_REFUSALS = {
+    404: ("Not found", "There is no such page."),
+    405: ("Not this way", "That cannot be asked for this way."),
+    413: ("Too long", f"No more than {LARGEST_BODY_BYTES:,} bytes can be sent at once."),
+}
 _log = logging.getLogger(__name__)
 
 
@@ -60,21 +66,22 @@ def make_application(
 
     def unknown(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        told = {404: "There is no such page.", 405: "That cannot be asked for this way."}
-        text = told.get(error.status_code, error.detail)
-        return templates.fault(Fault(error.status_code, "Not found", text))
+        title, text = _REFUSALS.get(error.status_code, ("Refused", error.detail))
+        return templates.fault(Fault(error.status_code, title, text))
 
     return Starlette(
         routes=_routes(pages, Playground(pages, settings), Deciding(account, settings)),
-        middleware=[Middleware(PageGuard, door=door, refuse=refuse)],
+        middleware=[
+            Middleware(PageGuard, door=door, refuse=refuse, explain=explain),
+            # Not `max_body_size`, which answers outside of the guard.
+            Middleware(RequestBodyLimitMiddleware, max_body_size=LARGEST_BODY_BYTES),
+        ],
         exception_handlers={
             HTTPException: unknown,
             StratosError: explain,
             ClientError: explain,
             BotoCoreError: explain,
-            Exception: explain,
         },
-        max_body_size=LARGEST_BODY_BYTES,
     )
 
 

@@ -6,18 +6,32 @@ import secrets
 import threading
 
 HOST = "127.0.0.1"
-"""The one address that is listened on: no other machine can ask."""
+"""Listened on, so that no other machine can ask."""
+HOST_IPV6 = "::1"
+"""Listened on, too: a browser may take either for a name below `localhost`."""
+_HTTP_PORT = 80
+"""Which browsers leave out."""
 
 
 class Door:
     """A token that opens once, and the cookie that stands for it from then on.
 
-    The cookie is named after the port: browsers do not keep those of different ports apart.
+    Browsers keep cookies by host, not by port: any other server of 127.0.0.1 would be sent one of
+    that name. So the server is called by a name that nobody knows who has not read its address.
+    Browsers take every name below `localhost` for this machine.
+    https://www.rfc-editor.org/rfc/rfc6761#section-6.3
     """
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, name: str | None = None) -> None:
+        """Set up.
+
+        Args:
+            name: Of the server; by default a new one, which cannot be guessed.
+        """
         self.cookie = f"stratos_ui_{port}"
+        name = name or f"{secrets.token_hex(16)}.localhost"
+        self.authority = name if port == _HTTP_PORT else f"{name}:{port}"
+        self.origin = f"http://{self.authority}"
         self.session = secrets.token_urlsafe(32)
         self._token: str | None = secrets.token_urlsafe(32)
         self._lock = threading.Lock()
@@ -25,17 +39,7 @@ class Door:
     @property
     def url(self) -> str:
         """What a person opens; it works once."""
-        return f"{self.origins[0]}/enter?token={self._token}"
-
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """What a request may call this server."""
-        return f"{HOST}:{self.port}", f"localhost:{self.port}"
-
-    @property
-    def origins(self) -> tuple[str, ...]:
-        """Pages that may ask: this server's own."""
-        return tuple(f"http://{host}" for host in self.hosts)
+        return f"{self.origin}/enter?token={self._token}"
 
     def opens(self, token: str) -> bool:
         """Whether the token is the right one and comes for the first time."""

@@ -14,6 +14,7 @@ from stratos.hosting.chat_request import Said
 from stratos.pipeline.summary import RunSummary
 from stratos.ui.application import make_application
 from stratos.ui.door import Door
+from stratos.ui.redirect_file import redirect_file
 from stratos.ui.settings import UiSettings
 from stratos.ui.shared_stack import SharedStack
 from tests import ui_runs
@@ -86,7 +87,7 @@ def look_at(browser: Browser, door: Door, entered):
             context.on("request", lambda one: told.append(one.url) if not own(one.url) else None)
 
         def own(url: str) -> bool:
-            return url.startswith(f"{door.origins[0]}/")
+            return url.startswith(f"{door.origin}/")
 
         def make(look: Look) -> Page:
             context = browser.new_context(
@@ -106,7 +107,7 @@ def look_at(browser: Browser, door: Door, entered):
 def test_nothing_of_any_page_is_cut_off_or_overlaps(look_at, door: Door, look: Look) -> None:
     page = look_at(look)
     for path in PAGES:
-        answer = page.goto(door.origins[0] + path)
+        answer = page.goto(door.origin + path)
         assert answer.status == (404 if path.endswith("nope") else 200), path
         assert faults(page) == [], path
         page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
@@ -119,7 +120,7 @@ def test_everything_one_can_use_is_reached_by_keyboard_and_is_seen_when_it_is(
 ) -> None:
     page = look_at(Look(800, "light"))
     for path in (*PAGES[:5], PAGES[6], "/compare"):
-        page.goto(door.origins[0] + path)
+        page.goto(door.origin + path)
         wanted = page.evaluate(
             """() => [...document.querySelectorAll(
                  'a[href], button, input:not(:disabled), select, textarea, summary')]
@@ -147,7 +148,7 @@ def test_points_of_the_front_are_walked_with_arrow_keys_and_lead_to_their_plans(
     look_at, door: Door
 ) -> None:
     page = look_at(Look(1400, "light"))
-    page.goto(f"{door.origins[0]}/runs/{FINISHED}")
+    page.goto(f"{door.origin}/runs/{FINISHED}")
     points = page.locator(".chart-box svg.wide a")
     assert points.count() == 3
     page.locator(".chart-box svg.wide a[tabindex='0']").focus()
@@ -169,7 +170,7 @@ def test_a_run_under_way_goes_on_before_ones_eyes(look_at, door: Door, stack) ->
     started = {"started_at": str(ui_runs.BEGAN), "execution_arn": arn, "spec_name": "watched"}
     put_run(stack, run_id, status="running", **started)
     page = look_at(Look(800, "light"))
-    page.goto(f"{door.origins[0]}/runs/{run_id}")
+    page.goto(f"{door.origin}/runs/{run_id}")
     assert page.locator(".node.current").text_content().split()[1] == "ProbeModels"
     page.locator("#states-list summary").click()
     stack.states.executions[arn] = ("RUNNING", ui_runs.history(way[:8]))
@@ -193,13 +194,13 @@ def test_a_question_is_asked_and_a_model_is_approved(
 ) -> None:
     monkeypatch.setattr("stratos.ui.asking.invoke", lambda *asked: Said(f"{HOSTILE} {LONG}"))
     page = look_at(Look(360, "light"))
-    page.goto(f"{door.origins[0]}/runs/{FINISHED}/ask?example=1")
+    page.goto(f"{door.origin}/runs/{FINISHED}/ask?example=1")
     page.get_by_role("button", name="Ask").click()
     page.wait_for_load_state()  # with its style
     assert HOSTILE in page.locator(".said pre").text_content()
     assert faults(page) == []
     assert page.locator("img").count() == 0
-    page.goto(f"{door.origins[0]}/runs/{WAITING}")
+    page.goto(f"{door.origin}/runs/{WAITING}")
     page.get_by_label("Reason, if there is one").fill("it is good")
     page.get_by_role("button", name="Approve").click()
     page.wait_for_url(f"**/runs/{WAITING}")
@@ -209,21 +210,24 @@ def test_a_question_is_asked_and_a_model_is_approved(
 def test_a_page_of_another_origin_can_neither_read_nor_post(
     browser: Browser, door: Door, entered, stack, tmp_path
 ) -> None:
-    """The other page is on the same machine: for cookies it is the same site."""
+    """The other page is on the same machine, and is sent no cookie of ours."""
+    cookies: list[bytes] = []
 
     async def elsewhere(scope, receive, send):
         if scope["type"] != "http":
             return
+        cookies.extend(value for name, value in scope["headers"] if name == b"cookie")
         headers = [(b"content-type", b"text/html")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"<!doctype html><p>elsewhere"})
 
-    target = f"{door.origins[0]}/runs/{WAITING}/approve"
+    target = f"{door.origin}/runs/{WAITING}/approve"
     with served(lambda _: elsewhere) as other, ExitStack() as closing:
+        foreign = f"http://127.0.0.1:{other.authority.rpartition(':')[2]}"
         context = browser.new_context(storage_state=entered)
         closing.callback(context.close)
         page = context.new_page()
-        page.goto(other.origins[0])
+        page.goto(foreign)
         for mode in ("cors", "no-cors"):
             for method in ("GET", "POST"):
                 read = page.evaluate(
@@ -232,7 +236,7 @@ def test_a_page_of_another_origin_can_neither_read_nor_post(
                            const sent = { mode, method, credentials: "include" };
                            return await (await fetch(url, sent)).text();
                          } catch (error) { return ""; } }""",
-                    [f"{door.origins[0]}/" if method == "GET" else target, mode, method],
+                    [f"{door.origin}/" if method == "GET" else target, mode, method],
                 )
                 assert read == "", (mode, method)
         page.evaluate(
@@ -242,12 +246,26 @@ def test_a_page_of_another_origin_can_neither_read_nor_post(
             target,
         )
         page.get_by_text("may not ask this server").wait_for()
-        page.goto(other.origins[0])
+        page.goto(foreign)
         page.evaluate(
             """url => { const frame = document.createElement("iframe");
                  frame.src = url; document.body.append(frame); }""",
-            f"{door.origins[0]}/",
+            f"{door.origin}/",
         )
         page.wait_for_function("document.querySelector('iframe').contentDocument === null")
         assert "Stack Stratos" not in page.frames[1].content()
+    assert cookies == []
     assert stack.states.decided == []
+
+
+def test_the_file_that_opens_a_browser_leads_in(browser: Browser, stack) -> None:
+    def make(door: Door):
+        return make_application(SharedStack(lambda: stack), door, UiSettings(), lambda: NOW)
+
+    with served(make) as door, redirect_file(door.url) as uri, ExitStack() as closing:
+        context = browser.new_context()
+        closing.callback(context.close)
+        page = context.new_page()
+        page.goto(uri)
+        page.wait_for_url(f"{door.origin}/")
+        page.get_by_text("Stack Stratos").first.wait_for()

@@ -30,6 +30,7 @@ NEEDED = (
     "pytz",
     "rensa",
     "safetensors",
+    "tensorboardX",
     "stdnum",
     "torch",
     "transformers",

@@ -10,7 +10,7 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -43,7 +43,7 @@ class TooLarge(NoReply):
 
 
 class PrivateAddress(NoReply):
-    """The host's address is of a private network, and nothing was sent there."""
+    """The host has an address of a private network, and no connection was opened."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,10 @@ def post(
     """
     deadline = time.monotonic() + bounds.seconds
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    connection = _connection(url, min(bounds.seconds, _CONNECT_SECONDS))
+    connection = _connection(url)
     reply: http.client.HTTPResponse | None = None
     try:
-        connection.connect()
-        if not private:
-            _require_public(url.hostname or "", connection.sock)
+        connection.sock = _connected(url, min(bounds.seconds, _CONNECT_SECONDS), private)
         connection.sock.settimeout(bounds.seconds)
         connection.request("POST", target, body, dict(headers) | {"Connection": "close"})
         source = _Source(connection.sock, deadline, bounds)
@@ -115,18 +113,56 @@ def post(
         connection.close()
 
 
-def _require_public(host: str, sock: socket.socket) -> None:
-    """A name is looked up only here, so that only now it is known where it leads."""
-    address = sock.getpeername()[0]
-    if is_private(address) and not is_loopback(host):
-        raise PrivateAddress(f"{host} has the address {address}, {within_a_network(host)}")
+def _connected(url: SplitResult, seconds: float, private: bool) -> socket.socket:
+    """A socket to one of the host's addresses, which were looked up once and looked at before.
+
+    Args:
+        seconds: For each address.
+    """
+    host, is_https = url.hostname or "", url.scheme != "http"
+    port = url.port or (http.client.HTTPS_PORT if is_https else http.client.HTTP_PORT)
+    addresses = _addresses(host, port)
+    if not private:
+        _require_public(host, addresses)
+    sock = _first_to_answer([(address, port) for address in addresses], seconds)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return _trusted().wrap_socket(sock, server_hostname=host) if is_https else sock
+    except BaseException:
+        sock.close()
+        raise
 
 
-def _connection(url: SplitResult, seconds: float) -> http.client.HTTPConnection:
+def _addresses(host: str, port: int) -> list[str]:
+    """All that a name leads to, the preferred one first."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(where[0]) for *_, where in found))
+
+
+def _require_public(host: str, addresses: Sequence[str]) -> None:
+    """Looked at before anything is opened: an error of a connection would tell what listens."""
+    for address in addresses:
+        here = is_loopback(host) and is_loopback(address)
+        if is_private(address) and not here:
+            raise PrivateAddress(f"{host} has the address {address}, {within_a_network(host)}")
+
+
+def _first_to_answer(places: Sequence[tuple[str, int]], seconds: float) -> socket.socket:
+    for number, place in enumerate(places, 1):
+        try:
+            return socket.create_connection(place, seconds)
+        except OSError:
+            if number == len(places):
+                raise
+    raise OSError("the host has no address")
+
+
+def _connection(url: SplitResult) -> http.client.HTTPConnection:
+    """What writes requests; it opens no socket of its own."""
     host = url.hostname or ""
     if url.scheme == "http":
-        return http.client.HTTPConnection(host, url.port, timeout=seconds)
-    return http.client.HTTPSConnection(host, url.port, timeout=seconds, context=_trusted())
+        return http.client.HTTPConnection(host, url.port)
+    return http.client.HTTPSConnection(host, url.port, context=_trusted())
 
 
 @cache

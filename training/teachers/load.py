@@ -6,13 +6,14 @@ import os
 
 import boto3
 
-from stratos.contracts.job_start import HOME_REGION, PRIVATE_HOSTS
+from stratos.contracts.job_start import HOME_REGION
 from stratos.contracts.jobs import ModelJobConfig, ProbeConfig, SynthesizeConfig
 from stratos.errors import TeacherFailed
 from stratos.hosting.names import DEFAULT_STACK
 from stratos.spec import Bedrock, LlmJudge, Logs, OpenAICompatible, Weights
-from stratos.spec.hosts import host_of
+from stratos.spec.addresses import host_of
 from training.container.paths import SageMakerPaths
+from training.container.private_hosts import private_hosts
 from training.container.secrets import read_secret
 from training.models.weights import load_model, locate
 from training.teachers import vllm
@@ -77,8 +78,7 @@ def open_service(spec: Bedrock | OpenAICompatible, config: ModelJobConfig) -> Te
         if secret is not None:
             host = host_of(spec.base_url)
             key = read_secret(secret, "api_key", named_by="api_key_secret", host=host)
-        allowed = tuple(filter(None, os.environ.get(PRIVATE_HOSTS, "").split(",")))
-        service = OpenAIService(spec, key, private_hosts=allowed)
+        service = OpenAIService(spec, key, private_hosts=private_hosts())
         return ServiceTeacher(service, budget_usd=budget_usd)
     converse = ServiceTeacher(BedrockService(spec), budget_usd=budget_usd)
     # A run waits for its probes: only synthesis, which asks thousands, is worth a batch's hours.

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from stratos.contracts.messages import openai_message, openai_tool, openai_tool_choice
 from stratos.errors import TeacherFailed
 from stratos.spec import OpenAICompatible
+from stratos.spec.addresses import host_of
 from training.teachers.bounded_http import (
     Bounds,
     HttpReply,
@@ -74,7 +75,7 @@ class OpenAIService:
         self._url = completions_url(spec.base_url)
         self._headers = {"Content-Type": "application/json"} | authorisation(self._url, api_key)
         self._bounds, self._now = Bounds(timeout_seconds, max_bytes), now
-        self._may_be_private = self._url.hostname in private_hosts
+        self._may_be_private = host_of(spec.base_url) in private_hosts
         self._parameters = Parameters(
             spec.model, {"max_tokens": "max_completion_tokens"}, ("temperature", "seed")
         )

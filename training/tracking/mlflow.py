@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -54,14 +55,17 @@ class MlflowServer:
         run: MlflowRun,
         headers: Callable[[], Mapping[str, str]],
         send: Send | None = None,
+        *,
+        private: bool = False,
     ) -> None:
         """Set up; nothing is called yet.
 
         Args:
             headers: That let a call in, such as a token's; may raise anything.
+            private: The server may be within a private network.
         """
         self._uri, self._run, self._headers = uri.rstrip("/"), run, headers
-        self._send = send or _send
+        self._send = send or partial(_send, private=private)
         self._run_id: str | None = None
 
     @property
@@ -147,5 +151,5 @@ def _now_ms() -> int:
     return round(1000 * time.time())
 
 
-def _send(url: SplitResult, body: bytes, headers: Mapping[str, str]) -> HttpReply:
-    return post(url, body, headers, Bounds(_CALL_SECONDS, _MOST_BYTES))
+def _send(url: SplitResult, body: bytes, headers: Mapping[str, str], *, private: bool) -> HttpReply:
+    return post(url, body, headers, Bounds(_CALL_SECONDS, _MOST_BYTES), private=private)

@@ -10,7 +10,7 @@ from tempfile import mkdtemp
 from stratos.contracts.bucket import events_prefix
 from stratos.contracts.jobs import DistillConfig
 from stratos.contracts.run import spec_name_in
-from stratos.spec.hosts import host_of
+from training.container.private_hosts import private_hosts
 from training.container.secrets import read_secret
 from training.job.job import Job
 from training.learning.trainer import TrainingState
@@ -50,8 +50,9 @@ def _mlflow(config: DistillConfig, settings: Mapping[str, str]) -> MlflowServer:
     run = MlflowRun(
         asked.experiment or spec_name_in(config.run_id), f"{config.run_id}/{step}", settings
     )
-    headers = partial(_headers, asked.token_secret, host_of(asked.tracking_uri))
-    return MlflowServer(asked.tracking_uri, run, headers)
+    headers = partial(_headers, asked.token_secret, asked.host)
+    private = asked.host in private_hosts()
+    return MlflowServer(asked.tracking_uri, run, headers, private=private)
 
 
 @cache

@@ -8,6 +8,7 @@ import shutil
 import uuid
 import weakref
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -66,7 +67,7 @@ class ObjectBody:
 
     def link_to(self, path: Path) -> None:
         """Give the file a second name, under which it stays when the object goes."""
-        if not path.exists():
+        with suppress(FileExistsError):
             os.link(self.file.path, path)
 
 

@@ -14,141 +14,195 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 from xml.etree import ElementTree
 
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.utilities import dynamo_json_dump
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.stepfunctions.parser.api import ExecutionStatus
 from werkzeug import Request, Response
 
-from infra.local.host.clients import Cloud
 from infra.local.host.disk import full_words, is_full
 from infra.local.host.patching import Patches
+from infra.local.host.settings import ACCOUNT_ID
 from infra.local.iam.refusals import not_kept
 from infra.local.iam.signatures import scope_of
 from infra.local.saved.journal import Entry, Journal
-from infra.local.saved.objects import SavedBodies, saved_key
+from infra.local.saved.objects import SavedBodies, saved_changes
 from infra.local.stepfunctions.executions import StepFunctions, aborted_event
 
 KILLED = "the embedded cloud was killed while it ran"
-_READS = ("Get", "List", "Describe", "Head", "Query", "Scan", "Invoke", "Send", "Receive", "Batch")
+_READS = (
+    *("Get", "List", "Describe", "Head", "Query", "Scan", "Invoke", "Send", "Receive"),
+    *("BatchGet", "TransactGet", "PutMetricData"),
+)
 _KEPT_BY_SAVES = frozenset(
-    {"cloudformation", "scheduler", "sagemaker", "secretsmanager", "ssm", "application-autoscaling"}
+    {
+        *("cloudformation", "scheduler", "sagemaker", "secretsmanager", "ssm"),
+        *("application-autoscaling", "monitoring"),
+    }
 )
 """Services whose changes a whole save keeps, by the names in signatures."""
+_LONG_JOURNAL_BYTES = 8 * 2**20
+"""A whole save takes the place of what is longer."""
 
 
 class AcknowledgedChanges:
-    """Looks at every request that has changed something, before it is answered."""
+    """Looks at every request that has changed something, before it is answered.
+
+    It stands behind whatever refuses requests: nobody else's is so much as read.
+    """
 
     def __init__(
-        self, cloud: Cloud, journal: Journal, bodies: SavedBodies, changed: Callable[[], None]
+        self, journal: Journal, bodies: SavedBodies, changed: Callable[[], None], home: str
     ) -> None:
         """
         Args:
             changed: Called after a change that only a whole save keeps.
+            home: The region of a request that names none.
         """
-        self._cloud = cloud
         self._journal = journal
         self._bodies = bodies
         self._changed = changed
-        self._patches = Patches()
+        self._home = home
+        self._noted: dict[tuple[str, str], str] = {}
+        """Of each key, the version that was noted last."""
+        self._of_requests, self._of_executions = Patches(), Patches()
 
     def watch(self) -> None:
-        original = DomainDispatcherApplication.__call__
+        original = DomainDispatcherApplication.get_application
         publish = StepFunctions._publish
 
-        def call(application: Any, environ: dict[str, Any], start_response: Any) -> Any:
-            request = Request(environ)
-            note = self._note_of(request, environ)
-            if note is None:
-                return original(application, environ, start_response)
-            status: list[str] = []
-
-            def start(told: str, *rest: Any) -> Any:
-                status.append(told)
-                return start_response(told, *rest)
-
-            answer = original(application, environ, start)
-            if not (status and status[0].startswith("2")):
-                return answer
-            try:
-                note()
-            except OSError as error:
-                return self._not_kept(request, error)(environ, _instead(start_response))
-            return answer
+        def get_application(dispatcher: Any, environ: dict[str, Any]) -> Any:
+            application = original(dispatcher, environ)
+            return lambda environ, start: self._answer(application, environ, start)
 
         def published(seam: Any, execution: Any, status: ExecutionStatus) -> None:
             self._note_execution(execution, status)
             publish(seam, execution, status)
 
-        self._patches.replace(DomainDispatcherApplication, "__call__", call)
-        self._patches.replace(StepFunctions, "_publish", published)
+        self._of_requests.replace(DomainDispatcherApplication, "get_application", get_application)
+        self._of_executions.replace(StepFunctions, "_publish", published)
+
+    def leave_executions(self) -> None:
+        """Those that a stop of the cloud ends are reported by its next start."""
+        self._of_executions.restore()
 
     def close(self) -> None:
-        self._patches.restore()
+        self._of_executions.restore()
+        self._of_requests.restore()
+
+    def _answer(self, application: Any, environ: dict[str, Any], start_response: Any) -> Any:
+        request = Request(environ)
+        note = self._note_of(request, environ)
+        if note is None:
+            return application(environ, start_response)
+        status: list[str] = []
+
+        def start(told: str, *rest: Any) -> Any:
+            status.append(told)
+            return start_response(told, *rest)
+
+        answer = application(environ, start)
+        if not (status and status[0].startswith("2")):
+            return answer
+        try:
+            note()
+        except OSError as error:
+            return self._not_kept(request, error)(environ, _instead(start_response))
+        if self._journal.num_bytes > _LONG_JOURNAL_BYTES:
+            self._changed()
+        return answer
 
     def _not_kept(self, request: Request, error: OSError) -> Response:
-        _, service = scope_of(request)
+        _, service = _scope(request)
         told = full_words(self._journal.directory) if is_full(error) else str(error)
         return not_kept(service, request.method, told)
 
     def _note_of(self, request: Request, environ: dict[str, Any]) -> Callable[[], None] | None:
         """What keeps the change of this request; None where it changes nothing that is kept."""
-        region, service = scope_of(request)
+        region, service = _scope(request)
         if service == "s3":
-            if request.method not in ("PUT", "POST", "DELETE"):
-                return None
-            bucket, _, key = unquote(request.path).strip("/").partition("/")
-            if key and request.method != "DELETE":
-                return lambda: self._note_objects(bucket, [key])
-            if key:
-                return lambda: self._note_deleted(bucket, [key])
-            if "delete" in request.args:
-                keys = _keys_in(_body(request, environ))
-                return lambda: self._note_deleted(bucket, keys)
-            return self._changed
-        target = request.headers.get("X-Amz-Target", "")
-        action = target.rpartition(".")[2]
+            return self._note_of_objects(request, environ)
+        action = _action(request)
         if service == "dynamodb":
             if action not in _WRITES:
                 return None if action.startswith(_READS) else self._changed
             items = list(_WRITES[action](json.loads(_body(request, environ))))
-            return lambda: self._note_items(region, items)
+            return lambda: self._note_items(region or self._home, items)
         if service not in _KEPT_BY_SAVES or request.method == "GET":
             return None
         if service == "cloudformation":
             [action] = parse_qs(_body(request, environ).decode()).get("Action", [""])
+        if service == "sagemaker" and not action:
+            return None  # an endpoint is asked
         return None if action.startswith(_READS) else self._changed
 
-    def _note_objects(self, bucket: str, keys: Iterable[str]) -> None:
+    def _note_of_objects(
+        self, request: Request, environ: dict[str, Any]
+    ) -> Callable[[], None] | None:
+        if request.method not in ("PUT", "POST", "DELETE"):
+            return None
+        bucket, _, key = unquote(request.path).strip("/").partition("/")
+        if key and (request.method == "DELETE" or "versionId" in request.args):
+            return lambda: self._note_deleted(bucket, [key])
+        if key:
+            return lambda: self._note_object(bucket, key)
+        if "delete" in request.args:
+            keys = _keys_in(_body(request, environ))
+            return lambda: self._note_deleted(bucket, keys)
+        return self._changed
+
+    def _note_object(self, bucket: str, key: str, *, whole: bool = False) -> None:
         with self._journal.lock:
-            for key in keys:
-                saved = saved_key(bucket, key, self._bodies)
-                if saved is not None:
-                    blobs = {v["blob"] for v in saved["versions"] if not v["deleted"]}
-                    self._journal.write({"object": saved}, frozenset(blobs))
+            after = None if whole else self._noted.get((bucket, key))
+            saved = saved_changes(bucket, key, self._bodies, after)
+            if saved is None:
+                return
+            blobs = {version["blob"] for version in saved["versions"] if not version["deleted"]}
+            self._journal.write({"object": saved}, frozenset(blobs))
+            if saved["versions"]:
+                self._noted[bucket, key] = str(saved["versions"][-1]["id"])
+            else:
+                self._noted.pop((bucket, key), None)
 
     def _note_deleted(self, bucket: str, keys: Iterable[str]) -> None:
         """What is deleted is not to lie on the disk until something else changes."""
-        self._note_objects(bucket, keys)
+        for key in keys:
+            self._note_object(bucket, key, whole=True)
         self._changed()
 
     def _note_items(self, region: str, items: Iterable[tuple[str, Entry]]) -> None:
-        dynamodb = self._cloud.in_region(region).client("dynamodb")
+        backend = dynamodb_backends[ACCOUNT_ID][region]
         with self._journal.lock:
-            for table, given in items:
-                names = [
-                    part["AttributeName"]
-                    for part in dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]
-                ]
-                key = {name: _from_the_wire(given[name]) for name in names}
-                found = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
-                item = {"table": table, "region": region, "key": key, "item": found.get("Item")}
-                self._journal.write({"item": item})
+            for name, given in items:
+                table = backend.tables.get(name.rpartition("/")[2])
+                if table is None:
+                    continue  # deleted meanwhile
+                attributes = filter(None, (table.hash_key_attr, table.range_key_attr))
+                key = {attribute: given[attribute] for attribute in attributes}
+                found = backend.get_item(table.name, key)
+                item = None if found is None else _as_json(found)
+                noted = {"table": table.name, "region": region, "key": _from_the_wire(key)}
+                self._journal.write({"item": noted | {"item": _from_the_wire(item)}})
 
     def _note_execution(self, execution: Any, status: ExecutionStatus) -> None:
         told: Entry = {"arn": execution.exec_arn}
         if status == ExecutionStatus.RUNNING:
             told["aborted"] = aborted_event(execution, KILLED)
         self._journal.write({"execution": told})
+
+
+def _scope(request: Request) -> tuple[str, str]:
+    """Region and service; a presigned address of before Signature Version 4 is S3's."""
+    region, service = scope_of(request)
+    in_query = {"AWSAccessKeyId", "X-Amz-Credential"} & request.args.keys()
+    return region, service or ("s3" if in_query else "")
+
+
+def _action(request: Request) -> str:
+    """The operation's name, from the header or the path that has it; empty where none does."""
+    target = request.headers.get("X-Amz-Target", "")
+    named = target.rpartition(".")[2] or request.path.rpartition("/operation/")[2]
+    return "" if named.startswith("/") else named
 
 
 def _instead(start_response: Any) -> Any:
@@ -184,8 +238,22 @@ _WRITES: dict[str, Callable[[Entry], Iterator[tuple[str, Entry]]]] = {
 }
 
 
-def _from_the_wire(value: Entry) -> Entry:
-    return {"B": b64decode(value["B"])} if "B" in value else value
+def _as_json(item: Any) -> Entry:
+    found: Entry = json.loads(dynamo_json_dump(item.to_json("Item")))["Item"]
+    return found
+
+
+def _from_the_wire(value: Any) -> Any:
+    """Items as boto3 has them: binary values are bytes, at any depth."""
+    if isinstance(value, list):
+        return [_from_the_wire(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1 and "B" in value and isinstance(value["B"], str):
+        return {"B": b64decode(value["B"])}
+    if len(value) == 1 and "BS" in value and isinstance(value["BS"], list):
+        return {"BS": [b64decode(one) for one in value["BS"]]}
+    return {name: _from_the_wire(one) for name, one in value.items()}
 
 
 def _keys_in(body: bytes) -> list[str]:

@@ -28,6 +28,8 @@ class Journal:
         self.directory = directory
         self._file: BinaryIO | None = None
         self._blobs: set[str] = set()
+        self.num_bytes = 0
+        """Of the current file."""
         self.lock = RLock()
         """Held from the look at what has changed to the end of its line: lines are in order."""
 
@@ -44,7 +46,7 @@ class Journal:
             number = max(self._numbers(), default=0) + 1
             self.directory.mkdir(parents=True, exist_ok=True)
             self._file = self._path(number).open("ab", buffering=0)
-            self._blobs = set()
+            self._blobs, self.num_bytes = set(), 0
             return number
 
     def write(self, entry: Mapping[str, Any], blobs: frozenset[str] = frozenset()) -> None:
@@ -59,19 +61,21 @@ class Journal:
             line = b"\n" + json.dumps(entry, default=encode).encode()
             if self._file.write(line) != len(line):
                 raise OSError(errno.ENOSPC, "a line was cut", str(self.directory))
+            self.num_bytes += len(line)
             self._blobs |= blobs
 
     def read(self, first: int) -> Iterator[Entry]:
         """The lines of this file and all later ones, oldest first."""
         for number in sorted(number for number in self._numbers() if number >= first):
-            for line in self._path(number).read_bytes().split(b"\n"):
-                if not line:
-                    continue
-                try:
-                    yield json.loads(line, object_hook=decode)
-                except ValueError:
-                    # Cut by the end of the process: nobody was told that it is kept.
-                    log.warning("a line of %s is cut", self._path(number))
+            with self._path(number).open("rb") as lines:
+                for line in lines:
+                    if not line.strip():
+                        continue
+                    try:
+                        yield json.loads(line, object_hook=decode)
+                    except ValueError:
+                        # Cut by the end of the process: nobody was told that it is kept.
+                        log.warning("a line of %s is cut", self._path(number))
 
     def forget_before(self, first: int) -> None:
         for number in self._numbers():

@@ -17,7 +17,8 @@ _AGAIN_SECONDS = 10.0
 
 
 class Keeping:
-    """A thread that saves. `close` ends it, without a last save."""
+    """A thread that saves. `pause` ends it; what is acknowledged then still gets into the journal,
+    until `close`."""
 
     def __init__(self, saved: SavedState) -> None:
         self._saved = saved
@@ -32,15 +33,22 @@ class Keeping:
         self._saved.save(KILLED)
         self._thread.start()
 
-    def close(self) -> None:
+    def pause(self) -> None:
         self._closing.set()
         self._changed.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._acknowledging.leave_executions()
+
+    def close(self) -> None:
+        self.pause()
         self._acknowledging.close()
+        self._saved.close()
 
     def _run(self) -> None:
         while self._changed.wait() and not self._closing.wait(_PAUSE_SECONDS):
+            if not self._saved.is_settled():
+                continue
             self._changed.clear()
             try:
                 self._saved.save(KILLED)

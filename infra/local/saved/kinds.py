@@ -117,7 +117,10 @@ class SavedSecrets:
         secrets = cloud.client("secretsmanager")
         records = []
         for secret in pages(secrets, "list_secrets", "SecretList"):
-            value = secrets.get_secret_value(SecretId=secret["ARN"]).get("SecretString")
+            try:
+                value = secrets.get_secret_value(SecretId=secret["ARN"]).get("SecretString")
+            except secrets.exceptions.ResourceNotFoundException:
+                continue  # it has no value yet
             if value is not None:
                 tags = secret.get("Tags", [])
                 records.append({"Name": secret["Name"], "SecretString": value, "Tags": tags})

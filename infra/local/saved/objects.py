@@ -22,10 +22,13 @@ class SavedBodies:
     def __init__(self, directory: Path, live: Path) -> None:
         self._directory = directory
         self._live = BodyStore(live)
+        self._there: set[str] = set()
 
     def put(self, body: ObjectBody) -> str:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        body.link_to(self._directory / body.name)
+        if body.name not in self._there:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            body.link_to(self._directory / body.name)
+            self._there.add(body.name)
         return body.name
 
     def get(self, name: str) -> ObjectBody:
@@ -37,6 +40,7 @@ class SavedBodies:
             for path in self._directory.iterdir():
                 if path.name not in used:
                     path.unlink()
+                    self._there.discard(path.name)
 
 
 def saved_objects(bodies: SavedBodies) -> dict[str, Any]:
@@ -65,28 +69,52 @@ def blobs_of(buckets: Mapping[str, Any]) -> Iterator[str]:
             yield from (version["blob"] for version in versions if not version["deleted"])
 
 
-def saved_key(bucket_name: str, key: str, bodies: SavedBodies) -> dict[str, Any] | None:
-    """One object with its versions, and of its bucket what a new one needs; None without bucket."""
+def saved_changes(
+    bucket_name: str, key: str, bodies: SavedBodies, after: str | None = None
+) -> dict[str, Any] | None:
+    """One object's versions, and of its bucket what a new one needs; None without a bucket.
+
+    Args:
+        after: A version that is known; only those after it are given, or it alone if it is the
+            last. None for all: also where versions have gone.
+    """
     bucket = _backend().buckets.get(bucket_name)
     if bucket is None:
         return None
-    versions = bucket.keys.getlist(key) or []
+    versions = list(bucket.keys.getlist(key) or [])
+    new = None if after is None or not bucket.is_versioned else _after(versions, after)
     return {
         "bucket": bucket_name,
         "region": bucket.region_name,
         "versioning": bucket.versioning_status,
         "key": key,
-        "versions": [_saved_version(version, bodies) for version in versions],
+        "whole": new is None,
+        "versions": [_saved_version(one, bodies) for one in (versions if new is None else new)],
     }
 
 
+def _after(versions: list[Any], known: str) -> list[Any] | None:
+    """The versions after one; None where it is not among them."""
+    for place in range(len(versions) - 1, -1, -1):
+        if str(versions[place]._version_id) == known:
+            return versions[place + 1 :] or versions[place:]
+    return None
+
+
 def put_key(buckets: dict[str, Any], saved: dict[str, Any]) -> None:
-    """Bring saved buckets up to what `saved_key` gave."""
+    """Bring saved buckets up to what `saved_changes` gave."""
     new = {"region": saved["region"], "objects": {}}
     bucket = buckets.setdefault(saved["bucket"], new)
     bucket["versioning"] = saved["versioning"]
-    if saved["versions"]:
-        bucket["objects"][saved["key"]] = saved["versions"]
+    held = [] if saved["whole"] else bucket["objects"].get(saved["key"], [])
+    places = {version["id"]: place for place, version in enumerate(held)}
+    for version in saved["versions"]:
+        if version["id"] in places and not saved["whole"]:
+            held[places[version["id"]]] = version
+        else:
+            held.append(version)
+    if held:
+        bucket["objects"][saved["key"]] = held
     else:
         bucket["objects"].pop(saved["key"], None)
 

@@ -16,9 +16,10 @@ from threading import Lock
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from moto.cloudformation.models import cloudformation_backends
 
 from infra.local.host.clients import Cloud, cloud_at, make_bucket
-from infra.local.host.settings import LocalSettings
+from infra.local.host.settings import ACCOUNT_ID, LocalSettings
 from infra.local.iam.sessions import region_of
 from infra.local.saved.acknowledged import AcknowledgedChanges
 from infra.local.saved.encoding import decode, encode
@@ -57,7 +58,7 @@ class SavedState:
 
     def acknowledging(self, changed: Callable[[], None]) -> AcknowledgedChanges:
         """What keeps changes between two saves; `save` has to be called after it watches."""
-        return AcknowledgedChanges(self._cloud, self._journal, self._bodies, changed)
+        return AcknowledgedChanges(self._journal, self._bodies, changed, self._home)
 
     def save(self, cause: str = "the embedded cloud was stopped while it ran") -> None:
         """Replace what was saved before; an interruption leaves the older state whole.
@@ -84,6 +85,19 @@ class SavedState:
             # In this order: a content of a later line may be there already.
             with self._journal.lock:
                 self._bodies.forget_all_but(self._journal.blobs | set(blobs_of(state["buckets"])))
+
+    def is_settled(self) -> bool:
+        """Whether no stack is on its way to another form. moto makes a resource when somebody first
+        looks at it: a save in between would make it twice."""
+        states = (
+            str(stack.status)
+            for region in self._regions
+            for stack in list(cloudformation_backends[ACCOUNT_ID][region].stacks.values())
+        )
+        return not any(
+            state.endswith(("_PENDING", "_IN_PROGRESS")) and state != "REVIEW_IN_PROGRESS"
+            for state in states
+        )
 
     def close(self) -> None:
         self._journal.close()

@@ -26,7 +26,7 @@ INSPECTING = [
     "stratos.dataset.inspect_for_run",
     "stratos.dataset.near_duplicates",
     "stratos.dataset.personal_data",
-    "stratos.planning.offline.folder",
+    "stratos.planning.offline",
 ]
 PLANNING = [
     "stratos.planning",

@@ -42,10 +42,10 @@ class Cloud:
         """Another region of the same server, with a bucket of its own."""
         return Cloud(self.settings, region, f"{BUCKET}-{region}")
 
-    def client(self, service: str, **config: Any) -> Any:
+    def client(self, service: str, region: str | None = None, **config: Any) -> Any:
         return boto3.client(
             service,
-            region_name=self.region,
+            region_name=region or self.region,
             endpoint_url=self.settings.endpoint_url,
             aws_access_key_id="test",
             aws_secret_access_key="test",

@@ -191,6 +191,7 @@ def running_cloud(state_dir: Path, assembly: Path = ASSEMBLY, **options: Any) ->
     try:
         url, _ = bring_up(settings, assembly, measure=servers_of_this_machine)
         os.environ.update(settings.client_environment(url))
+        boto3.setup_default_session()  # with the credentials of this cloud
         yield Cloud(settings, url)
     finally:
         stop(settings)

@@ -11,7 +11,6 @@ import pytest
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from infra.local.host.clients import MACHINERY, Cloud
 from infra.local.saved.acknowledged import AcknowledgedChanges
 from infra.local.saved.journal import Journal
 from infra.local.saved.objects import SavedBodies
@@ -24,17 +23,17 @@ class Watched:
         self.status, self.changes = "200 OK", 0
         self.bodies: list[bytes] = []
 
-        def answer(application: Any, environ: dict[str, Any], start_response: Any) -> Any:
+        def answer(environ: dict[str, Any], start_response: Any) -> Any:
             self.bodies.append(environ["wsgi.input"].read())
             start_response(self.status, [])
             return [b""]
 
-        monkeypatch.setattr(DomainDispatcherApplication, "__call__", answer)
+        monkeypatch.setattr(DomainDispatcherApplication, "get_application", lambda *_: answer)
         self.watching = AcknowledgedChanges(
-            Cloud("http://127.0.0.1:1", caller=MACHINERY),
             Journal(folder),
             SavedBodies(folder / "blobs", folder / "objects"),
             self._changed,
+            "us-east-1",
         )
         self.watching.watch()
 
@@ -43,7 +42,8 @@ class Watched:
 
     def ask(self, service: str, target: str = "", method: str = "POST", **more: Any) -> None:
         scope = f"AWS4-HMAC-SHA256 Credential=K/20260101/us-east-1/{service}/aws4_request, x"
-        headers = {"Authorization": scope} | ({"X-Amz-Target": target} if target else {})
+        headers = {"Authorization": scope} if service else {}
+        headers |= {"X-Amz-Target": target} if target else {}
         builder = EnvironBuilder(method=method, headers=headers, **more)
         application = DomainDispatcherApplication(lambda *_: None)
         run_wsgi_app(application, builder.get_environ())
@@ -64,6 +64,10 @@ CHANGES = {
     "a table": ("dynamodb", "DynamoDB_20120810.CreateTable", {}),
     "a bucket": ("s3", "", {"path": "/kept", "method": "PUT"}),
     "a deletion": ("s3", "", {"path": "/none/a", "method": "DELETE"}),
+    "a presigned bucket": ("", "", {"path": "/kept?AWSAccessKeyId=K&Signature=x", "method": "PUT"}),
+    "an alarm": ("monitoring", "GraniteServiceVersion20100801.PutMetricAlarm", {}),
+    "an alarm by its path": ("monitoring", "", {"path": "/service/G/operation/PutMetricAlarm"}),
+    "a table's rows": ("dynamodb", "DynamoDB_20120810.ExecuteStatement", {}),
     "a target": ("application-autoscaling", "AnyScaleFrontendService.PutScalingPolicy", {}),
 }
 READS = {
@@ -73,6 +77,9 @@ READS = {
     "schedules": ("scheduler", "", {"path": "/schedules", "method": "GET"}),
     "a table": ("dynamodb", "DynamoDB_20120810.Scan", {}),
     "an object": ("s3", "", {"path": "/kept/a", "method": "GET"}),
+    "an endpoint's answer": ("sagemaker", "", {"path": "/endpoints/e/invocations"}),
+    "metrics": ("monitoring", "", {"path": "/service/G/operation/PutMetricData"}),
+    "items": ("dynamodb", "DynamoDB_20120810.TransactGetItems", {}),
     "a function": ("lambda", "", {"path": "/2015-03-31/functions/f/invocations"}),
     "a message": ("sqs", "AmazonSQS.SendMessage", {}),
 }

@@ -21,6 +21,7 @@ from infra.local import daemon
 from infra.local.host.settings import LocalSettings
 from infra.local.s3.bodies import BodyStore
 from infra.local.saved.journal import Journal
+from infra.local.saved.objects import put_key
 from infra.local.saved.state import RestoreError
 from tests.patience import eventually
 
@@ -170,6 +171,49 @@ def test_what_came_after_the_last_save_is_replayed_in_order(tmp_path: Path) -> N
     last = {entry["object"]["key"]: entry["object"]["versions"] for entry in found}
     assert {key: len(versions) for key, versions in last.items()} == {"a": 1, "b": 0, "c": 0}
     assert list(Journal(tmp_path / "saved").read(0)) == []  # the save at the end has them
+
+
+def test_a_stack_is_made_once_while_the_cloud_saves_all_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.local.saved.keeping._PAUSE_SECONDS", 0.0)
+    properties = {name: TABLE[name] for name in TABLE if name != "TableName"}
+    tables = {
+        f"Rows{number}": {"Type": "AWS::DynamoDB::Table", "Properties": properties}
+        for number in range(12)
+    }
+    with serving(tmp_path) as cloud:
+        cloud("cloudformation").create_stack(
+            StackName="Tables", TemplateBody=json.dumps({"Resources": tables})
+        )
+        assert len(cloud("dynamodb").list_tables()["TableNames"]) == 12
+
+
+def test_a_line_holds_what_is_new_of_an_object_however_many_versions_it_has(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path) as cloud:
+        s3 = cloud("s3")
+        s3.create_bucket(Bucket="kept")
+        status = {"Status": "Enabled"}
+        s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration=status)
+        for number in range(5):
+            s3.put_object(Bucket="kept", Key="progress", Body=b"%d" % number)
+        tags = {"TagSet": [{"Key": "k", "Value": "v"}]}
+        s3.put_object_tagging(Bucket="kept", Key="progress", Tagging=tags)
+        noted = [entry["object"] for entry in Journal(tmp_path / "saved").read(0)]
+        assert [len(one["versions"]) for one in noted[-5:]] == [1] * 5
+        state: dict[str, Any] = {}
+        for one in noted:
+            put_key(state, one)
+        versions = state["kept"]["objects"]["progress"]
+        listed = s3.list_object_versions(Bucket="kept")["Versions"]
+        assert [one["id"] for one in versions] == [one["VersionId"] for one in listed][::-1]
+        assert [one["tags"] for one in versions] == [{}] * 4 + [{"k": "v"}]
+        s3.delete_object(Bucket="kept", Key="progress", VersionId=versions[1]["id"])
+        put_key(state, [e["object"] for e in Journal(tmp_path / "saved").read(0)][-1])
+        left = [one["id"] for one in state["kept"]["objects"]["progress"]]
+        assert left == [one["id"] for one in versions if one["id"] != versions[1]["id"]]
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format"', "\x00" * 64])

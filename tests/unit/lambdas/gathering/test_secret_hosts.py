@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import boto3
 import pytest
 
@@ -31,6 +33,14 @@ def test_all_that_is_wrong_with_a_specs_secrets_is_told_at_once(account: Account
         "teachers[0].api_key_secret",
         "teachers[2].api_key_secret",
     ]
+
+
+def test_the_command_that_makes_a_secret_runs_nothing_that_its_name_holds(account: Account) -> None:
+    with pytest.raises(SpecRejected) as refused:
+        require_secrets(spec_with("stratos/$(id);'x"))
+    command = shlex.split(refused.value.problems[0].message.partition("make it: ")[2])
+    assert command[:5] == ["aws", "secretsmanager", "create-secret", "--name", "stratos/$(id);'x"]
+    assert command[-1] == "Key=stratos:hosts,Value=a.example"
 
 
 def test_a_spec_without_secrets_asks_nobody(

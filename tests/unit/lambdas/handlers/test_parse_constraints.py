@@ -136,6 +136,13 @@ def test_an_address_within_a_network_is_asked_only_where_the_stack_names_it(
     assert start(account, **asked).parse()["name"] == "tiles"
 
 
+@pytest.mark.parametrize("url", ["https://[x/v1", "https://x'$(id)'.example/v1"])
+def test_an_address_that_is_none_is_told_once(account: Account, url: str) -> None:
+    with pytest.raises(SpecRejected, match=r"is no URL|is no host") as refused:
+        start(account, **with_key(url, "stratos/none")).parse()
+    assert [one.path for one in refused.value.problems] == ["teachers[0].base_url"]
+
+
 def with_key(base_url: str, secret: str) -> dict[str, Any]:
     teacher = {"kind": "openai", "base_url": base_url, "model": "m", "api_key_secret": secret}
     return {"training": {"kd_weight": 0}, "teachers": [teacher]}

@@ -150,7 +150,7 @@ def test_a_name_inside_a_line_is_not_quoted_either():
 
 def test_a_file_that_cannot_be_read_is_not_quoted(tmp_path):
     content = f"{MAIL},yes\n{MAIL},{MAIL}\n,\n".encode()
-    unnamed = DataFile("d.csv", lambda: io.BytesIO(b",yes\n" + content))
+    unnamed = DataFile("d.csv", lambda: io.BytesIO(b"yes,\n" + content))
     named_twice = DataFile("d.csv", lambda: io.BytesIO(f"{MAIL},{MAIL}\n".encode()))
     for number, file in enumerate((unnamed, named_twice)):
         folder = tmp_path / str(number)

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from stratos.spec import Spec
+from stratos.spec.addresses import host_of
 from stratos.spec.hosts import (
     NamedSecret,
-    host_of,
     is_private,
     named_secrets,
     why_not_asked,
     why_not_sent,
 )
 from tests import factories
-
-
-@pytest.mark.parametrize(
-    ("url", "host"),
-    [
-        ("https://API.Example.com:8443/v1?x=1", "api.example.com"),
-        ("https://api.example.com./v1", "api.example.com"),
-        ("https://[2001:db8::1]/v1", "2001:db8::1"),
-        ("https://user:word@api.example.com", "api.example.com"),
-    ],
-)
-def test_a_host_is_told_from_all_else_in_an_address(url, host):
-    assert host_of(url) == host
 
 
 @pytest.mark.parametrize("hosts", ["a.example", "b.example a.example", "A.example", ".example"])
@@ -50,19 +39,40 @@ def test_a_secret_is_sent_to_no_other_host(hosts, host):
     told = why_not_sent("stratos/key", hosts, host)
     assert told is not None
     assert f"would be sent to {host}" in told
-    assert f"Value='{' '.join([*(hosts or '').split(), host])}'" in told
+    value = f"Key=stratos:hosts,Value={' '.join([*(hosts or '').split(), host])}"
+    assert value in shlex.split(told.replace("'stratos/key'", ""))
+
+
+def test_the_command_that_is_told_runs_nothing_that_a_secret_or_a_host_holds():
+    secret, host = "stratos/a'; touch /tmp/x; '", "x'$(id)'.example"
+    told = why_not_sent(secret, "a.example", host)
+    command = shlex.split(told.partition("so: ")[2], comments=True)
+    assert command[:4] == ["aws", "secretsmanager", "tag-resource", "--secret-id"]
+    assert command[4:] == [secret, "--tags", f"Key=stratos:hosts,Value=a.example {host}"]
 
 
 @pytest.mark.parametrize(
     "address",
     ["10.1.2.3", "192.168.0.1", "172.16.0.1", "169.254.1.1", "100.64.0.1", "0.0.0.0", "127.0.0.1",
-     "::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1"],
+     "::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::10.0.0.1",
+     "64:ff9b::169.254.169.254", "2002:a00:1::1"],
 )  # fmt: skip
 def test_addresses_of_somebody_s_own_network_are_private(address):
     assert is_private(address)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1", "::ffff:8.8.8.8", "a.example", ""])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "8.8.8.8",
+        "2606:4700::1",
+        "::ffff:8.8.8.8",
+        "64:ff9b::8.8.8.8",
+        "2002:808:808::1",
+        "a.example",
+        "",
+    ],
+)
 def test_others_and_names_are_not(address):
     assert not is_private(address)
 

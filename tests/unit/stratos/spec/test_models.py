@@ -32,6 +32,12 @@ def test_a_url_that_nothing_can_be_asked_at_is_refused(url: str) -> None:
         OpenAICompatible(kind="openai", base_url=url, model="m")
 
 
+@pytest.mark.parametrize("url", ["https://x'$(id)'.com/v1", "https://user:word@a.example/v1"])
+def test_a_url_whose_host_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match=r"is no host|user's name or a password"):
+        OpenAICompatible(kind="openai", base_url=url, model="m")
+
+
 @pytest.mark.parametrize("url", ["http://[::1]:8080/v1", "https://a.example/v1?api-version=1"])
 def test_a_url_may_have_a_port_and_a_query(url: str) -> None:
     assert OpenAICompatible(kind="openai", base_url=url, model="m").base_url == url

@@ -30,14 +30,28 @@ def test_more_records_than_questions_cannot_be_asked_for():
 
 
 def test_a_tracker_is_named_by_the_address_of_its_server():
-    assert MlflowTracking(tracking_uri="https://user@mlflow.example.com:5000/x").host == (
-        "mlflow.example.com:5000"
-    )
+    tracking = MlflowTracking(tracking_uri="https://MLflow.example.com:5000/x")
+    assert tracking.host == "mlflow.example.com"
     for address in ("mlflow.example.com", "file:///tmp/mlruns", "databricks"):
         with pytest.raises(ValidationError, match="tracking_uri"):
             MlflowTracking(tracking_uri=address)
     with pytest.raises(ValidationError, match="experiment"):
         MlflowTracking(tracking_uri="https://mlflow.example.com", experiment='say "x"')
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example#@good.example",
+        "https://evil.example?@good.example",
+        "https://user:word@mlflow.example.com",
+        "https://mlflow.example.com/x?y=1",
+        "https://x'$(id)'.example",
+    ],
+)
+def test_an_address_of_a_tracker_that_hides_its_host_is_refused(address):
+    with pytest.raises(ValidationError, match=r"(?s)tracking_uri.*(`\?`|user's name|is no host)"):
+        MlflowTracking(tracking_uri=address)
 
 
 def test_a_token_is_never_sent_in_clear():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from stratos.ui.door import Door
 
 
@@ -24,6 +26,12 @@ def test_the_session_is_known_by_its_cookie_alone():
 
 def test_the_address_is_loopback_and_no_two_doors_have_the_same_secrets():
     one, other = Door(1), Door(1)
-    assert one.url.startswith("http://127.0.0.1:1/enter?token=")
-    assert one.url != other.url
+    assert re.fullmatch(r"http://[0-9a-f]{32}\.localhost:1/enter\?token=[\w-]{43}", one.url)
+    assert one.origin != other.origin
+    assert one.url.partition("token=")[2] != other.url.partition("token=")[2]
     assert one.cookie != Door(2).cookie
+
+
+def test_a_name_and_the_port_of_http_are_written_as_browsers_write_them():
+    assert Door(80, "127.0.0.1").url.startswith("http://127.0.0.1/enter?token=")
+    assert Door(81, "127.0.0.1").authority == "127.0.0.1:81"

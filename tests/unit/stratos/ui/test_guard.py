@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.ui_runs import FINISHED, WAITING
+from tests.unit.stratos.ui.conftest import NAME
 
 APPROVE = f"/runs/{WAITING}/approve"
 
@@ -18,10 +19,12 @@ def test_without_the_session_there_is_no_page_and_the_way_in_is_told(states, ope
 
 def test_the_address_lets_in_once_and_whoever_is_in_may_open_it_again(states, open_pages):
     client = open_pages(entered=False)
-    first = client.get(client.door.url, follow_redirects=False)
-    assert first.status_code == 303
+    first = client.get(client.door.url)
+    assert first.status_code == 200
+    assert 'content="0; url=/"' in first.text
     cookie = first.headers["set-cookie"].lower()
     assert "httponly" in cookie
+    assert "domain" not in cookie
     assert "samesite=strict" in cookie
     assert client.get(client.door.url).status_code == 200
     client.cookies.clear()
@@ -29,11 +32,24 @@ def test_the_address_lets_in_once_and_whoever_is_in_may_open_it_again(states, op
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:4747", "127.0.0.1", "", "[::1]:4747"]
+    "host",
+    ["evil.example", "evil.example:4747", "127.0.0.1:4747", "localhost:4747", "", "[::1]:4747"],
 )
 def test_another_name_is_refused_since_dns_may_point_it_here(pages, host):
-    assert pages.get("/static/ui.css", headers={"Host": host}).status_code == 421
-    assert pages.get("/static/ui.css", headers={"Host": "localhost:4747"}).status_code == 200
+    answer = pages.get("/static/ui.css", headers={"Host": host})
+    assert answer.status_code == 421
+    assert NAME not in answer.text
+    assert pages.get("/static/ui.css").status_code == 200
+
+
+def test_who_has_the_cookie_but_not_the_name_does_not_come_in(pages):
+    origin = "http://127.0.0.1:4747"
+    headers = {
+        "Host": "127.0.0.1:4747",
+        "Origin": origin,
+        "Cookie": f"{pages.door.cookie}={pages.door.session}",
+    }
+    assert pages.get("/", headers=headers).status_code == 421
 
 
 @pytest.mark.parametrize(

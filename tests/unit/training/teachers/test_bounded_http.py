@@ -1,9 +1,11 @@
 import socket
+import ssl
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.unit.training.misbehaving_server import MisbehavingServer, flood, reply, truncated
+from training.teachers import bounded_http
 from training.teachers.bounded_http import Bounds, NoReply, PrivateAddress, TooLarge, post
 
 BODY = b'{"messages": [{"content": "q"}]}'
@@ -66,7 +68,7 @@ def test_a_server_that_is_not_there_never_began():
 def test_a_host_that_takes_no_connection_is_given_up_early(ask, monkeypatch):
     waits = []
 
-    def silent(address, timeout, source_address):
+    def silent(address, timeout):
         waits.append(timeout)
         raise TimeoutError("timed out")
 
@@ -78,18 +80,84 @@ def test_a_host_that_takes_no_connection_is_given_up_early(ask, monkeypatch):
     assert waits == [10.0, 2.0]
 
 
-def test_a_name_that_leads_into_a_network_is_asked_only_where_it_may(server, monkeypatch):
+@pytest.fixture
+def lead(monkeypatch):
+    """Let every name lead to these addresses."""
     look_up = socket.getaddrinfo
-    monkeypatch.setattr(
-        socket, "getaddrinfo", lambda host, *rest, **more: look_up("127.0.0.1", *rest, **more)
-    )
+
+    def to(*addresses):
+        def led(host, port, *rest, **more):
+            return [one for address in addresses for one in look_up(address, port, *rest, **more)]
+
+        monkeypatch.setattr(socket, "getaddrinfo", led)
+
+    return to
+
+
+def test_a_name_that_leads_into_a_network_is_asked_only_where_it_may(server, lead):
     server.behaviours = {"q": [reply("asked")]}
     with server.running() as base_url:
+        lead("127.0.0.1")
         url = urlsplit(base_url.replace("127.0.0.1", "gateway.example"))
         with pytest.raises(PrivateAddress, match=r"gateway\.example has the address 127\.0\.0\.1"):
             post(url, BODY, {}, Bounds(5.0, 1000))
         assert server.seen == []
         assert post(url, BODY, {}, Bounds(5.0, 1000), private=True).body == b"asked"
+    (_, headers), *_ = server.seen
+    assert headers["Host"] == f"gateway.example:{url.port}"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://a.example/v1", "http://a.example:22", "http://a.localhost"]
+)
+@pytest.mark.parametrize("addresses", [["10.0.0.7"], ["8.8.8.8", "169.254.169.254"], ["fd00::1"]])
+def test_nothing_is_opened_towards_a_network_so_that_no_error_tells_what_listens_there(
+    lead, monkeypatch, url, addresses
+):
+    lead(*addresses)
+    monkeypatch.setattr(socket, "create_connection", pytest.fail)
+    with pytest.raises(PrivateAddress, match=f"has the address {addresses[-1]}"):
+        post(urlsplit(url), BODY, {}, Bounds(5.0, 1000))
+
+
+def test_the_addresses_that_were_looked_at_are_those_that_are_asked_until_one_answers(
+    lead, monkeypatch
+):
+    lead("8.8.8.8", "8.8.4.4")
+    asked = []
+
+    def refusing(address, timeout):
+        asked.append((*address, timeout))
+        raise ConnectionRefusedError("refused")
+
+    monkeypatch.setattr(socket, "create_connection", refusing)
+    with pytest.raises(NoReply, match="refused"):
+        post(urlsplit("https://a.example/v1"), BODY, {}, Bounds(5.0, 1000))
+    assert asked == [("8.8.8.8", 443, 5.0), ("8.8.4.4", 443, 5.0)]
+
+
+def test_tls_is_spoken_with_the_name_and_not_with_its_address(lead, monkeypatch):
+    lead("8.8.8.8")
+    opened, names = [], []
+
+    class Trusted(ssl.SSLContext):
+        def wrap_socket(self, sock, server_hostname):
+            names.append(server_hostname)
+            raise ssl.SSLCertVerificationError("not theirs")
+
+    monkeypatch.setattr(bounded_http, "_trusted", lambda: Trusted(ssl.PROTOCOL_TLS_CLIENT))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def open_here(address, timeout):
+            opened.append(socket.socket())
+            opened[-1].connect(listening.getsockname())
+            return opened[-1]
+
+        monkeypatch.setattr(socket, "create_connection", open_here)
+        with pytest.raises(NoReply, match="not theirs"):
+            post(urlsplit("https://a.example/v1"), BODY, {}, Bounds(5.0, 1000))
+    assert names == ["a.example"]
+    assert [sock.fileno() for sock in opened] == [-1]
 
 
 def test_no_redirect_is_followed_so_that_a_key_goes_to_its_own_host_alone(server, ask):

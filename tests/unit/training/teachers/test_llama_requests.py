@@ -18,6 +18,7 @@ class StubServer:
     def __init__(self):
         self.stopped = threading.Event()
         self.connections = set()
+        self.headers = {"Authorization": "Bearer mine"}
 
     def require_alive(self):
         if self.stopped.is_set():
@@ -37,6 +38,7 @@ class StubServer:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
+                assert self.headers["Authorization"] == stub.headers["Authorization"]
                 stub.connections.add(self.client_address)
                 number = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["number"]
                 if number < 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from stratos.contracts.distillation import DistillResult
-from tests.unit.training.jobs import BUCKET, STUDENT, read
+from stratos.contracts.jobs import DistillConfig
+from tests.unit.training.jobs import BASE, BUCKET, STUDENT, read
 from tests.unit.training.tracking.mlflow_stand_in import mlflow_stand_in
 from training import distill
+from training.teachers.bounded_http import PrivateAddress
 from training.tracking import open as opening
 from training.tracking.mlflow import MlflowServer
+from training.tracking.tracker import TrainingPoint
 
 SETTINGS: dict[str, Any] = {"student": STUDENT, "method": "full", "precision": "float32"}
 STEPS = {"max_steps": 5, "batch_tokens": 400, "max_sequence_tokens": 250}
@@ -35,6 +39,12 @@ def figures(s3: Any, folder: Path) -> dict[str, list[tuple[int, float]]]:
     return found
 
 
+@pytest.fixture(autouse=True)
+def _no_figures_of_before(s3: Any) -> None:
+    for item in s3.list_objects_v2(Bucket=BUCKET, Prefix="tensorboard/").get("Contents", ()):
+        s3.delete_object(Bucket=BUCKET, Key=item["Key"])
+
+
 @pytest.mark.usefixtures("records")
 def test_a_job_leaves_its_curve_beside_its_result_and_tells_mlflow_the_same(
     container: Any, s3: Any, tmp_path: Path
@@ -54,6 +64,29 @@ def test_a_job_leaves_its_curve_beside_its_result_and_tells_mlflow_the_same(
     assert params["student"] == "student"
     assert params["max_steps"] == "5"
     assert mlflow.runs[0]["info"]["status"] == "FINISHED"
+
+
+@pytest.mark.parametrize("named", ["mlflow.internal", "other.internal"])
+def test_a_tracker_in_a_private_network_is_told_where_the_stack_names_it(
+    monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    look_up = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *rest, **more: look_up("127.0.0.1", *rest, **more)
+    )
+    monkeypatch.setenv("STRATOS_PRIVATE_HOSTS", f"gateway.internal,{named}")
+    point = TrainingPoint(1, 10.0, {"loss": 0.5})
+    with mlflow_stand_in() as mlflow:
+        uri = mlflow.uri.replace("127.0.0.1", "mlflow.internal")
+        training = {"tracking": {"tracking_uri": uri}}
+        config = DistillConfig.model_validate(BASE | SETTINGS | {"training": training})
+        server = opening._mlflow(config, {})
+        if named == "mlflow.internal":
+            server.keep([point])
+        else:
+            with pytest.raises(PrivateAddress, match="stratos:private_hosts"):
+                server.keep([point])
+    assert len(mlflow.runs) == (named == "mlflow.internal")
 
 
 @pytest.mark.usefixtures("records")
@@ -80,7 +113,7 @@ def test_a_secret_that_is_missing_ends_no_training_and_is_never_logged(
         raise ConnectionError("down")
 
     class Offline(MlflowServer):
-        def __init__(self, uri: str, run: Any, headers: Any) -> None:
+        def __init__(self, uri: str, run: Any, headers: Any, *, private: bool) -> None:
             super().__init__(uri, run, headers, send)  # type: ignore[arg-type]
 
     monkeypatch.setattr(opening, "MlflowServer", Offline)
