@@ -18,6 +18,8 @@ class FakeCloudFormation:
         refusal: Why a change set cannot be made; None where it can.
         ends_as: What a stack is after a change set, or its deletion.
         told: Events of resources: logical id, type, status and reason.
+        proposer: Whose the change sets are that are made now; empty for the only one there is.
+        stale_looks: How many looks at a stack show it as it was before its latest change.
     """
 
     class exceptions:  # noqa: N801  as boto3 has it
@@ -33,6 +35,8 @@ class FakeCloudFormation:
         self.ends_as: str | None = None
         self.told = told or []
         self.protected: list[bool] = []
+        self.proposer = ""
+        self.stale_looks = 0
         self._events: list[dict[str, Any]] = []
 
     def add_stack(self, name: str, status: str, **fields: Any) -> dict[str, Any]:
@@ -41,9 +45,12 @@ class FakeCloudFormation:
         return stack
 
     def create_change_set(self, **asked: Any) -> dict[str, str]:
-        if asked["ChangeSetType"] == "CREATE":
+        name = asked["StackName"]
+        shell = self.stacks.get(name, {}).get("StackStatus") == "REVIEW_IN_PROGRESS"
+        if asked["ChangeSetType"] == "CREATE" and not shell:
             self.add_stack(asked["StackName"], "REVIEW_IN_PROGRESS")
         arn = f"arn:set/{asked['StackName']}"
+        arn += f"/{self.proposer}" * bool(self.proposer)
         self.change_sets[arn] = asked
         return {"Id": arn, "StackId": f"arn:{asked['StackName']}"}
 
@@ -57,7 +64,7 @@ class FakeCloudFormation:
         return {"Status": "CREATE_COMPLETE", "Changes": self.changes[page : page + 1], **more}
 
     def delete_change_set(self, *, ChangeSetName: str) -> None:
-        del self.change_sets[ChangeSetName]
+        self.change_sets.pop(ChangeSetName, None)
 
     def execute_change_set(self, *, ChangeSetName: str) -> None:
         asked = self.change_sets.pop(ChangeSetName)
@@ -71,28 +78,44 @@ class FakeCloudFormation:
     def update_termination_protection(
         self, *, StackName: str, EnableTerminationProtection: bool
     ) -> None:
-        self._stack(StackName)
+        stack = self._stack(StackName)
+        stack["EnableTerminationProtection"] = EnableTerminationProtection
         self.protected.append(EnableTerminationProtection)
 
     def describe_stacks(self, *, StackName: str) -> dict[str, Any]:
-        return {"Stacks": [self._stack(StackName)]}
+        stack = self._stack(StackName)
+        if self.stale_looks and "Before" in stack:
+            self.stale_looks -= 1
+            return {"Stacks": [stack | {"StackStatus": stack["Before"]}]}
+        return {"Stacks": [stack]}
 
     def get_template(self, *, StackName: str) -> dict[str, Any]:
         return {"TemplateBody": json.dumps(self.template)}
 
     def get_paginator(self, operation: str) -> FakeCloudFormation._Pages:
-        key, items = {
-            "describe_stack_events": ("StackEvents", self._events),
-            "list_stack_resources": ("StackResourceSummaries", self.resources),
-        }[operation]
-        return self._Pages(key, items)
+        return self._Pages(self, operation)
 
     class _Pages:
-        def __init__(self, key: str, items: list[Any]) -> None:
-            self._key, self._items = key, items
+        def __init__(self, cloudformation: FakeCloudFormation, operation: str) -> None:
+            self._of, self._operation = cloudformation, operation
 
-        def paginate(self, *, StackName: str) -> Iterator[Mapping[str, Any]]:
-            yield {self._key: list(self._items)}
+        def paginate(self, *, StackName: str = "", **_: Any) -> Iterator[Mapping[str, Any]]:
+            if self._operation == "list_stacks":  # asked for deleted ones alone
+                deleted = [{"DeletionTime": 1} | one for one in self._of.stacks.values()]
+                gone = [one for one in deleted if one["StackStatus"] == "DELETE_COMPLETE"]
+                yield {"StackSummaries": gone}
+                return
+            name = self._of._stack(StackName)["StackName"]
+            match self._operation:
+                case "describe_stack_events":
+                    told = self._of._events
+                    yield {"StackEvents": [one for one in told if one["StackName"] == name]}
+                case "list_stack_resources":
+                    yield {"StackResourceSummaries": list(self._of.resources)}
+                case "list_change_sets":
+                    sets = self._of.change_sets.items()
+                    ids = [arn for arn, asked in sets if asked["StackName"] == name]
+                    yield {"Summaries": [{"ChangeSetId": arn} for arn in ids]}
 
     def _stack(self, name: str) -> dict[str, Any]:
         for stack in self.stacks.values():
@@ -103,8 +126,9 @@ class FakeCloudFormation:
         raise ClientError({"Error": error}, "DescribeStacks")
 
     def _end(self, name: str, status: str) -> None:
-        for number, (logical_id, kind, resource_status, reason) in enumerate(self.told):
+        itself = (name, "AWS::CloudFormation::Stack", status, "")
+        for number, (logical_id, kind, resource_status, reason) in enumerate((*self.told, itself)):
             event = {"EventId": f"{name}-{len(self._events)}-{number}", "ResourceType": kind}
             event |= {"LogicalResourceId": logical_id, "ResourceStatus": resource_status}
-            self._events.insert(0, event | {"ResourceStatusReason": reason})
-        self.stacks[name]["StackStatus"] = status
+            self._events.insert(0, event | {"ResourceStatusReason": reason, "StackName": name})
+        self.stacks[name] |= {"Before": self.stacks[name]["StackStatus"], "StackStatus": status}

@@ -19,7 +19,9 @@ def handler(payload: Published) -> WebhooksTold:
         WebhooksFailed: when none took it; Lambda then calls again.
     """
     urls = webhooks.read().urls
-    took = [webhooks.tell(url, _post(record.notice)) for record in payload.records for url in urls]
+    took = webhooks.tell_all(
+        (url, _post(record.notice)) for record in payload.records for url in urls
+    )
     if took and not any(took):
         raise WebhooksFailed(
             f"none of {len(urls)} webhooks took a notice; the log says what each answered. "

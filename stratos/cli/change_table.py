@@ -34,9 +34,9 @@ def print_changes(console: Console, change_set: ChangeSet, where: str) -> None:
     title = f"{change_set.stack_name} in {where} {new}: {_counted(change_set)}"
     _say(console, title)
     table = Table("", "what", "which", "", box=None, pad_edge=False)
-    for word, what, which, rights, lost in _rows(change_set):
+    for word, what, which, marks, lost in _rows(change_set):
         style = "bold red" if lost else ""
-        table.add_row(Text(word, style), Text(what), Text(which), Text(rights, "yellow"))
+        table.add_row(Text(word, style), Text(what), Text(which), Text(marks, "yellow"))
     console.print(table)
     if any(change.concerns_rights for change in change_set.changes):
         _say(
@@ -44,8 +44,16 @@ def print_changes(console: Console, change_set: ChangeSet, where: str) -> None:
             "rights: says who may do what; docs/review.md of the repository gives the reasons",
         )
     if any(change.loses_something for change in change_set.changes):
+        but = ", but for what is kept" * any(map(_is_kept, change_set.changes))
         console.print(
-            Text("What is replaced or deleted is gone with all that it holds.", "bold red")
+            Text(f"What is replaced or deleted is gone with all that it holds{but}.", "bold red")
+        )
+    if any(map(_is_kept, change_set.changes)):
+        console.print(
+            Text(
+                "kept: the old one stays in the account and is billed; the new one is empty",
+                "bold red",
+            )
         )
 
 
@@ -70,20 +78,25 @@ def _counted(change_set: ChangeSet) -> str:
 
 
 def _rows(change_set: ChangeSet) -> Iterator[tuple[str, str, str, str, bool]]:
-    """What a change is called, type, names, whether it concerns rights, and may lose something."""
+    """What a change is called, type, names, marks, and whether what is there is exchanged."""
     for action, word in _WORDS.items():
         by_type: dict[str, list[Change]] = defaultdict(list)
         for change in change_set.changes:
             if change.action == action:
                 by_type[change.type].append(change)
         for type_, found in sorted(by_type.items()):
-            rights = "rights" if found[0].concerns_rights else ""
             if action == "add":
-                named = _named(found, every=bool(rights) and not change_set.creates)
+                rights = "rights" if found[0].concerns_rights else ""
+                named = _named(found, every=bool(rights))
                 yield word, _times(len(found), type_), named, rights, False
                 continue
             for change in found:
-                yield word, type_, change.logical_id, rights, change.loses_something
+                marks = ["rights"] * change.concerns_rights + ["kept"] * _is_kept(change)
+                yield word, type_, change.logical_id, ", ".join(marks), change.is_exchanged
+
+
+def _is_kept(change: Change) -> bool:
+    return change.is_exchanged and change.stays
 
 
 def _named(found: list[Change], *, every: bool) -> str:

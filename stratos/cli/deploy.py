@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from stratos.cli.account import account_in, told_of
@@ -16,7 +17,7 @@ from stratos.cli.screen import make_console
 from stratos.deploying.assembly import BuiltStack, built_folder, read_stacks
 from stratos.deploying.deployment import Deployment
 from stratos.deploying.following import ResourceEvent
-from stratos.errors import StackFailed
+from stratos.errors import StackFailed, StratosError
 from stratos.hosting.names import STACK_VARIABLE
 from stratos.moment import now
 
@@ -69,14 +70,14 @@ def deploy_command(
         _propose(console, deployments, settings or [], from_cdk=from_cdk)
         agreed = not dry_run and _agreed(deployments, yes=yes)
     except BaseException:
-        _withdraw(deployments)
+        _withdraw(console, deployments)
         raise
     if not agreed:
-        _withdraw(deployments)
+        if not _withdraw(console, deployments):
+            raise StackFailed("no stack was changed, but not all of the proposal is withdrawn")
         _say(console, "nothing was changed")
         raise typer.Exit(0 if dry_run else 1)
-    for one in deployments:
-        _carry_out(console, one, protect=protect)
+    _carry_out_all(console, deployments, protect=protect)
     _say_what_next(console, deployments[0])
 
 
@@ -125,32 +126,58 @@ def _agreed(deployments: list[Deployment], *, yes: bool) -> bool:
     return yes or typer.confirm("Make these changes?")
 
 
-def _withdraw(deployments: list[Deployment]) -> None:
+def _withdraw(console: Console, deployments: list[Deployment]) -> bool:
+    """Withdraw each that is not under way, say of which that fails, and return whether of none."""
+    are_all = True
     for one in deployments:
-        one.withdraw()
+        try:
+            one.withdraw()
+        except (StratosError, BotoCoreError, ClientError) as error:
+            are_all = False
+            _say(console, f"{one.stack.name} in {one.account.region} is not withdrawn: {error}")
+    return are_all
+
+
+def _carry_out_all(
+    console: Console, deployments: list[Deployment], *, protect: bool | None
+) -> None:
+    """Carry out one after the other; if one fails, those after it are withdrawn."""
+    try:
+        for one in deployments:
+            _carry_out(console, one, protect=protect)
+    except BaseException:
+        _withdraw(console, deployments)
+        raise
 
 
 def _carry_out(console: Console, deployment: Deployment, *, protect: bool | None) -> None:
     proposed = deployment.change_set
     assert proposed is not None, "it was proposed before"
-    if not proposed.is_empty:
-        numbers = itertools.count(1)
-        total = len(proposed.changes)
+    numbers = itertools.count(1)
+    total = len(proposed.changes)
 
-        def tell_event(event: ResourceEvent) -> None:
-            number = 0 if event.is_failed else next(numbers)
-            console.print(event_line(event, number, total), soft_wrap=True)
+    def tell_event(event: ResourceEvent) -> None:
+        number = 0 if event.is_failed else next(numbers)
+        console.print(event_line(event, number, total), soft_wrap=True)
 
-        try:
-            stack = deployment.carry_out(lambda line: _say(console, line), tell_event)
-        except KeyboardInterrupt:
-            raise StackFailed(
-                f"you stopped watching, and CloudFormation goes on with {proposed.stack_name}; "
-                "`stratos deploy` says later whether anything is left to do"
-            ) from None
-        _say(console, f"{stack['StackName']} is {stack['StackStatus']}")
+    try:
+        stack = deployment.carry_out(lambda line: _say(console, line), tell_event)
+    except KeyboardInterrupt:
+        if not deployment.is_executed:
+            raise
+        raise StackFailed(
+            f"you stopped watching, and CloudFormation goes on with {proposed.stack_name}; "
+            "`stratos deploy` says later whether anything is left to do"
+        ) from None
+    _say(console, f"{stack['StackName']} is {stack['StackStatus']}")
     if protect is not None or proposed.creates:
         deployment.protect(protect is not False)
+    elif stack.get("EnableTerminationProtection") is False:
+        _say(
+            console,
+            f"{proposed.stack_name} is not protected from deletion; `stratos deploy --protect` "
+            "protects it",
+        )
 
 
 def _say_what_next(console: Console, home: Deployment) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from collections.abc import Iterator
@@ -18,9 +19,16 @@ from stratos.cli.stack import Stack, client
 from stratos.cli.versions import delete_kept, kept_under
 from stratos.deploying.deployment import Account
 from stratos.deploying.following import ResourceEvent, describe
-from stratos.deploying.removal import StayingResource, delete_stack, delete_staying, what_stays
-from stratos.errors import StackInUse, StackNotFound
+from stratos.deploying.removal import (
+    StayingResource,
+    delete_stack,
+    delete_staying,
+    last_deleted,
+    what_stays,
+)
+from stratos.errors import StackFailed, StackInUse, StackNotFound
 from stratos.hosting.names import DEFAULT_STACK, STACK_VARIABLE, StackNames
+from stratos.hosting.ownership import STACK_TAG
 from stratos.units import count
 
 _NEVER_MADE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
@@ -52,8 +60,8 @@ def destroy_command(
     """
     console, account = make_console(), account_in()
     described, stack = _found(account)
-    name = described["StackName"]
-    staying = what_stays(account.cloudformation, name)
+    name, is_gone = described["StackName"], described["StackStatus"] == "DELETE_COMPLETE"
+    staying = what_stays(account.cloudformation, described["StackId"])
     use = StackUse.of(stack) if stack else StackUse((), (), ())
     _say(console, told_of(account))
     for line in _announced(described, stack, staying, use, data=data):
@@ -73,8 +81,36 @@ def destroy_command(
         _say(console, f"deleted {count(num, 'version')} in the model registry")
         for region in stack.worker_regions:
             _delete_worker(console, stack, region)
-    delete_stack(account, described["StackId"], _teller(console))
-    _say(console, f"{name} is deleted")
+    if not is_gone:
+        delete_stack(account, described["StackId"], _teller(console))
+        _say(console, f"{name} is deleted")
+    try:
+        _delete_remains(console, account, described, staying, data=data)
+    except BaseException:
+        again = f"stratos --stack {name} destroy{' --data' * data}"
+        _say(console, f"{name} is deleted, but not all that it left; `{again}` goes on with that")
+        raise
+
+
+def _delete_remains(
+    console: Console,
+    account: Account,
+    described: Any,
+    staying: list[StayingResource],
+    *,
+    data: bool,
+) -> None:
+    """Delete what a deleted stack left, data last, and say what is left then."""
+    name = described["StackName"]
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", ())}
+    for region in filter(None, outputs.get("WorkerRegions", "").split(",")):
+        there, worker = account_in(region), StackNames(name).worker
+        if describe(there.cloudformation, worker) is None:
+            _remove_archives(console, there, name)
+        else:
+            _say(
+                console, f"{worker} in {region} still stands; docs/deploy.md says how to remove it"
+            )
     _remove_archives(console, account, name)
     _remove_webhooks(console, account, StackNames(name))
     if data:
@@ -86,18 +122,37 @@ def destroy_command(
 def _found(account: Account) -> tuple[Any, Stack | None]:
     """The stack as CloudFormation has it, and as ours if it was ever made whole.
 
+    One that is named may be deleted already, of which something may be left.
+
     Raises:
         StackNotFound: as `Stack.find`.
     """
-    wanted = os.environ.get(STACK_VARIABLE) or DEFAULT_STACK
-    described = describe(account.cloudformation, wanted)
+    named = os.environ.get(STACK_VARIABLE)
+    described = describe(account.cloudformation, named or DEFAULT_STACK)
     if described is not None and described["StackStatus"] in _NEVER_MADE:
         return described, None
-    stack = Stack.find()
+    if described is None and named:
+        gone = last_deleted(account.cloudformation, named)
+        if gone is not None and _is_ours(gone):
+            return gone, None
+    try:
+        stack = Stack.find()
+    except StackNotFound as error:
+        if named:
+            raise
+        raise StackNotFound(
+            f"{error}. Where one was deleted but not all that it left, name it: `stratos --stack "
+            f"{DEFAULT_STACK} destroy`"
+        ) from error
     described = describe(account.cloudformation, stack.names.stack)
     if described is None:
         raise StackNotFound(f"{stack.names.stack} is not there any more")
     return described, stack
+
+
+def _is_ours(described: Any) -> bool:
+    tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", ())}
+    return bool(tags.get(STACK_TAG) == described["StackName"])
 
 
 def _announced(
@@ -109,8 +164,12 @@ def _announced(
     data: bool,
 ) -> Iterator[str]:
     """What goes and what stays, in words."""
-    yield f"{described['StackName']}, {described['StackStatus']}, is to be deleted, with"
-    yield "  its functions, state machine, schedules, alarms, roles and logs of functions"
+    if described["StackStatus"] == "DELETE_COMPLETE":
+        yield f"{described['StackName']} is deleted; what it left is to be deleted, with"
+        yield "  its archives, and its secret with webhooks"
+    else:
+        yield f"{described['StackName']}, {described['StackStatus']}, is to be deleted, with"
+        yield "  its functions, state machine, schedules, alarms, roles and logs of functions"
     if stack:
         yield "  every version in its model registry"
         for region in stack.worker_regions:
@@ -124,19 +183,25 @@ def _delete_worker(console: Console, stack: Stack, region: str) -> None:
     """Delete a worker region's stack. Nothing in its bucket is the only copy of anything."""
     account = account_in(region)
     described = describe(account.cloudformation, stack.names.worker)
-    if described is None:
-        return
-    there = stack.in_region(region)
-    delete_kept(there, kept_under(there, ""))
-    delete_stack(account, described["StackId"], _teller(console))
-    _say(console, f"{stack.names.worker} in {region} is deleted")
+    if described is not None:
+        there = stack.in_region(region)
+        # An earlier try may have deleted the bucket, and then failed on something else.
+        with contextlib.suppress(there.s3.exceptions.NoSuchBucket):
+            delete_kept(there, kept_under(there, ""))
+        delete_stack(account, described["StackId"], _teller(console))
+        _say(console, f"{stack.names.worker} in {region} is deleted")
     _remove_archives(console, account, stack.names.stack)
 
 
 def _remove_archives(console: Console, account: Account, owner: str) -> None:
     """Delete the bucket of archives, which a stack of the CDK's command never had."""
     bucket = account.asset_bucket(owner)
-    if bucket.exists():
+    try:
+        is_there = bucket.exists()
+    except StackFailed as error:
+        _say(console, f"left alone: {error}")
+        return
+    if is_there:
         bucket.remove()
         _say(console, f"deleted bucket {bucket.name}, which held archives and templates")
 

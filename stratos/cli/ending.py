@@ -9,19 +9,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from stratos.cli.endpoint import delete
 from stratos.cli.runs import list_hosting, list_runs
 from stratos.cli.stack import Stack, client
 from stratos.cli.sweep import sweep_now
+from stratos.client.passed_over import is_unanswered
 from stratos.contracts.run import RunRow
 from stratos.errors import StackInUse, StackNotFound
+from stratos.hosting.ownership import HOME_TAG
 from stratos.units import count
 from stratos.waiting import every, wait_until, within
 
 _ENDING_SECONDS = 1800.0
 """CleanUp ends a job and an endpoint within minutes; a batch takes longest."""
 _POLL_SECONDS = 5.0
+_FAR_SECONDS = 30.0
+"""That another region has to answer."""
 _GONE = ("ValidationException", "ResourceNotFound")
 """SageMaker's codes for what does not exist."""
 _STOPPED_BY = "stopped by `stratos destroy`"
@@ -82,13 +89,15 @@ def end_all(
         stack.states.stop_execution(executionArn=row.execution_arn, cause=_STOPPED_BY)
         tell(f"stopping run {row.run_id}")
     _wait(lambda: [row.run_id for row in list_runs(stack) if not row.finished], sleep)
+    unreached: dict[str, str] = {}
     for row in list_hosting(stack):
         if row.live:
             done = delete(stack, row)
             for name in done.names:
                 tell(f"deleted {name}")
             for region, why in done.unreached.items():
-                tell(f"{region} does not answer ({why}); its sweeper ends what is there")
+                tell(f"{region} does not answer ({why}), so what is in service there stays")
+                unreached[region] = why
     try:
         swept = sweep_now(stack, dry_run=False)
     except StackNotFound:
@@ -96,7 +105,19 @@ def end_all(
     else:
         for orphan in swept.removed:
             tell(f"deleted {orphan.kind} {orphan.name}, which belonged to no run")
+        unreached |= swept.unreached
     _wait(lambda: list(_billed(stack)), sleep)
+    if unreached:
+        raise StackInUse(_why_unreached_keeps_it(unreached))
+
+
+def _why_unreached_keeps_it(unreached: dict[str, str]) -> str:
+    told = "; ".join(f"{region}: {why}" for region, why in unreached.items())
+    return (
+        f"{', '.join(unreached)} did not answer ({told}), so an endpoint may stand there, which is "
+        "billed until its time is over. The stack was left alone; repeat the command once the "
+        "region answers, or take it out of `stratos:worker_regions` and deploy first"
+    )
 
 
 def empty_registry(stack: Stack) -> int:
@@ -138,25 +159,65 @@ def _wait(probe: Callable[[], list[str]], sleep: Callable[[float], object]) -> N
 
 def _billed(stack: Stack) -> Iterator[str]:
     """Names of what SageMaker still has of the stack that is billed by time."""
-    start, sagemaker = stack.names.start, stack.sagemaker
-    runs = {f"{row.run_id}-" for row in list_runs(stack)}
-    for kind, listed, name, only in (
-        ("inference_components", "InferenceComponents", "InferenceComponentName", {}),
-        ("endpoints", "Endpoints", "EndpointName", {}),
-        (
-            "transform_jobs",
-            "TransformJobSummaries",
-            "TransformJobName",
-            {"StatusEquals": "InProgress"},
-        ),
-    ):
-        pages = sagemaker.get_paginator(f"list_{kind}").paginate(NameContains=start, **only)
-        yield from (
-            one[name] for page in pages for one in page[listed] if one[name].startswith(start)
-        )
-    pages = sagemaker.get_paginator("list_training_jobs").paginate(StatusEquals="InProgress")
-    names = (one["TrainingJobName"] for page in pages for one in page["TrainingJobSummaries"])
-    yield from (name for name in names if name.startswith(tuple(runs)))
+    jobs = tuple(f"{row.run_id}-" for row in list_runs(stack))
+    yield from _billed_in(stack, jobs)
+    for region in stack.worker_regions:
+        try:
+            there = list(_billed_in(stack.in_region(region, _FAR_SECONDS), jobs))
+        except (ClientError, BotoCoreError) as error:
+            if not is_unanswered(error):
+                raise
+            yield f"whatever is in {region}, which does not answer"
+        else:
+            yield from (f"{name} in {region}" for name in there)
+
+
+def _billed_in(place: Stack, jobs: tuple[str, ...]) -> Iterator[str]:
+    """The same of one region.
+
+    Args:
+        jobs: What the names of the stack's training jobs begin with.
+    """
+    start, sagemaker = place.names.start, place.sagemaker
+    endpoints = {
+        one["EndpointName"]
+        for one in _named(sagemaker, "endpoints", start, NameContains=start)
+        if _is_of(place, one["EndpointArn"])
+    }
+    yield from sorted(endpoints)
+    for one in _named(sagemaker, "inference_components", start, NameContains=start):
+        if not place.elsewhere or one["EndpointName"] in endpoints:
+            yield one["InferenceComponentName"]
+    under_way = {"StatusEquals": "InProgress"}
+    batches = start if not place.elsewhere else tuple(start + job for job in jobs)
+    for one in _named(sagemaker, "transform_jobs", batches, NameContains=start, **under_way):
+        yield one["TransformJobName"]
+    for one in _named(sagemaker, "training_jobs", jobs, **under_way):
+        yield one["TrainingJobName"]
+
+
+_LISTED = {
+    "endpoints": ("Endpoints", "EndpointName"),
+    "inference_components": ("InferenceComponents", "InferenceComponentName"),
+    "transform_jobs": ("TransformJobSummaries", "TransformJobName"),
+    "training_jobs": ("TrainingJobSummaries", "TrainingJobName"),
+}
+"""What SageMaker lists each kind under, and what it calls its name."""
+
+
+def _named(
+    sagemaker: Any, kind: str, start: str | tuple[str, ...], **only: str
+) -> Iterator[dict[str, Any]]:
+    listed, name = _LISTED[kind]
+    for page in sagemaker.get_paginator(f"list_{kind}").paginate(**only):
+        yield from (one for one in page[listed] if one[name].startswith(start))
+
+
+def _is_of(place: Stack, arn: str) -> bool:
+    """Whether an endpoint is this stack's, and none of a stack of its name in another region."""
+    pages = place.sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
+    tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+    return bool(tags.get(HOME_TAG, place.region if not place.elsewhere else "") == place.region)
 
 
 def _reruns(stack: Stack) -> Iterator[str]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from stratos.cli.options import Json
 from stratos.cli.screen import make_console, print_json
 from stratos.cli.stack import Stack, client
-from stratos.contracts.webhooks import Webhooks, masked
+from stratos.contracts.webhooks import Webhooks, masked, why_not_asked
 from stratos.errors import NotFound, StackNotFound, StratosError
 
 notify_app = typer.Typer(
@@ -46,6 +46,8 @@ def add_command(
     if "://" not in target:
         _say(_add_email(stack, target))
         return
+    if why := why_not_asked(target):
+        raise typer.BadParameter(f"{target} {why}", param_hint="TARGET")
     urls = _read(stack).urls
     try:
         wanted = Webhooks(urls=(*(url for url in urls if url != target), target))
@@ -168,6 +170,8 @@ def _write(stack: Stack, webhooks: Webhooks) -> None:
     secrets, name = client("secretsmanager"), stack.names.webhooks_secret
     text = webhooks.model_dump_json()
     try:
+        if secrets.describe_secret(SecretId=name).get("DeletedDate"):
+            secrets.restore_secret(SecretId=name)
         secrets.put_secret_value(SecretId=name, SecretString=text)
     except secrets.exceptions.ResourceNotFoundException:
         secrets.create_secret(Name=name, SecretString=text, KmsKeyId=f"alias/{stack.names.prefix}")

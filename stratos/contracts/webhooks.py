@@ -12,6 +12,8 @@ from pydantic import AfterValidator
 
 from stratos.frozen import FrozenModel
 
+_LONGEST_LABEL = 63
+"""Of what stands between the dots of a host's name."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -40,6 +42,29 @@ class WebhookPost(FrozenModel):
     text: str
     subject: str
     message: str
+
+
+def why_not_asked(url: str) -> str | None:
+    """Why nothing could be posted to an address; None if it can.
+
+    This is looked at when one is added. Those that are stored are taken as they are, so that an odd
+    one keeps no other from being told.
+    """
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        return "has characters that no address has; write them as %XX, a host's as xn--…"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError as error:
+        return f"is no address: {error}"
+    if not (":" in host or _is_name(host)):
+        return "names no host"
+    return None
+
+
+def _is_name(host: str) -> bool:
+    labels = host.removesuffix(".").split(".")
+    return all(0 < len(label) <= _LONGEST_LABEL for label in labels)
 
 
 def masked(url: str) -> str:

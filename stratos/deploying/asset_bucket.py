@@ -59,14 +59,15 @@ class AssetBucket:
         return True
 
     def make(self) -> bool:
-        """Make it private, encrypted and for TLS alone; return whether it was not there before."""
-        made = not self.exists()
-        if made:
-            constraint = {"LocationConstraint": self.region}
-            given = {"CreateBucketConfiguration": constraint}
-            self.s3.create_bucket(
-                Bucket=self.name, **(given if self.region != _UNNAMED_BY_S3 else {})
-            )
+        """Make it if it is not there; return whether it was not."""
+        if self.exists():
+            return False
+        given = {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
+        self.s3.create_bucket(Bucket=self.name, **(given if self.region != _UNNAMED_BY_S3 else {}))
+        return True
+
+    def secure(self) -> None:
+        """Have it private, encrypted, versioned and for TLS alone."""
         # Set every time: a deployment that was cut short may have left it half made.
         blocked = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy")
         self.s3.put_public_access_block(
@@ -80,7 +81,6 @@ class AssetBucket:
         # As the CDK's has it: worker regions copy an archive by its version.
         self.s3.put_bucket_versioning(**self._named, VersioningConfiguration={"Status": "Enabled"})
         self.s3.put_bucket_policy(**self._named, Policy=json.dumps(self._tls_alone()))
-        return made
 
     def upload(self, archives: Iterable[Archive], tell: Callable[[str], None]) -> int:
         """Upload what is not there yet, and return how many archives that were."""

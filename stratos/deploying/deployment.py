@@ -10,11 +10,12 @@ from typing import Any
 
 from stratos.deploying.assembly import BuiltStack, asset_bucket_name
 from stratos.deploying.asset_bucket import AssetBucket
-from stratos.deploying.changes import ChangeSet, propose, withdraw
-from stratos.deploying.following import ResourceEvent, Watch, describe
+from stratos.deploying.changes import ChangeSet, change_sets_of, propose, withdraw
+from stratos.deploying.following import ResourceEvent, Watch, describe, look_up
 from stratos.errors import StackFailed
 
 _CHANGEABLE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
+_OF_A_CHANGE = ("StackId", "StackStatus", "LastUpdatedTime")
 _CDK_PARAMETER = "BootstrapVersion"
 """Of a stack that the CDK's command deployed: the template asks for its bootstrapping."""
 
@@ -52,6 +53,9 @@ class Deployment:
     account: Account
     change_set: ChangeSet | None = None
     made_bucket: bool = False
+    is_executed: bool = False
+    found: Mapping[str, Any] | None = None
+    """The stack before anything was proposed."""
 
     def propose(self, name: str, settings: Mapping[str, str], *, from_cdk: bool) -> ChangeSet:
         """Find out what would change, and change nothing but the bucket that the template needs.
@@ -65,12 +69,13 @@ class Deployment:
             StackFailed: It cannot be deployed so.
         """
         stack, account = self.stack, self.account
-        present = describe(account.cloudformation, stack.name)
+        present = self.found = describe(account.cloudformation, stack.name)
         if present is not None:
             _refuse_unchangeable(present, from_cdk=from_cdk)
         parameters = _parameters(stack, present, settings)
         bucket = account.asset_bucket(stack.owner)
         self.made_bucket = bucket.make()
+        bucket.secure()
         self.change_set = propose(
             account.cloudformation,
             stack,
@@ -83,16 +88,29 @@ class Deployment:
         return self.change_set
 
     def withdraw(self) -> None:
-        """Leave the account as it was found."""
+        """Leave the account as it was found, unless CloudFormation is at work already."""
+        if self.is_executed:
+            return
         if self.change_set is not None:
-            withdraw(self.account.cloudformation, self.change_set)
-        if self.made_bucket:
+            withdraw(self.account.cloudformation, self.change_set, self.account.sleep)
+        if self.made_bucket and self._is_as_found():
             self.account.asset_bucket(self.stack.owner).remove()
+
+    def _is_as_found(self) -> bool:
+        """Whether nobody else has deployed the stack meanwhile, or is about to."""
+        cloudformation, before = self.account.cloudformation, self.found
+        now = look_up(cloudformation, self.stack.name)
+        if before is None or now is None:
+            return now is None or now["StackStatus"].startswith("DELETE_")
+        same = all(now.get(key) == before.get(key) for key in _OF_A_CHANGE)
+        return same and not change_sets_of(cloudformation, self.stack.name)
 
     def carry_out(
         self, tell: Callable[[str], None], tell_event: Callable[[ResourceEvent], None]
     ) -> Mapping[str, Any]:
         """Upload what is missing, make the changes, and return the stack as it then stands.
+
+        Archives are uploaded where nothing is to change, too: somebody may have deleted some.
 
         Raises:
             StackFailed: with the reasons, and what became of the stack.
@@ -102,9 +120,17 @@ class Deployment:
         bucket = account.asset_bucket(self.stack.owner)
         num = bucket.upload(self.stack.archives, tell)
         tell(f"{len(self.stack.archives) - num} of {len(self.stack.archives)} archives were there")
+        if proposed.is_empty:
+            return self.found or {}
         watch = Watch.begin(account.cloudformation, proposed.stack_id)
-        account.cloudformation.execute_change_set(ChangeSetName=proposed.id)
-        return watch.follow(tell_event, account.sleep)
+        self.is_executed = True  # before: a Ctrl-C may come while the request is on its way
+        try:
+            account.cloudformation.execute_change_set(ChangeSetName=proposed.id)
+        except account.cloudformation.exceptions.ClientError:
+            self.is_executed = False
+            raise
+        wanted = "CREATE_COMPLETE" if proposed.creates else "UPDATE_COMPLETE"
+        return watch.follow(tell_event, account.sleep, wanted=wanted)
 
     def protect(self, on: bool) -> None:
         """Have CloudFormation refuse to delete the stack, or let it."""

@@ -57,15 +57,26 @@ class Watch:
         return cls(cloudformation, stack_id, frozenset(event["EventId"] for event in events))
 
     def follow(
-        self, tell: Callable[[ResourceEvent], None], sleep: Callable[[float], object]
+        self,
+        tell: Callable[[ResourceEvent], None],
+        sleep: Callable[[float], object],
+        *,
+        wanted: str,
     ) -> Mapping[str, Any]:
         """Wait until CloudFormation is done, telling of each resource, and return the stack.
+
+        The first looks may still show the stack as it was before, so its status counts once the
+        stack has told of it in an event of its own.
+
+        Args:
+            wanted: The status in which it is to end.
 
         Raises:
             StackFailed: It did not end as wanted, with the reasons and what became of the stack.
         """
         seen = set(self.seen)
         failed: list[ResourceEvent] = []
+        reached = {"DELETE_COMPLETE"}  # of which there is no way back, whoever deleted it
 
         def look() -> Mapping[str, Any]:
             stack: Mapping[str, Any] = self.cloudformation.describe_stacks(StackName=self.stack_id)[
@@ -75,6 +86,8 @@ class Watch:
                 e for e in _events(self.cloudformation, self.stack_id) if e["EventId"] not in seen
             ]
             for event in map(_resource_event, reversed(news)):
+                if event.type == _STACK and event.logical_id == stack["StackName"]:
+                    reached.add(event.status)
                 if event.type != _STACK and event.is_done:
                     failed.extend([event] * event.is_failed)
                     tell(event)
@@ -83,11 +96,13 @@ class Watch:
 
         stack = wait_until(
             look,
-            lambda one: not one["StackStatus"].endswith("_IN_PROGRESS"),
+            lambda one: (
+                not one["StackStatus"].endswith("_IN_PROGRESS") and one["StackStatus"] in reached
+            ),
             pauses=every(_POLL_SECONDS),
             sleep=sleep,
         )
-        if stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"):
+        if stack["StackStatus"] != wanted:
             raise StackFailed(_how_it_ended(stack, failed))
         return stack
 
@@ -133,13 +148,19 @@ def _how_it_ended(stack: Mapping[str, Any], failed: list[ResourceEvent]) -> str:
 
 def describe(cloudformation: Any, name: str) -> Mapping[str, Any] | None:
     """A stack as it stands; None if there is none, or no more than the shell of a change set."""
+    stack = look_up(cloudformation, name)
+    return None if stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS" else stack
+
+
+def look_up(cloudformation: Any, name: str) -> Mapping[str, Any] | None:
+    """A stack as it stands, be it no more than a shell; None if there is none."""
     try:
         stack: Mapping[str, Any] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except cloudformation.exceptions.ClientError as error:
         if "does not exist" in error.response["Error"]["Message"]:
             return None
         raise
-    return None if stack["StackStatus"] == "REVIEW_IN_PROGRESS" else stack
+    return stack
 
 
 def resources_of(cloudformation: Any, stack_name: str) -> Iterator[Mapping[str, Any]]:

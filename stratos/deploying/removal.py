@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stratos.deploying.deployment import Account
-from stratos.deploying.following import ResourceEvent, Watch, resources_of
+from stratos.deploying.following import ResourceEvent, Watch, look_up, resources_of
 from stratos.errors import StackFailed
 
 KEY_DAYS = 30
@@ -21,6 +21,12 @@ _WORDS = {
     _TABLE: "table {}: the rows of runs, billed by size",
     _KEY: "key {}: decrypts both, a dollar a month and more",
 }
+
+
+_GONE = (
+    *("NoSuchBucket", "ResourceNotFoundException", "NotFoundException"),
+    "KMSInvalidStateException",  # it waits for its deletion
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,11 @@ class StayingResource:
 
 
 def what_stays(cloudformation: Any, stack_name: str) -> list[StayingResource]:
-    """What CloudFormation keeps when it deletes a stack, in the order in which it may go."""
+    """What CloudFormation keeps when it deletes a stack, in the order in which it may go.
+
+    Args:
+        stack_name: Or its ARN, of one that is deleted already.
+    """
     found = cloudformation.get_template(StackName=stack_name)["TemplateBody"]
     template: Mapping[str, Any] = json.loads(found) if isinstance(found, str) else found
     kept = {
@@ -52,6 +62,21 @@ def what_stays(cloudformation: Any, stack_name: str) -> list[StayingResource]:
     return sorted(staying, key=lambda one: (_rank(one.type), one.id))
 
 
+def last_deleted(cloudformation: Any, name: str) -> Mapping[str, Any] | None:
+    """The latest stack of a name that is deleted, which CloudFormation remembers for 90 days."""
+    pages = cloudformation.get_paginator("list_stacks")
+    found = [
+        one
+        for page in pages.paginate(StackStatusFilter=["DELETE_COMPLETE"])
+        for one in page["StackSummaries"]
+        if one["StackName"] == name
+    ]
+    if not found:
+        return None
+    latest = max(found, key=lambda one: one.get("DeletionTime") or one["CreationTime"])
+    return look_up(cloudformation, latest["StackId"])
+
+
 def delete_stack(account: Account, stack_id: str, tell: Callable[[ResourceEvent], None]) -> None:
     """Let CloudFormation delete a stack, protected or not, and wait until it has.
 
@@ -64,7 +89,7 @@ def delete_stack(account: Account, stack_id: str, tell: Callable[[ResourceEvent]
         StackName=stack_id, EnableTerminationProtection=False
     )
     cloudformation.delete_stack(StackName=stack_id)
-    watch.follow(tell, account.sleep)
+    watch.follow(tell, account.sleep, wanted="DELETE_COMPLETE")
 
 
 def delete_staying(
@@ -84,21 +109,26 @@ def delete_staying(
         StackFailed: There is no way to delete one of them.
     """
     for one in staying:
-        if one.type == _BUCKET:
-            empty_bucket(one.id)
-            s3.delete_bucket(Bucket=one.id)
-            yield f"deleted bucket {one.id} with all that was in it"
-        elif one.type == _TABLE:
-            dynamodb.delete_table(TableName=one.id)
-            yield f"deleted table {one.id}"
-        elif one.type == _KEY:
-            kms.schedule_key_deletion(KeyId=one.id, PendingWindowInDays=KEY_DAYS)
-            yield (
-                f"key {one.id} is deleted in {KEY_DAYS} days; until then `aws kms "
-                f"cancel-key-deletion --key-id {one.id}` calls that off"
-            )
-        else:
-            raise StackFailed(f"{one.told} stays: delete it in the console")
+        try:
+            if one.type == _BUCKET:
+                empty_bucket(one.id)
+                s3.delete_bucket(Bucket=one.id)
+                yield f"deleted bucket {one.id} with all that was in it"
+            elif one.type == _TABLE:
+                dynamodb.delete_table(TableName=one.id)
+                yield f"deleted table {one.id}"
+            elif one.type == _KEY:
+                kms.schedule_key_deletion(KeyId=one.id, PendingWindowInDays=KEY_DAYS)
+                yield (
+                    f"key {one.id} is deleted in {KEY_DAYS} days; until then `aws kms "
+                    f"cancel-key-deletion --key-id {one.id}` calls that off"
+                )
+            else:
+                raise StackFailed(f"{one.told} stays: delete it in the console")
+        except s3.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] not in _GONE:
+                raise
+            yield f"{one.id} was deleted before, or is to be"
 
 
 def _rank(type_: str) -> int:

@@ -38,6 +38,7 @@ TAKES_NO_RESOURCE = {
     "sagemaker:ListTrainingJobs",
     "sagemaker:ListTransformJobs",
     "scheduler:ListSchedules",
+    "servicequotas:ListServiceQuotas",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 }

@@ -80,6 +80,7 @@ class ChangeSets:
         original_create = replace(backend, "create_change_set", create)
         replace(backend, "execute_change_set", execute)
         original_delete = replace(backend, "delete_stack", delete)
+        replace(backend, "list_stack_resources", _resources_of)
         replace(models.ChangeSet, "_parse_template", _parse)
         replace(models.ChangeSet, "diff", _differences)
         replace(models.Stack, "stack_parameters", property(_given_parameters))
@@ -92,6 +93,7 @@ class ChangeSets:
 
         original_check = replace(api, "_validate_different_update", check_update)
         original_template_at = replace(api, "_get_stack_from_s3_url", template_at)
+        replace(api, "list_change_sets", _of_a_stack)
         operation = "update_termination_protection"
         # Another cloud of this process may have added it.
         put = replace if hasattr(api, operation) else self._patches.add
@@ -173,6 +175,7 @@ def _delete(original: Any, backend: Any, name_or_id: str) -> None:
                 message=f"Stack [{stack.name}] cannot be deleted while TerminationProtection is "
                 "enabled"
             )
+        stack.left = _left_by(stack)
         try:
             with told_of(_event_of(stack, "DELETE")):
                 original(backend, stack.stack_id)
@@ -180,6 +183,23 @@ def _delete(original: Any, backend: Any, name_or_id: str) -> None:
             backend.stacks[stack.stack_id] = stack
             stack.status = "DELETE_FAILED"
             stack._add_stack_event("DELETE_FAILED", resource_status_reason=error.message)
+
+
+def _left_by(stack: Any) -> list[Any]:
+    """The resources that outlive a stack."""
+    declared, made = _as_given(stack).get("Resources", {}), stack.resource_map._parsed_resources
+    return [
+        made[name]
+        for name, one in declared.items()
+        if one.get("DeletionPolicy") in KEPT and made.get(name) is not None
+    ]
+
+
+def _resources_of(backend: Any, name_or_id: str) -> tuple[Any, list[Any]]:
+    """Those of a stack. Of a deleted one, stock moto would make them again."""
+    stack = backend.get_stack(name_or_id)
+    gone = stack.status == "DELETE_COMPLETE"
+    return stack, stack.left if gone else list(stack.stack_resources)
 
 
 def _apply(change_set: Any, stack: Any) -> None:
@@ -323,6 +343,14 @@ def _template_at(original: Any, settings: LocalSettings, response: Any, url: str
         return str(original(response, url))
     address = urlparse(url)
     return str(original(response, f"https://s3.amazonaws.com{address.path}"))
+
+
+def _of_a_stack(response: Any) -> ActionResult:
+    """The change sets of the stack that is named. Stock moto lists those of all."""
+    backend = response.cloudformation_backend
+    stack = backend.get_stack(response._get_param("StackName"))
+    found = [one for one in backend.list_change_sets() if one.stack_id == stack.stack_id]
+    return ActionResult({"Summaries": found})
 
 
 def _update_protection(response: Any) -> ActionResult:

@@ -130,6 +130,9 @@ def test_a_built_stack_is_shown_deployed_used_and_removed_without_a_trace(
     assert "deleted secret stratos-webhooks" in gone.output
     assert (stacks(), buckets()) == ([], [])
     assert boto3.client("dynamodb").list_tables()["TableNames"] == []
+    again = command("--stack", "Stratos", "destroy", "--data", "--yes")
+    assert again.exit_code == 0, again.output
+    assert "Stratos is deleted; what it left is to be deleted" in again.output
     assert (
         boto3.client("sagemaker").list_model_package_groups()["ModelPackageGroupSummaryList"] == []
     )

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from moto_cloud import Cloud
 from stacks import POLICY, Stack, ref
 
+from stratos.deploying.changes import change_sets_of
 from tests.patience import eventually
 
 TOPIC: dict[str, Any] = {"Type": "AWS::SNS::Topic"}
@@ -106,6 +107,18 @@ def test_a_new_stack_is_reviewed_then_made_with_an_event_for_each_resource(
     ]
 
 
+def test_the_change_sets_of_a_stack_are_listed_and_of_no_other(
+    cloud: Cloud, proposals: Proposals
+) -> None:
+    mine = proposals.propose({"First": TOPIC}, creates=True)
+    other = Proposals(cloud, f"{proposals.name}Other")
+    other.propose({"First": TOPIC}, creates=True)
+    assert change_sets_of(proposals.api, mine["StackId"]) == {mine["ChangeSetId"]}
+    other.api.delete_stack(StackName=other.name)
+    proposals.carry_out(mine)
+    assert change_sets_of(proposals.api, proposals.name) == set()
+
+
 def test_changes_say_what_is_replaced_and_what_is_kept(cloud: Cloud, proposals: Proposals) -> None:
     kept = TOPIC | {"DeletionPolicy": "Retain"}
     board = {"DashboardName": "a", "DashboardBody": "{}"}
@@ -185,6 +198,16 @@ def test_a_change_set_is_carried_out_once(proposals: Proposals) -> None:
     proposals.carry_out(proposed)
     with pytest.raises(ClientError, match="cannot be executed"):
         proposals.carry_out(proposed)
+
+
+def test_a_deleted_stack_still_lists_what_it_left(cloud: Cloud, proposals: Proposals) -> None:
+    made = proposals.create({"Kept": TOPIC | {"DeletionPolicy": "Retain"}, "Gone": TOPIC})
+    proposals.api.delete_stack(StackName=proposals.name)
+    left = proposals.api.list_stack_resources(StackName=made["StackId"])["StackResourceSummaries"]
+    assert [one["LogicalResourceId"] for one in left] == ["Kept"]
+    topics = [one["TopicArn"] for one in cloud("sns").list_topics()["Topics"]]
+    assert left[0]["PhysicalResourceId"] in topics
+    cloud("sns").delete_topic(TopicArn=left[0]["PhysicalResourceId"])
 
 
 def test_a_protected_stack_is_not_deleted(proposals: Proposals) -> None:

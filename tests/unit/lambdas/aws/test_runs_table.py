@@ -37,9 +37,9 @@ def test_a_column_is_set_and_removed_and_one_that_there_is_not_is_refused(accoun
 def test_a_run_whose_time_is_over_is_not_in_charge_for_others(account: Account) -> None:
     live, other = start(account).run, start(account).run
     runs_table.update(live.run_id, endpoint_name="e", endpoint_config_name="c")
-    found = runs_table.live_at_endpoint(other)
+    found = runs_table.live_at_endpoint(other, "e")
     assert found is not None
     assert found.endpoint_config_name == "c"
-    assert runs_table.live_at_endpoint(live) is None
+    assert runs_table.live_at_endpoint(live, "e") is None
     account.expire(live.run_id)
     assert not runs_table.another_in_charge(other)

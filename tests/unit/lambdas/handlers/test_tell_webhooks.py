@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -23,6 +23,8 @@ class Listener:
     url: str
     status: int
     posts: list[dict[str, Any]] = field(default_factory=list)
+    location: str = ""
+    """Where it sends those who ask."""
 
 
 @pytest.fixture
@@ -34,6 +36,8 @@ def listen() -> Iterator[Any]:
             def do_POST(self) -> None:
                 found.posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
                 self.send_response(status)
+                if found.location:
+                    self.send_header("Location", found.location)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
@@ -79,6 +83,9 @@ def test_every_webhook_gets_a_post_that_slack_reads(account: Account, listen: An
 
 def test_without_webhooks_nothing_is_posted(account: Account) -> None:
     assert tell() == {"told": 0, "failed": 0}
+    keep(account, "https://example.com/x")
+    account.client("secretsmanager").delete_secret(SecretId="stratos-webhooks")
+    assert tell() == {"told": 0, "failed": 0}
 
 
 def test_one_that_fails_keeps_nothing_from_the_others_and_is_not_logged(
@@ -89,7 +96,7 @@ def test_one_that_fails_keeps_nothing_from_the_others_and_is_not_logged(
     assert tell() == {"told": 1, "failed": 2}
     assert len(good.posts) == 1
     logged = [vars(one) for one in caplog.records if one.getMessage() == "webhook failed"]
-    assert [one["said"] for one in logged] == [500, "URLError"]
+    assert {one["said"] for one in logged} == {500, "URLError"}
     assert "s3cr3t" not in str(logged)
 
 
@@ -112,3 +119,40 @@ def test_a_notice_may_be_json_of_another_kind(account: Account, listen: Any) -> 
     keep(account, found.url)
     tell(None, "[1]")
     assert found.posts[0]["text"] == "Stratos\n[1]"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_is_a_failure(
+    account: Account, listen: Any, status: int
+) -> None:
+    named, other = listen(status), listen()
+    named.location = other.url
+    keep(account, named.url)
+    with pytest.raises(WebhooksFailed, match="none of 1 webhooks"):
+        tell()
+    assert len(named.posts) == 1
+    assert other.posts == []
+
+
+@pytest.mark.parametrize("odd", ["https://127.0.0.1/\u00fc", "https://a..b/x"])
+def test_an_address_that_cannot_be_asked_keeps_nothing_from_the_others(
+    account: Account, listen: Any, odd: str
+) -> None:
+    good = listen()
+    keep(account, odd, good.url)
+    assert tell() == {"told": 1, "failed": 1}
+
+
+def test_all_are_asked_at_once(
+    account: Account, listen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answers only once all of them were asked."""
+    together = Barrier(12, timeout=60)
+
+    def wait(url: str, post: Any) -> bool:
+        together.wait()
+        return True
+
+    monkeypatch.setattr("lambdas.aws.webhooks.tell", wait)
+    keep(account, *(f"https://example.com/{number}" for number in range(12)))
+    assert tell() == {"told": 12, "failed": 0}

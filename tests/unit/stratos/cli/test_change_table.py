@@ -36,9 +36,36 @@ def test_every_new_role_of_a_stack_that_is_there_is_named():
     changed = shown(*roles)
     assert all(role.logical_id in changed for role in roles)
     assert "rights" in changed
-    made = shown(*roles, creates=True)
+
+
+def test_every_role_of_a_new_stack_is_named_and_of_the_rest_some():
+    roles = [Change("add", f"Role{number}", "AWS::IAM::Role") for number in range(6)]
+    alarms = [Change("add", f"Alarm{number}", "AWS::CloudWatch::Alarm") for number in range(6)]
+    made = shown(*roles, *alarms, creates=True)
     assert "6 × AWS::IAM::Role" in made
-    assert "and 3 more" in made
+    assert all(role.logical_id in made for role in roles)
+    assert "Alarm2 and 3 more" in made
+
+
+def test_what_is_replaced_and_kept_is_not_called_gone():
+    kept = Change("replace", "Bucket", "AWS::S3::Bucket", stays=True)
+    text = shown(kept)
+    assert "kept: the old one stays in the account and is billed; the new one is empty" in text
+    assert "gone with all" not in text
+    both = shown(kept, Change("delete", "Old", "AWS::SQS::Queue"))
+    assert "gone with all that it holds, but for what is kept." in both
+
+
+def test_a_changed_role_is_marked_beside_what_acts_under_it():
+    text = shown(
+        Change("change", "Work", "AWS::Lambda::Function", changes_role=True),
+        Change("change", "Other", "AWS::Lambda::Function"),
+    )
+    lines = {line.split()[2]: line for line in text.splitlines() if "AWS::Lambda" in line}
+    assert {name: "rights" in line for name, line in lines.items()} == {
+        "Work": True,
+        "Other": False,
+    }
 
 
 def test_nothing_to_change_is_said_in_a_line():

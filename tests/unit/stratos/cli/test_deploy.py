@@ -1,5 +1,7 @@
+import boto3
 import pytest
 import typer
+from botocore.exceptions import ClientError
 
 from stratos.errors import StackFailed
 from tests.deployable import REGION, account_in_moto, write_folder
@@ -94,3 +96,67 @@ def test_a_setting_is_homes_or_that_of_the_region_named(cloudformation, deploy, 
 def test_a_setting_that_means_nothing_is_wrong_usage(cloudformation, deploy, given):
     assert deploy("--dry-run", "--set", given)[0] == 2
     assert cloudformation.change_sets == {}
+
+
+def test_if_home_fails_the_other_stacks_are_withdrawn(cloudformation, deploy):
+    cloudformation.ends_as = "ROLLBACK_COMPLETE"
+    with pytest.raises(StackFailed, match="ended as ROLLBACK_COMPLETE"):
+        deploy("--yes")
+    assert cloudformation.change_sets == {}
+    assert cloudformation.stacks["Stratos"]["StackStatus"] == "ROLLBACK_COMPLETE"
+
+
+def test_one_who_stops_before_anything_is_changed_leaves_nothing(
+    cloudformation, deploy, monkeypatch
+):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stratos.deploying.asset_bucket.AssetBucket.upload", stop)
+    code, text = deploy("--yes")
+    assert code == 130
+    assert "goes on" not in text
+    assert cloudformation.change_sets == {}
+    assert cloudformation.stacks["Stratos"]["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_one_who_stops_watching_is_told_later_that_the_stack_is_not_protected(
+    cloudformation, deploy, monkeypatch
+):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("stratos.deploying.following.Watch.follow", stop)
+        with pytest.raises(StackFailed, match="CloudFormation goes on with Stratos"):
+            deploy("--yes")
+    assert cloudformation.change_sets == {}
+    cloudformation.stacks["Stratos"]["EnableTerminationProtection"] = False
+    text = deploy("--yes")[1]
+    assert "Stratos is not protected from deletion" in text
+    deploy("--yes", "--protect")
+    assert "is not protected" not in deploy("--yes")[1]
+
+
+def test_archives_that_somebody_deleted_are_uploaded_where_nothing_changes(cloudformation, deploy):
+    deploy("--yes")
+    s3, named = boto3.client("s3"), f"stratos-assets-123456789012-{REGION}"
+    s3.delete_object(Bucket=named, Key="abc.zip")
+    cloudformation.refusal = "No updates are to be performed."
+    text = deploy("--yes")[1]
+    assert "uploading code.zip" in text
+    assert s3.get_object(Bucket=named, Key="abc.zip")["Body"].read() == b"code"
+
+
+def test_one_that_cannot_be_withdrawn_keeps_none_of_the_others(cloudformation, deploy, monkeypatch):
+    delete = cloudformation.delete_change_set
+
+    def refuse_home(*, ChangeSetName):  # noqa: N803  as boto3 has it
+        if ChangeSetName == "arn:set/Stratos":
+            raise ClientError({"Error": {"Code": "AccessDenied"}}, "DeleteChangeSet")
+        delete(ChangeSetName=ChangeSetName)
+
+    monkeypatch.setattr(cloudformation, "delete_change_set", refuse_home)
+    with pytest.raises(StackFailed, match="not all of the proposal is withdrawn"):
+        deploy("--dry-run")
+    assert cloudformation.change_sets.keys() == {"arn:set/Stratos"}

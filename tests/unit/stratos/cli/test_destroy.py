@@ -7,7 +7,7 @@ from stratos.cli import destroy
 from stratos.cli.ending import StackUse
 from stratos.cli.stack import Stack
 from stratos.deploying.deployment import Account
-from stratos.errors import StackInUse
+from stratos.errors import StackFailed, StackInUse, StackNotFound
 from tests.fake_cloudformation import FakeCloudFormation
 from tests.unit.stratos.cli.stack_contents import put, put_run, run
 
@@ -16,7 +16,8 @@ from tests.unit.stratos.cli.stack_contents import put, put_run, run
 def cloudformation(stack, monkeypatch):
     """The stack as CloudFormation has it, and nothing to wait for."""
     found = FakeCloudFormation(told=[("Queue", "AWS::SQS::Queue", "DELETE_COMPLETE", "")])
-    found.add_stack("Stratos", "CREATE_COMPLETE")
+    tags = [{"Key": "stratos:stack", "Value": "Stratos"}]
+    found.add_stack("Stratos", "CREATE_COMPLETE", Tags=tags)
     kept = {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain"}
     found.template = {"Resources": {"Bucket": kept}}
     found.resources = [
@@ -124,3 +125,84 @@ def test_worker_regions_go_first_with_what_is_in_their_buckets(cloudformation, s
     assert "stratos-worker in eu-west-1, with all that is in its bucket" in text
     assert text.index("stratos-worker in eu-west-1 is deleted") < text.index("Stratos is deleted")
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_a_worker_without_its_bucket_is_deleted_too(cloudformation, stack, monkeypatch):
+    worker = replace(stack, worker_regions=("eu-west-1",))
+    monkeypatch.setattr(Stack, "find", classmethod(lambda cls: worker))
+    cloudformation.add_stack("stratos-worker", "DELETE_FAILED")
+    _, text = run("destroy", "--yes")
+    assert "stratos-worker in eu-west-1 is deleted" in text
+    assert cloudformation.stacks["stratos-worker"]["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_what_a_deleted_stack_left_is_deleted_by_its_name(cloudformation, stack, monkeypatch):
+    put(stack, "runs/r-1/report.json")
+    boto3.client("secretsmanager").create_secret(Name="stratos-webhooks", SecretString="s")
+    stop = pytest.MonkeyPatch()
+
+    def cut_short(*_):
+        raise KeyboardInterrupt
+
+    stop.setattr(destroy, "_remove_archives", cut_short)
+    code, text = run("destroy", "--yes", "--data")
+    stop.undo()
+    assert code == 130
+    assert "`stratos --stack Stratos destroy --data` goes on with that" in text
+    stack.s3.create_bucket(Bucket="stratos-assets-123456789012-us-east-1")
+    monkeypatch.setenv("STRATOS_STACK", "Stratos")
+    code, text = run("destroy", "--yes", "--data")
+    assert code == 0
+    assert "deleted bucket stratos-assets-123456789012-us-east-1" in text
+    assert "deleted secret stratos-webhooks" in text
+    assert text.index("deleted secret") < text.index("deleted bucket bucket with all")
+    assert stack.s3.list_buckets()["Buckets"] == []
+    code, text = run("destroy", "--yes", "--data")
+    assert (code, "bucket was deleted before" in text) == (0, True)
+
+
+def test_a_deleted_stack_must_be_named(cloudformation, stack, monkeypatch):
+    cloudformation.stacks["Stratos"]["StackStatus"] = "DELETE_COMPLETE"
+
+    def find(cls):
+        raise StackNotFound("none answers")
+
+    monkeypatch.setattr(Stack, "find", classmethod(find))
+    with pytest.raises(StackNotFound, match="stratos --stack Stratos destroy"):
+        run("destroy", "--yes", "--data")
+    assert len(stack.s3.list_buckets()["Buckets"]) == 1
+
+
+def test_a_bucket_that_took_the_archives_name_is_left_alone(cloudformation, stack, monkeypatch):
+    def refuse(self):
+        raise StackFailed("the bucket may not be read")
+
+    monkeypatch.setattr("stratos.deploying.asset_bucket.AssetBucket.exists", refuse)
+    code, text = run("destroy", "--yes", "--data")
+    assert (code, "left alone: the bucket may not be read" in text) == (0, True)
+    assert "deleted bucket bucket with all" in text
+
+
+def test_what_a_deleted_stack_of_something_else_left_is_not_touched(
+    cloudformation, stack, monkeypatch
+):
+    cloudformation.add_stack("Other", "DELETE_COMPLETE")
+    monkeypatch.setenv("STRATOS_STACK", "Other")
+
+    def find(cls):
+        raise StackNotFound("none answers")
+
+    monkeypatch.setattr(Stack, "find", classmethod(find))
+    with pytest.raises(StackNotFound):
+        run("destroy", "--yes", "--data")
+    assert len(stack.s3.list_buckets()["Buckets"]) == 1
+
+
+def test_what_a_worker_that_still_stands_reads_is_left(cloudformation, stack, monkeypatch):
+    monkeypatch.setenv("STRATOS_STACK", "Stratos")
+    outputs = [{"OutputKey": "WorkerRegions", "OutputValue": "eu-west-1"}]
+    cloudformation.stacks["Stratos"] |= {"StackStatus": "DELETE_COMPLETE", "Outputs": outputs}
+    cloudformation.add_stack("stratos-worker", "UPDATE_COMPLETE")
+    code, text = run("destroy", "--yes")
+    assert (code, "stratos-worker in eu-west-1 still stands" in text) == (0, True)
+    assert cloudformation.stacks["stratos-worker"]["StackStatus"] == "UPDATE_COMPLETE"

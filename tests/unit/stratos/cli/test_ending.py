@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from stratos.cli import ending
 from stratos.cli.ending import StackUse, empty_registry, end_all
@@ -15,14 +18,19 @@ def scheduler(stack):
     return found
 
 
+class Calls(list):
+    """With the regions that the sweeper does not reach."""
+
+
 @pytest.fixture
 def swept(monkeypatch):
     """The sweeper's function, which finds nothing."""
-    calls = []
+    calls, unreached = Calls(), {}
+    calls.unreached = unreached
 
     def sweep(stack, *, dry_run):
         calls.append(dry_run)
-        return Swept(removed=[], dry_run=dry_run)
+        return Swept(removed=[], dry_run=dry_run, unreached=unreached)
 
     monkeypatch.setattr(ending, "sweep_now", sweep)
     return calls
@@ -104,3 +112,51 @@ def test_a_stack_that_was_half_deleted_can_be_deleted_again(stack):
     end_all(stack, StackUse.of(stack), said.append, lambda seconds: None)
     assert said == ["the sweeper is gone already, so a stack was half deleted before"]
     assert empty_registry(stack) == 0
+
+
+@pytest.fixture
+def abroad(stack):
+    """The same stack with a worker region, in which SageMaker has what a test puts there."""
+    return replace(stack, worker_regions=("eu-west-1",))
+
+
+def put_endpoint_abroad(abroad, home):
+    place = abroad.in_region("eu-west-1")
+    put_endpoint(place, "stratos-r", "r-1")
+    [endpoint] = place.sagemaker.list_endpoints()["Endpoints"]
+    tags = [{"Key": "stratos:home", "Value": home}]
+    place.sagemaker.add_tags(ResourceArn=endpoint["EndpointArn"], Tags=tags)
+    return place
+
+
+def test_an_endpoint_of_a_worker_region_keeps_the_stack(abroad, scheduler, swept, monkeypatch):
+    monkeypatch.setattr(ending, "within", lambda seconds: 0.0)
+    put_endpoint_abroad(abroad, home="us-east-1")
+    with pytest.raises(StackInUse, match="stratos-r in eu-west-1"):
+        end_all(abroad, StackUse.of(abroad), lambda line: None, lambda seconds: None)
+
+
+def test_an_endpoint_that_a_stack_of_the_same_name_has_there_does_not(abroad, scheduler, swept):
+    place = put_endpoint_abroad(abroad, home="ap-northeast-1")
+    end_all(abroad, StackUse.of(abroad), lambda line: None, lambda seconds: None)
+    assert len(place.sagemaker.list_endpoints()["Endpoints"]) == 1
+
+
+def test_a_region_that_the_sweeper_did_not_reach_keeps_the_stack(abroad, scheduler, swept):
+    swept.unreached["eu-west-1"] = "timed out"
+    with pytest.raises(StackInUse, match=r"eu-west-1 did not answer \(eu-west-1: timed out"):
+        end_all(abroad, StackUse.of(abroad), lambda line: None, lambda seconds: None)
+
+
+def test_a_region_that_does_not_answer_keeps_the_stack(abroad, scheduler, swept, monkeypatch):
+    monkeypatch.setattr(ending, "within", lambda seconds: 0.0)
+    here = ending._billed_in
+
+    def unless_far(place, jobs):
+        if place.elsewhere:
+            raise EndpointConnectionError(endpoint_url="https://eu-west-1")
+        return here(place, jobs)
+
+    monkeypatch.setattr(ending, "_billed_in", unless_far)
+    with pytest.raises(StackInUse, match="whatever is in eu-west-1, which does not answer"):
+        end_all(abroad, StackUse.of(abroad), lambda line: None, lambda seconds: None)

@@ -103,7 +103,9 @@ def test_who_is_not_told_cannot_be_removed(told, function):
         run("notify", "remove", "you@example.com")
 
 
-@pytest.mark.parametrize("target", ["http://example.com/x", "me"])
+@pytest.mark.parametrize(
+    "target", ["http://example.com/x", "me", "https://a..b/x", "https://example.com/\u00fc"]
+)
 def test_what_is_no_address_is_wrong_usage(told, function, target):
     assert run("notify", "add", target)[0] == 2
     assert protocols(told) == []
@@ -123,3 +125,12 @@ def test_everybody_gets_a_test(told):
     assert run("notify", "test")[1].startswith("sent")
     [message] = sqs.receive_message(QueueUrl=url)["Messages"]
     assert json.loads(message["Body"])["Subject"] == "Stratos: a test"
+
+
+def test_a_secret_that_is_marked_for_deletion_is_taken_back(told, function):
+    run("notify", "add", SLACK)
+    secrets = boto3.client("secretsmanager")
+    secrets.delete_secret(SecretId="stratos-webhooks", RecoveryWindowInDays=7)
+    assert run("notify", "add", "https://example.com/hook/1234")[0] == 0
+    secret = secrets.get_secret_value(SecretId="stratos-webhooks")
+    assert json.loads(secret["SecretString"]) == {"urls": ["https://example.com/hook/1234"]}

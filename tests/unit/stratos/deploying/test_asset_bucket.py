@@ -15,6 +15,7 @@ def bucket(account):
 def test_it_is_private_encrypted_versioned_and_for_tls_alone(bucket):
     assert bucket.make() is True
     assert bucket.make() is False
+    bucket.secure()
     named = {"Bucket": "stratos-assets-123456789012-eu-west-1"}
     blocked = bucket.s3.get_public_access_block(**named)["PublicAccessBlockConfiguration"]
     assert set(blocked.values()) == {True}

@@ -96,3 +96,43 @@ def test_protection_is_cloudformations(deployment, cloudformation):
     cloudformation.add_stack("Stratos", "CREATE_COMPLETE")
     deployment.protect(True)
     assert cloudformation.protected == [True]
+
+
+def test_the_bucket_stays_where_somebody_else_deployed_meanwhile(
+    deployment, account, cloudformation
+):
+    propose(deployment)
+    cloudformation.stacks["Stratos"]["StackStatus"] = "CREATE_COMPLETE"
+    deployment.withdraw()
+    assert account.asset_bucket("Stratos").exists()
+    assert cloudformation.stacks["Stratos"]["StackStatus"] == "CREATE_COMPLETE"
+
+
+def test_the_bucket_stays_where_somebody_else_changed_a_stack_that_stands(
+    deployment, account, cloudformation
+):
+    stack = cloudformation.add_stack("Stratos", "UPDATE_COMPLETE", LastUpdatedTime="08:00")
+    propose(deployment)
+    deployment.found = dict(deployment.found)
+    stack["LastUpdatedTime"] = "08:01"
+    deployment.withdraw()
+    assert account.asset_bucket("Stratos").exists()
+
+
+def test_a_bucket_that_is_only_half_made_goes(deployment, account, monkeypatch):
+    def refuse(**_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(account.s3, "put_bucket_encryption", refuse)
+    with pytest.raises(KeyboardInterrupt):
+        propose(deployment)
+    deployment.withdraw()
+    assert not account.asset_bucket("Stratos").exists()
+
+
+def test_what_is_under_way_is_not_withdrawn(deployment, account, cloudformation):
+    propose(deployment)
+    deployment.carry_out(lambda line: None, lambda event: None)
+    deployment.withdraw()
+    assert cloudformation.stacks["Stratos"]["StackStatus"] == "CREATE_COMPLETE"
+    assert account.asset_bucket("Stratos").exists()

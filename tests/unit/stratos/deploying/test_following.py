@@ -19,7 +19,7 @@ def followed(cloudformation, ends_as):
     cloudformation.ends_as = ends_as
     cloudformation.execute_change_set(ChangeSetName="arn:set/Stratos")
     told = []
-    return told, lambda: watch.follow(told.append, lambda seconds: None)
+    return told, lambda: watch.follow(told.append, lambda seconds: None, wanted="CREATE_COMPLETE")
 
 
 def test_each_resource_is_told_once_it_is_done(cloudformation):
@@ -63,3 +63,38 @@ def test_the_shell_of_a_change_set_counts_as_no_stack(cloudformation):
     assert describe(cloudformation, "Stratos") is None
     cloudformation.add_stack("Stratos", "CREATE_COMPLETE")
     assert describe(cloudformation, "Stratos")["StackName"] == "Stratos"
+
+
+@pytest.mark.parametrize("before", ["CREATE_COMPLETE", "UPDATE_COMPLETE"])
+def test_a_stale_look_is_no_end(cloudformation, before):
+    cloudformation.add_stack("Stratos", before)
+    watch = Watch.begin(cloudformation, "arn:Stratos")
+    paused = []
+
+    def delete(seconds):
+        paused.append(seconds)
+        if len(paused) == 2:
+            cloudformation.delete_stack(StackName="Stratos")
+
+    stack = watch.follow(lambda event: None, delete, wanted="DELETE_COMPLETE")
+    assert stack["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_a_stale_look_after_the_events_is_no_end_either(cloudformation):
+    cloudformation.add_stack("Stratos", "UPDATE_COMPLETE")
+    watch = Watch.begin(cloudformation, "arn:Stratos")
+    cloudformation.stale_looks = 2
+    cloudformation.ends_as = "UPDATE_ROLLBACK_COMPLETE"
+    cloudformation.create_change_set(StackName="Stratos", ChangeSetType="UPDATE")
+    cloudformation.execute_change_set(ChangeSetName="arn:set/Stratos")
+    with pytest.raises(StackFailed, match="again what it was before"):
+        watch.follow(lambda event: None, lambda seconds: None, wanted="UPDATE_COMPLETE")
+
+
+def test_a_deletion_that_leaves_the_stack_standing_is_none(cloudformation):
+    cloudformation.add_stack("Stratos", "UPDATE_COMPLETE")
+    watch = Watch.begin(cloudformation, "arn:Stratos")
+    cloudformation.ends_as = "CREATE_COMPLETE"
+    cloudformation.delete_stack(StackName="Stratos")
+    with pytest.raises(StackFailed, match="ended as CREATE_COMPLETE"):
+        watch.follow(lambda event: None, lambda seconds: None, wanted="DELETE_COMPLETE")
