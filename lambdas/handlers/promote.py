@@ -34,6 +34,7 @@ def handler(payload: PromoteInput) -> Promoted:
     # What comes before the row is written can be taken back by CleanUp. A failure after that leaves
     # an endpoint that the table shows as live and the sweeper ends on time.
     _register_served(payload.package_arn, deployment, files.measurements())
+    served_records.begin_promotion(run)
     drained = _drained(run, spec.name, deployment, promoted_at, expires_at)
     runs_table.update(
         run.run_id,

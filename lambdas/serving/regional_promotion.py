@@ -46,7 +46,7 @@ def promote(payload: PromoteRegionsInput) -> PromotedRegions:
 
     Raises:
         RegionUnreachable: a region does not answer, and nothing has changed for anybody.
-        DeploymentFailed: the endpoint of a region is not what was measured.
+        DeploymentFailed: the endpoint of a region is not what was measured, or the run has ended.
     """
     run, files = payload.run, RunFiles(payload.run)
     spec, fleet = files.spec(), StagedFiles.of(run).fleet()
@@ -59,6 +59,7 @@ def promote(payload: PromoteRegionsInput) -> PromotedRegions:
             _prepare(fleet.name, one.region, tags)
         _register(payload.package_arn, run)
         record = served_records.of_fleet(run, spec.name, fleet, promoted_at, expires_at)
+        served_records.begin_promotion(run)
         served_records.put(run, record)
     served_records.take_charge(run, record)
     if record.expires_at is not None:
