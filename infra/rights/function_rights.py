@@ -132,6 +132,7 @@ def _plan_candidates(granted: Granted) -> Statements:
         *read_objects(granted.bucket, "specs/", "catalog/", "runs/"),
         write_objects(granted.bucket, "runs/*"),
         *look_at_endpoint(),  # what kind is in service already, and on what
+        query_runs(granted.runs_table, "by_spec"),  # whether other regions serve the spec
         *read_jobs(),  # what an inspection cost, or the probes
     )
 
@@ -139,8 +140,7 @@ def _plan_candidates(granted: Granted) -> Statements:
 def _match_models(granted: Granted) -> Statements:
     return (
         *_plan_candidates(granted),  # it plans again
-        use_runs(granted.runs_table, "GetItem"),
-        query_runs(granted.runs_table, "by_spec"),  # the model in service, to be compared with
+        use_runs(granted.runs_table, "GetItem"),  # the model in service, to be compared with
     )
 
 
