@@ -52,7 +52,7 @@ from infra.rights.shared_rights import (
     update_packages,
     use_schedules,
 )
-from stratos.contracts.bucket import REFUSALS_KEY
+from stratos.contracts.bucket import REFUSALS_KEY, SERVED_PREFIX
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,9 @@ def _measure_batch(granted: Granted) -> Statements:
 
 def _promote(granted: Granted) -> Statements:
     return (
-        *read_objects(granted.bucket, "runs/"),
+        # A model that other regions have served comes home, also if there are none any more.
+        *read_objects(granted.bucket, "runs/", SERVED_PREFIX),
+        write_objects(granted.bucket, f"{SERVED_PREFIX}*"),
         use_runs(granted.runs_table, "GetItem", "UpdateItem"),
         query_runs(granted.runs_table, "by_spec"),
         use_schedules("GetSchedule", "CreateSchedule", "UpdateSchedule", "DeleteSchedule"),
@@ -264,6 +266,7 @@ def _report(granted: Granted) -> Statements:
 def _clean_up(granted: Granted) -> Statements:
     return (
         *_report(granted),  # of an execution that was cut short
+        *read_objects(granted.bucket, SERVED_PREFIX),  # whether the run's model is in service
         # Which versions the run has registered, to reject those that were not promoted.
         list_in_sagemaker("ListModelPackages"),
         update_packages(),

@@ -119,7 +119,7 @@ def of_home(
 def finish_if_committed(run: RunRef) -> None:
     """Let the table say what the record says, if it names this run."""
     row = runs_table.find(run.run_id)
-    if len(settings().regions) == 1 or row is None or row.in_charge or row.spec_name is None:
+    if row is None or row.in_charge or row.spec_name is None:
         return
     record = find(run, row.spec_name)
     if record is not None and record.run_id == run.run_id:
