@@ -89,16 +89,17 @@ def confirm_all(record: Served) -> dict[str, str]:
 
 def confirm(record: Served, region: str) -> None:
     """Tell one region that its endpoint is in service, and where else the model answers."""
+    if (there := _elsewhere(region)) is not None:
+        account = settings().state_machine_arn.split(":")[4]
+        bucket = Bucket(settings().names.worker_bucket(account, there), there)
+        bucket.put_model(served_key(record.spec_name), record)
+    # Last: what is tagged so is not told again.
     for one in record.regions:
         # Home's endpoint of a spec that home alone serves has no stage.
         if one.region == region and one.endpoint_name != _shared_name(record):
             end = record.expires_at or record.promoted_at
             tags = stage_tags("promoted", end)
             sagemaker.tag_endpoint(one.endpoint_name, tags, _elsewhere(region))
-    if (there := _elsewhere(region)) is not None:
-        account = settings().state_machine_arn.split(":")[4]
-        bucket = Bucket(settings().names.worker_bucket(account, there), there)
-        bucket.put_model(served_key(record.spec_name), record)
 
 
 def retire(run: RunRef, former: tuple[ServedRegion, ...]) -> Retired:
