@@ -169,17 +169,31 @@ def _register(package_arn: str, run: RunRef) -> None:
 
 def _retire(one: ServedRegion) -> list[str]:
     there = _elsewhere(one.region)
+    if (config := _other_config(one, there)) is not None:
+        told = {"endpoint": one.endpoint_name, "config": config}
+        logger.warning("not retired: it has been updated since", extra=told)
+        return []
     if there is None:
         schedules.cancel_deletion(one.endpoint_name)
         components.delete(one.endpoint_name, within(_PATIENCE_SECONDS))
     return delete_endpoint(one.endpoint_name, one.endpoint_config_name, one.model_name, there)
 
 
+def _other_config(one: ServedRegion, there: str | None) -> str | None:
+    """The configuration of an endpoint that has another model by now; None if it has not."""
+    found = sagemaker.find_endpoint(one.endpoint_name, there)
+    if found is None or found.in_component or found.config_name == one.endpoint_config_name:
+        return None
+    return found.config_name
+
+
 def delete_endpoint(name: str, config_name: str, model_name: str, region: str | None) -> list[str]:
     """Delete an endpoint that is settled, and what it is made of. Returns what there was."""
     scaling.remove(name, region)
+    # Of one that is gone IAM knows no tag, and denies its deletion.
+    there = sagemaker.find_endpoint(name, region) is not None
     removed = {
-        name: sagemaker.delete_endpoint(name, region),
+        name: there and sagemaker.delete_endpoint(name, region),
         config_name: sagemaker.delete_endpoint_config(config_name, region),
         model_name: sagemaker.delete_model(model_name, region),
     }
