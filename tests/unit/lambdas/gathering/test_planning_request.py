@@ -77,9 +77,10 @@ def test_the_planner_learns_where_jobs_may_run_and_what_regions_refused_lately(
     spec = factories.spec(constraints={"regions": ["us-east-1", "eu-west-1"]})
     pool = model_pool(pipeline.run, spec)
     asked = planning_request(pipeline.run, spec, dataset, pool, Outlay(usd=0.0, hours=0.0))
+    assert asked.training_regions == ("us-east-1", "eu-west-1", "sa-east-1")
     assert asked.allowed(asked.training_regions) == ("us-east-1", "eu-west-1")
     assert (asked_for, asked.quotas) == ([["eu-west-1"]], quotas)  # others hold no data, nor calls
-    assert asked.allowed(asked.serving_regions) == ("us-east-1", "eu-west-1")
+    assert asked.serving_regions == asked.training_regions
     assert asked.may_stand("realtime", "eu-west-1")
     assert not asked.may_stand("serverless", "eu-west-1")
     assert asked.may_stand("serverless", "us-east-1")

@@ -117,8 +117,8 @@ class SlowUpdates:
         monkeypatch.setattr(sagemaker, "update_endpoint", self.update)
         monkeypatch.setattr(leftovers, "PATIENCE_SECONDS", -1)
 
-    def find(self, name: str, region: str | None = None) -> sagemaker.Endpoint | None:
-        found = self._find(name, region)
+    def find(self, name: str, *where: str | None) -> sagemaker.Endpoint | None:
+        found = self._find(name, *where)
         return found and replace(found, status="Updating" if self.changing else found.status)
 
     def update(self, name: str, config_name: str) -> None:
