@@ -80,7 +80,7 @@ def _of_fleets() -> tuple[AcceptedFinding, ...]:
             "RetireFormer",
         )
     )
-    watches, promotes_home = "Functions/WatchEndpointRole", "Functions/PromoteRole"
+    watches = "Functions/WatchEndpointRole"
     here = "<AWS::Region>:<AWS::AccountId>"
     scales = (measures, retires)
     in_sagemaker = f"arn:<AWS::Partition>:sagemaker:{here}"
@@ -92,7 +92,7 @@ def _of_fleets() -> tuple[AcceptedFinding, ...]:
             (stages, measures, judges, promotes, retires, _SWEEP),
             _ANY_KEY,
         ),
-        wildcard("<{bucket}.Arn>/served/*", (promotes, promotes_home, _CLEAN_UP, _SWEEP), _ANY_KEY),
+        wildcard("<{bucket}.Arn>/served/*", (promotes, _SWEEP), _ANY_KEY),
         *_scaled(here, scales),
         *_logs(here, (measures,)),
         wildcard(f"{in_sagemaker}:endpoint-config/{{prefix}}-*", scales, _NAMED),

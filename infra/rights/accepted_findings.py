@@ -129,6 +129,7 @@ FINDINGS = (
         _ANY_KEY,
     ),
     wildcard(f"{_BUCKET}/checkpoints/*", (_JOBS,), _ANY_KEY),
+    wildcard(f"{_BUCKET}/served/*", _roles("clean_up", "promote"), _ANY_KEY),
     wildcard(
         f"{_BUCKET}/specs/*/rejection.json", _roles("parse_constraints"), "One beside each spec."
     ),

@@ -198,12 +198,7 @@ def _retire_former(reach: Reach) -> Statements:
 
 
 def _promote(reach: Reach) -> Statements:
-    return (
-        # A model that other regions have served comes home.
-        *read_objects(reach.bucket, SERVED_PREFIX),
-        write_objects(reach.bucket, _RECORDS),
-        *reach.tell(),
-    )
+    return reach.tell()  # a model that other regions have served comes home
 
 
 def _clean_up(reach: Reach) -> Statements:
@@ -211,7 +206,6 @@ def _clean_up(reach: Reach) -> Statements:
         reach.in_each(WORKER_EXECUTIONS, "DescribeExecution", "StopExecution"),
         sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,), regions=reach.regions),
         *end_endpoints(regions=reach.regions),
-        *read_objects(reach.bucket, SERVED_PREFIX),  # whether the run's model is in service
     )
 
 

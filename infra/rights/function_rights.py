@@ -52,7 +52,7 @@ from infra.rights.shared_rights import (
     update_packages,
     use_schedules,
 )
-from stratos.contracts.bucket import REFUSALS_KEY
+from stratos.contracts.bucket import REFUSALS_KEY, SERVED_PREFIX
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,7 @@ def _plan_candidates(granted: Granted) -> Statements:
         *read_objects(granted.bucket, "specs/", "catalog/", "runs/"),
         write_objects(granted.bucket, "runs/*"),
         *look_at_endpoint(),  # what kind is in service already, and on what
+        query_runs(granted.runs_table, "by_spec"),  # whether other regions serve the spec
         *read_jobs(),  # what an inspection cost, or the probes
     )
 
@@ -139,8 +140,7 @@ def _plan_candidates(granted: Granted) -> Statements:
 def _match_models(granted: Granted) -> Statements:
     return (
         *_plan_candidates(granted),  # it plans again
-        use_runs(granted.runs_table, "GetItem"),
-        query_runs(granted.runs_table, "by_spec"),  # the model in service, to be compared with
+        use_runs(granted.runs_table, "GetItem"),  # the model in service, to be compared with
     )
 
 
@@ -237,7 +237,9 @@ def _measure_batch(granted: Granted) -> Statements:
 
 def _promote(granted: Granted) -> Statements:
     return (
-        *read_objects(granted.bucket, "runs/"),
+        # A model that other regions have served comes home, also if there are none any more.
+        *read_objects(granted.bucket, "runs/", SERVED_PREFIX),
+        write_objects(granted.bucket, f"{SERVED_PREFIX}*"),
         use_runs(granted.runs_table, "GetItem", "UpdateItem"),
         query_runs(granted.runs_table, "by_spec"),
         use_schedules("GetSchedule", "CreateSchedule", "UpdateSchedule", "DeleteSchedule"),
@@ -264,6 +266,7 @@ def _report(granted: Granted) -> Statements:
 def _clean_up(granted: Granted) -> Statements:
     return (
         *_report(granted),  # of an execution that was cut short
+        *read_objects(granted.bucket, SERVED_PREFIX),  # whether the run's model is in service
         # Which versions the run has registered, to reject those that were not promoted.
         list_in_sagemaker("ListModelPackages"),
         update_packages(),

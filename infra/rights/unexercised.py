@@ -198,6 +198,12 @@ UNEXERCISED = (
         _FAILURES,
         ("FunctionsPromote*",),
     ),
+    Unexercised(
+        ("s3:PutObject",),
+        "For a model that other regions have served and home alone serves again. "
+        "tests/unit/lambdas has that, in moto's memory, where nothing is judged.",
+        ("FunctionsPromoteRole*",),
+    ),
     Unexercised(("sagemaker:DescribeTransformJob",), _FAILURES, ("FunctionsReport*",)),
     Unexercised(
         (

@@ -271,10 +271,10 @@ def _sweep_region(home: HomeStores, storage: WorkerStorage) -> Statements:
         *home.read_records(SERVED_PREFIX),
         home.use_key("Decrypt"),
         sagemaker("AddTags", on=(ENDPOINTS,)),
-        # What an endpoint may load again is kept: S3 deletes what is old.
+        # What an endpoint may load again is kept, and its record: S3 deletes what is old.
         sagemaker_of_runs("DescribeModel", on=(MODELS,)),
-        *read_objects(storage.bucket, "runs/"),
-        _read_tags(storage.bucket, "runs/"),
+        *read_objects(storage.bucket, "runs/", SERVED_PREFIX),
+        _read_tags(storage.bucket, "runs/", SERVED_PREFIX),
         _copy_objects(storage.bucket, "runs/*", f"{SERVED_PREFIX}*"),
         use_key(storage.key),
         sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),

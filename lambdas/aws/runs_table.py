@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,7 @@ from lambdas.aws.clients import client, error_code
 from lambdas.aws.settings import settings
 from stratos.contracts.run import RunRef, RunRow
 from stratos.errors import DuplicateEvent
-from stratos.moment import written
+from stratos.moment import now, written
 
 NOTHING_AWAITED: dict[str, None] = dict.fromkeys(
     ("task_token", "awaiting_approval_since", "approve_by")
@@ -91,6 +91,42 @@ def another_in_charge(run: RunRef) -> bool:
 def in_charge(spec_key: str) -> RunRow | None:
     """The run whose model is in service for a spec, if there is one."""
     return next((row for row in runs_of_spec(spec_key) if row.in_charge), None)
+
+
+def begin_promotion(run_id: str) -> bool:
+    """Note that a run is about to put its model into service. Returns whether it still may."""
+    return _decide(run_id, "committing_at", "attribute_not_exists(given_up_at)", now())
+
+
+def give_up(run_id: str, promotions_end: timedelta) -> bool:
+    """Note that a run's model will not be put into service. Returns whether that is so.
+
+    Args:
+        promotions_end: After this time a promotion that has begun is over, whatever became of it.
+    """
+    moment = now()
+    free = "attribute_not_exists(committing_at) OR committing_at < :since"
+    return _decide(run_id, "given_up_at", free, moment, moment - promotions_end)
+
+
+def _decide(
+    run_id: str, column: str, condition: str, moment: datetime, since: datetime | None = None
+) -> bool:
+    """Set a moment on a condition. Returns whether that held."""
+    values = {":now": moment} | ({} if since is None else {":since": since})
+    try:
+        client("dynamodb").update_item(
+            TableName=settings().runs_table,
+            Key={"run_id": {"S": run_id}},
+            UpdateExpression=f"SET {column} = :now",
+            ConditionExpression=condition,
+            ExpressionAttributeValues=_serialized(values),
+        )
+    except ClientError as error:
+        if error_code(error) != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
 
 
 def update(run_id: str, **values: str | float | datetime | Sequence[str] | None) -> None:

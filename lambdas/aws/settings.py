@@ -39,10 +39,9 @@ class Settings(BaseSettings):
     """Whether SageMaker is given a choice: InstancePreferences of jobs, InstancePools of endpoints.
     Step Functions has to know these fields, too."""
     worker_regions: str = ""
-    """Other regions in which jobs may run, separated by commas; none without worker stacks."""
+    """Other regions for jobs and endpoints, separated by commas; none without worker stacks."""
     private_hosts: str = ""
     """Hosts within private networks that jobs may ask all the same, separated by commas."""
-    """Other regions for jobs and endpoints, separated by commas; none without worker stacks."""
     drain_seconds: int = DRAIN_SECONDS
     """That former endpoints go on answering. The stack sets no other; tests do."""
     large_dataset_bytes: int = LARGE_BYTES

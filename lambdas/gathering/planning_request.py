@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lambdas.aws.catalog_files import CatalogFiles
+from lambdas.aws.live_mode import live_mode
 from lambdas.aws.run_files import RunFiles
-from lambdas.aws.sagemaker import mode_in_service
 from lambdas.aws.settings import settings
 from lambdas.gathering.live_instances import servers_for
 from lambdas.gathering.model_pool import ModelPool
@@ -57,7 +57,7 @@ def planning_request(
         calibration=catalog.calibration(),
         spent_usd=spent.usd,
         spent_hours=spent.hours,
-        live_mode=mode_in_service(settings().names.endpoint(spec.name)),
+        live_mode=live_mode(run, spec),
     )
 
 

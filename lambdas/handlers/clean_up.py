@@ -23,7 +23,10 @@ def handler(payload: CleanUpInput) -> CleanedUp:
         return _after_execution(payload.event["detail"])
     if payload.run is None:
         raise ValueError("give `run`, or an execution status change as `event`")
-    served_records.finish_if_committed(payload.run)
+    if payload.failure is None:  # another of the run's models may still be promoted
+        served_records.finish_if_committed(payload.run)
+    else:
+        served_records.give_up(payload.run)
     why = explain(payload.failure) if payload.failure else payload.missed
     registry.reject_unless_promoted(payload.run, why)
     return _cleaned_up(payload.run, remove_leftovers(payload.run), why)
@@ -34,15 +37,15 @@ def _after_execution(detail: dict[str, Any]) -> CleanedUp:
     row = runs_table.find_by_execution(detail["executionArn"])
     if row is None:
         return _cleaned_up(None, Removed(), "the execution claimed no run; nothing to clean up")
-    served_records.finish_if_committed(row.ref)
     failure = JobFailure(
         Error=detail.get("error") or f"Execution {detail['status']}",
         Cause=detail.get("cause") or "",
     )
     stopped_by_hand = detail["status"] == "ABORTED"
     why = "the execution was stopped by hand" if stopped_by_hand else explain(failure)
-    registry.reject_unless_promoted(row.ref, why)
     try:
+        served_records.give_up(row.ref)
+        registry.reject_unless_promoted(row.ref, why)
         removed = remove_leftovers(row.ref)
     finally:  # the run has ended, even if leftovers remain
         if row.status == "running":

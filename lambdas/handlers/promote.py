@@ -14,7 +14,7 @@ from lambdas.serving.regional_promotion import confirm_all
 from lambdas.step import step
 from stratos.contracts.measurements import Measurements
 from stratos.contracts.run import RunRef
-from stratos.contracts.served import ServedRegion
+from stratos.contracts.served import Served
 from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, ComponentDeployment
 from stratos.hosting.model_package import served_properties
 from stratos.hosting.ownership import expiry, ownership_tags
@@ -34,7 +34,8 @@ def handler(payload: PromoteInput) -> Promoted:
     # What comes before the row is written can be taken back by CleanUp. A failure after that leaves
     # an endpoint that the table shows as live and the sweeper ends on time.
     _register_served(payload.package_arn, deployment, files.measurements())
-    drained = _drained(run, spec.name, deployment, promoted_at, expires_at)
+    served_records.begin_promotion(run)
+    record = _recorded(run, spec.name, deployment, promoted_at, expires_at)
     runs_table.update(
         run.run_id,
         endpoint_name=deployment.endpoint_name,
@@ -47,6 +48,10 @@ def handler(payload: PromoteInput) -> Promoted:
     for row in runs_table.runs_of_spec(run.spec_key):
         if row.run_id != run.run_id and row.in_charge:
             served_records.leave_charge(row.run_id)
+    if record is not None:  # a region that hangs is not to keep the table from saying so
+        confirm_all(record)
+    # Without worker regions there is no state that ends them: the sweepers do.
+    drained = record.former if record is not None and len(settings().regions) > 1 else ()
     if expires_at is None:
         schedules.cancel_deletion(deployment.endpoint_name)
     elif isinstance(deployment, ComponentDeployment):
@@ -69,28 +74,25 @@ def handler(payload: PromoteInput) -> Promoted:
     )
 
 
-def _drained(
+def _recorded(
     run: RunRef,
     spec_name: str,
     deployment: AnyEndpoint,
     promoted_at: datetime,
     expires_at: datetime | None,
-) -> tuple[ServedRegion, ...]:
-    """Let clients of a spec that other regions have served come home.
+) -> Served | None:
+    """Let clients of a spec that other regions have served come home: they keep to its record.
+
+    So they do when the stack has no worker regions any more.
 
     Returns:
-        The endpoints that go on answering for a while.
+        The record; None for a spec that home alone has ever served.
     """
-    if len(settings().regions) == 1:
-        return ()
     record = served_records.find(run, spec_name)
-    if record is None:
-        return ()
-    if record.run_id != run.run_id:
+    if record is not None and record.run_id != run.run_id:
         record = served_records.of_home(run, spec_name, deployment, promoted_at, expires_at)
         served_records.put(run, record)
-        confirm_all(record)
-    return record.former
+    return record
 
 
 def _register_served(package_arn: str, deployment: AnyEndpoint, measurements: Measurements) -> None:

@@ -170,7 +170,8 @@ def _owner(row: RunRow) -> Owner:
         run_id=row.run_id,
         spec_name=row.spec_name,
         status=row.status,
-        running=row.status == "running" and executions.is_running(row.execution_arn),
+        running=served_records.is_promoting(row)
+        or (row.status == "running" and executions.is_running(row.execution_arn)),
         endpoint_name=row.endpoint_name,
         batch_model_name=row.batch_model_name,
         expires_at=row.expires_at,

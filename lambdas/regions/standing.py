@@ -12,16 +12,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
 
 from lambdas.aws import executions, sagemaker
 from lambdas.aws.bucket import Bucket
-from lambdas.aws.clients import client, error_code, is_unreachable
+from lambdas.aws.clients import client
 from lambdas.aws.worker_settings import worker_settings
 from lambdas.regions.copier import keep_copy
 from lambdas.regions.places import Place
 from lambdas.step import logger
 from stratos.contracts.bucket import served_key, split_uri
 from stratos.contracts.served import Served
+from stratos.hosting.absence import is_absent
 from stratos.hosting.names import StackNames
 from stratos.hosting.ownership import (
     EXPIRES_TAG,
@@ -44,15 +46,18 @@ class Standing:
 
     Attributes:
         silent: Home's region → why it could not be asked.
-        in_doubt: Endpoints of which only home could say whether they are in service.
+        in_doubt: Endpoints of which only home could say whether they are in service, and why it
+            did not.
         promoted: Records of endpoints that are in service, of which this region had not heard.
     """
 
     orphans: list[Orphan] = field(default_factory=list)
     silent: dict[str, str] = field(default_factory=dict)
-    in_doubt: list[str] = field(default_factory=list)
+    in_doubt: dict[str, str] = field(default_factory=dict)
     promoted: dict[str, Served] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)
+    records: list[str] = field(default_factory=list)
+    """Keys of the records of endpoints in service, as home has them and this region's bucket."""
 
 
 def look_through() -> Standing:
@@ -81,21 +86,26 @@ def look_through() -> Standing:
 
 def confirm(name: str, record: Served) -> None:
     """Note in this region that an endpoint is in service, and where else the model answers."""
-    sagemaker.tag_endpoint(name, [{"Key": STAGE_TAG, "Value": "promoted"}])
     Place.own().files.put_model(served_key(record.spec_name), record)
+    # Last: what is tagged so is not told again.
+    sagemaker.tag_endpoint(name, [{"Key": STAGE_TAG, "Value": "promoted"}])
 
 
-def keep_models(names: list[str]) -> None:
-    """Keep the copies of models that endpoints may load again: S3 deletes what is old here."""
-    for name in names:
-        try:
-            described = client("sagemaker").describe_model(ModelName=name)
-        except ClientError as error:
-            if error_code(error) != "ValidationException":
-                raise
-            continue
-        _, key = split_uri(described["PrimaryContainer"]["ModelDataUrl"])
-        keep_copy(Place.own(), key)
+def keep_model(name: str) -> None:
+    """Keep the copy of a model that an endpoint may load again: S3 deletes what is old here."""
+    try:
+        described = client("sagemaker").describe_model(ModelName=name)
+    except ClientError as error:
+        if not is_absent(error, held_by_tag=True):
+            raise
+        return
+    _, key = split_uri(described["PrimaryContainer"]["ModelDataUrl"])
+    keep_copy(Place.own(), key)
+
+
+def keep_record(key: str) -> None:
+    """Keep the copy of a record, by which clients find the model when home is silent."""
+    keep_copy(Place.own(), key)
 
 
 def _judge(found: Standing, name: str, tags: dict[str, str]) -> None:
@@ -108,6 +118,8 @@ def _judge(found: Standing, name: str, tags: dict[str, str]) -> None:
         found.orphans.append(_orphan(name, f"its time was over at {end}"))
     elif stage == "promoted" or not _is_over(tags):
         found.kept.append(name)
+        if stage == "promoted" and RECORD_TAG in tags:
+            found.records.append(split_uri(tags[RECORD_TAG])[1])
     elif stage == "staged":
         found.orphans.append(_orphan(name, "its lease is over, and nobody has asked it"))
     else:
@@ -117,15 +129,13 @@ def _judge(found: Standing, name: str, tags: dict[str, str]) -> None:
 def _ask_home(found: Standing, name: str, tags: dict[str, str]) -> None:
     """Decide on an endpoint that home was about to put into service."""
     home = tags[HOME_TAG]
-    bucket, key = split_uri(tags[RECORD_TAG])
     try:
-        record = Bucket(bucket, home).find_model(key, Served)
-    except (BotoCoreError, ClientError) as error:
-        if not is_unreachable(error):
-            raise
+        record = _record(tags[RECORD_TAG], home)
+    except (BotoCoreError, ClientError, ValidationError, KeyError) as error:
         logger.warning("in doubt", extra={"endpoint": name, "reason": str(error)})
-        found.silent[home] = str(error)
-        found.in_doubt.append(name)
+        if isinstance(error, BotoCoreError | ClientError):
+            found.silent[home] = str(error)
+        found.in_doubt[name] = str(error)
         found.kept.append(name)
         return
     if record is not None and record.run_id == tags[RUN_TAG]:
@@ -133,6 +143,16 @@ def _ask_home(found: Standing, name: str, tags: dict[str, str]) -> None:
         found.kept.append(name)
     else:
         found.orphans.append(_orphan(name, "home has not put it into service"))
+
+
+def _record(uri: str, home: str) -> Served | None:
+    """The record at home, whose release may be newer: fields that are new are passed over."""
+    bucket, key = split_uri(uri)
+    try:
+        text = Bucket(bucket, home).read(key)
+    except FileNotFoundError:
+        return None
+    return Served.model_validate_json(text, extra="ignore")
 
 
 def _is_over(tags: dict[str, str]) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
 
 from lambdas.aws import executions, sagemaker
 from lambdas.aws.clients import client, is_unreachable
@@ -15,25 +17,47 @@ from stratos.hosting.ownership import HOME_TAG, RUN_TAG, STACK_TAG, Orphan
 from stratos.pipeline.worker_jobs import WorkerJob
 
 
-def orphans() -> tuple[list[Orphan], dict[str, str]]:
-    """Running jobs without an owner, and home's region if it could not be asked for theirs."""
-    found: list[Orphan] = []
-    silent: dict[str, str] = {}
+@dataclass
+class Jobs:
+    """What was found.
+
+    Attributes:
+        silent: Home's region → why it could not be asked.
+        in_doubt: Jobs of which it could not be learned whether anybody waits, and why, though home
+            can be reached.
+    """
+
+    orphans: list[Orphan] = field(default_factory=list)
+    silent: dict[str, str] = field(default_factory=dict)
+    in_doubt: dict[str, str] = field(default_factory=dict)
+
+
+def look_at_jobs() -> Jobs:
+    """Look at every job that runs here for another region. What nobody waits for is an orphan."""
+    found = Jobs()
     for job_name in _running_jobs():
         given = executions.running_input(_execution_arn(job_name))
         if given is None:
-            found.append(_orphan(job_name, "the execution that looks after it is over"))
+            reason = "the execution that looks after it is over"
+            found.orphans.append(_orphan(job_name, reason))
             continue
-        worker = WorkerJob.model_validate_json(given)
         try:
-            if not executions.is_running(worker.run.execution_arn, worker.home.region):
-                found.append(_orphan(job_name, f"run {worker.run.run_id} is over at home"))
-        except (BotoCoreError, ClientError) as error:
-            if not is_unreachable(error):
-                raise
-            logger.warning("not reached", extra={"region": worker.home.region})
-            silent[worker.home.region] = str(error)
-    return found, silent
+            _ask_home(found, job_name, WorkerJob.model_validate_json(given))
+        except ValidationError as error:
+            found.in_doubt[job_name] = str(error)
+    return found
+
+
+def _ask_home(found: Jobs, job_name: str, worker: WorkerJob) -> None:
+    home = worker.home.region
+    try:
+        if not executions.is_running(worker.run.execution_arn, home):
+            found.orphans.append(_orphan(job_name, f"run {worker.run.run_id} is over at home"))
+    except (BotoCoreError, ClientError) as error:
+        logger.warning("not told", extra={"region": home, "reason": str(error)})
+        found.silent[home] = str(error)
+        if not is_unreachable(error):
+            found.in_doubt[job_name] = str(error)
 
 
 def _orphan(job_name: str, reason: str) -> Orphan:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from lambdas.aws import registry, runs_table, schedules
+from lambdas.aws.live_mode import live_mode
 from lambdas.aws.run_files import RunFiles
-from lambdas.aws.sagemaker import mode_in_service
-from lambdas.aws.settings import settings
 from stratos.contracts.measurements import BatchResult, Measurements
 from stratos.hosting.choice import refuse_other_mode
 from stratos.hosting.deployment import BatchDeployment
@@ -25,7 +24,7 @@ def promote(payload: PromoteInput, spec: Spec, deployment: BatchDeployment) -> P
     run, promoted_at = payload.run, to_the_second(now())
     measurements = RunFiles(run).measurements()
     # Batches take no turn. An endpoint that appears after this check replaces them once promoted.
-    refuse_other_mode(spec, mode_in_service(settings().names.endpoint(spec.name)))
+    refuse_other_mode(spec, live_mode(run, spec))
     _register(payload.package_arn, deployment, measurements)
     runs_table.update(
         run.run_id,

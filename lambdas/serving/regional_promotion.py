@@ -46,7 +46,7 @@ def promote(payload: PromoteRegionsInput) -> PromotedRegions:
 
     Raises:
         RegionUnreachable: a region does not answer, and nothing has changed for anybody.
-        DeploymentFailed: the endpoint of a region is not what was measured.
+        DeploymentFailed: the endpoint of a region is not what was measured, or the run has ended.
     """
     run, files = payload.run, RunFiles(payload.run)
     spec, fleet = files.spec(), StagedFiles.of(run).fleet()
@@ -59,6 +59,7 @@ def promote(payload: PromoteRegionsInput) -> PromotedRegions:
             _prepare(fleet.name, one.region, tags)
         _register(payload.package_arn, run)
         record = served_records.of_fleet(run, spec.name, fleet, promoted_at, expires_at)
+        served_records.begin_promotion(run)
         served_records.put(run, record)
     served_records.take_charge(run, record)
     if record.expires_at is not None:
@@ -88,16 +89,17 @@ def confirm_all(record: Served) -> dict[str, str]:
 
 def confirm(record: Served, region: str) -> None:
     """Tell one region that its endpoint is in service, and where else the model answers."""
+    if (there := _elsewhere(region)) is not None:
+        account = settings().state_machine_arn.split(":")[4]
+        bucket = Bucket(settings().names.worker_bucket(account, there), there)
+        bucket.put_model(served_key(record.spec_name), record)
+    # Last: what is tagged so is not told again.
     for one in record.regions:
         # Home's endpoint of a spec that home alone serves has no stage.
         if one.region == region and one.endpoint_name != _shared_name(record):
             end = record.expires_at or record.promoted_at
             tags = stage_tags("promoted", end)
             sagemaker.tag_endpoint(one.endpoint_name, tags, _elsewhere(region))
-    if (there := _elsewhere(region)) is not None:
-        account = settings().state_machine_arn.split(":")[4]
-        bucket = Bucket(settings().names.worker_bucket(account, there), there)
-        bucket.put_model(served_key(record.spec_name), record)
 
 
 def retire(run: RunRef, former: tuple[ServedRegion, ...]) -> Retired:
@@ -167,17 +169,31 @@ def _register(package_arn: str, run: RunRef) -> None:
 
 def _retire(one: ServedRegion) -> list[str]:
     there = _elsewhere(one.region)
+    if (config := _other_config(one, there)) is not None:
+        told = {"endpoint": one.endpoint_name, "config": config}
+        logger.warning("not retired: it has been updated since", extra=told)
+        return []
     if there is None:
         schedules.cancel_deletion(one.endpoint_name)
         components.delete(one.endpoint_name, within(_PATIENCE_SECONDS))
     return delete_endpoint(one.endpoint_name, one.endpoint_config_name, one.model_name, there)
 
 
+def _other_config(one: ServedRegion, there: str | None) -> str | None:
+    """The configuration of an endpoint that has another model by now; None if it has not."""
+    found = sagemaker.find_endpoint(one.endpoint_name, there)
+    if found is None or found.in_component or found.config_name == one.endpoint_config_name:
+        return None
+    return found.config_name
+
+
 def delete_endpoint(name: str, config_name: str, model_name: str, region: str | None) -> list[str]:
     """Delete an endpoint that is settled, and what it is made of. Returns what there was."""
     scaling.remove(name, region)
+    # Of one that is gone IAM knows no tag, and denies its deletion.
+    there = sagemaker.find_endpoint(name, region) is not None
     removed = {
-        name: sagemaker.delete_endpoint(name, region),
+        name: there and sagemaker.delete_endpoint(name, region),
         config_name: sagemaker.delete_endpoint_config(config_name, region),
         model_name: sagemaker.delete_model(model_name, region),
     }

@@ -7,7 +7,7 @@ come about: a run whose model the record names is in charge.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lambdas.aws import runs_table
 from lambdas.aws.bucket import Bucket
@@ -17,14 +17,69 @@ from lambdas.aws.staged_files import StagedFiles
 from stratos.contracts.bucket import served_key
 from stratos.contracts.run import RunRef, RunRow
 from stratos.contracts.served import Served, ServedOrigin, ServedRegion
+from stratos.errors import DeploymentFailed, EndpointUnsettled
 from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, ComponentDeployment
+from stratos.moment import now
 from stratos.pipeline.region_endpoints import StagedFleet
 from stratos.planning.forecast.network import WITHIN_REGION_MS
+from stratos.waiting import every, wait_until, within
+
+_PROMOTIONS_END = timedelta(minutes=16)
+"""After a promotion began: no function runs for longer than 15 minutes."""
+_PATIENCE_SECONDS = 240.0
+_PAUSE_SECONDS = 5.0
 
 
 def find(run: RunRef, spec_name: str) -> Served | None:
     """The record of a spec; None if its models were always served at home alone."""
     return Bucket(run.bucket).find_model(served_key(spec_name), Served)
+
+
+def begin_promotion(run: RunRef) -> None:
+    """Keep what the run has made from CleanUp, right before its model is put into service.
+
+    A function goes on when its execution is stopped, and CleanUp is called then.
+
+    Raises:
+        DeploymentFailed: CleanUp is deleting it.
+    """
+    if not runs_table.begin_promotion(run.run_id):
+        raise DeploymentFailed(
+            f"run {run.run_id} has ended, and what it made is being deleted; what was in service "
+            "stays. Submit the spec again"
+        )
+
+
+def give_up(run: RunRef) -> None:
+    """Keep a run that has ended from putting its model into service; nothing if it has done so.
+
+    Raises:
+        EndpointUnsettled: it may be doing so right now; call again.
+    """
+    finish_if_committed(run)
+    row = runs_table.find(run.run_id)
+    if row is None or row.in_charge or runs_table.give_up(run.run_id, _PROMOTIONS_END):
+        return
+    wait_until(
+        lambda: _in_charge(run), pauses=every(_PAUSE_SECONDS), deadline=within(_PATIENCE_SECONDS)
+    )
+    if not _in_charge(run):
+        raise EndpointUnsettled(
+            f"run {run.run_id} is putting its model into service, or was cut short over it; the "
+            f"next call sees which, {_PROMOTIONS_END.seconds // 60} minutes after it began at last"
+        )
+
+
+def is_promoting(row: RunRow) -> bool:
+    """Whether a run may be putting its model into service right now, whatever has become of it."""
+    begun = row.committing_at
+    return not row.in_charge and begun is not None and begun + _PROMOTIONS_END > now()
+
+
+def _in_charge(run: RunRef) -> bool:
+    finish_if_committed(run)
+    row = runs_table.find(run.run_id)
+    return row is not None and row.in_charge
 
 
 def put(run: RunRef, record: Served) -> None:
@@ -64,7 +119,7 @@ def of_home(
 def finish_if_committed(run: RunRef) -> None:
     """Let the table say what the record says, if it names this run."""
     row = runs_table.find(run.run_id)
-    if len(settings().regions) == 1 or row is None or row.in_charge or row.spec_name is None:
+    if row is None or row.in_charge or row.spec_name is None:
         return
     record = find(run, row.spec_name)
     if record is not None and record.run_id == run.run_id:

@@ -11,7 +11,7 @@ from lambdas.aws.staged_files import StagedFiles
 from lambdas.regions.machines import WorkerMachine
 from lambdas.step import logger
 from stratos.contracts.run import RunRef
-from stratos.errors import EndpointUnsettled
+from stratos.errors import DeploymentFailed, EndpointUnsettled
 from stratos.pipeline.region_endpoints import RegionEndpoint
 from stratos.waiting import within
 
@@ -27,20 +27,27 @@ def remove(run: RunRef, stopped: list[str], deleted: list[str]) -> None:
 
     Raises:
         EndpointUnsettled: SageMaker is still making one; call again.
+        DeploymentFailed: a region refuses; all others are clean.
     """
     fleet = StagedFiles.of(run).find_fleet()
     if fleet is None:
         return
-    unsettled = None
+    unsettled, refused = None, {}
     for one in fleet.endpoints:
         try:
             _remove(run, one, stopped, deleted)
         except EndpointUnsettled as error:
             unsettled = error
         except (BotoCoreError, ClientError) as error:
+            logger.warning("not cleaned", extra={"region": one.region, "reason": str(error)})
             if not is_unreachable(error):
-                raise
-            logger.warning("not reached", extra={"region": one.region, "reason": str(error)})
+                refused[one.region] = error
+    if refused:
+        told = "; ".join(f"{region}: {error}" for region, error in refused.items())
+        raise DeploymentFailed(
+            f"what run {run.run_id} has staged could not be deleted and may be billed: {told}. Its "
+            "leases end, and the region's sweeper tries then"
+        ) from next(iter(refused.values()))
     if unsettled is not None:
         raise unsettled
 

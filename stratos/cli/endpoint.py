@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,7 +106,7 @@ def delete(stack: Stack, run: RunRow) -> Deletion:
     """
     done = Deletion()
     if run.endpoint_name is not None:
-        _withdraw_record(stack, run)
+        _withdraw_records(stack, run)
         for region in regions_of(stack, run):
             _delete_in(stack.in_region(region, _FAR_SECONDS), run, run.endpoint_name, done)
     if run.batch_model_name is not None:
@@ -123,12 +124,32 @@ def delete(stack: Stack, run: RunRow) -> Deletion:
     return done
 
 
+def _withdraw_records(stack: Stack, run: RunRow) -> None:
+    """Delete what sends clients to a run's endpoints, before these go.
+
+    Regions that have served earlier models keep copies of earlier records, which would stand in for
+    home's. Such a region need not answer: what it has expires.
+    """
+    held = _record_in(stack, run)
+    in_service = held is not None and held.run_id == run.run_id
+    for region in stack.worker_regions:
+        place = stack.in_region(region, _FAR_SECONDS)
+        with contextlib.suppress(ClientError, BotoCoreError):
+            copy = _record_in(place, run)
+            is_older = in_service and copy and held and copy.promoted_at <= held.promoted_at
+            if copy is not None and (is_older or copy.run_id == run.run_id):
+                _withdraw_record(place, run)
+    if in_service:
+        _withdraw_record(stack, run)
+
+
+def _record_in(place: Stack, run: RunRow) -> Served | None:
+    text = read_object(place, served_key(run.shown_spec_name))
+    return None if text is None else Served.model_validate_json(text, extra="ignore")
+
+
 def _withdraw_record(place: Stack, run: RunRow) -> None:
-    """Delete what sends clients to a run's endpoints, before these go."""
-    key = served_key(run.shown_spec_name)
-    text = read_object(place, key)
-    if text is not None and Served.model_validate_json(text, extra="ignore").run_id == run.run_id:
-        place.s3.delete_object(Bucket=place.bucket, Key=key)
+    place.s3.delete_object(Bucket=place.bucket, Key=served_key(run.shown_spec_name))
 
 
 def _delete_in(place: Stack, run: RunRow, name: str, done: Deletion) -> None:
@@ -136,7 +157,9 @@ def _delete_in(place: Stack, run: RunRow, name: str, done: Deletion) -> None:
     deleted: list[str] = []
     try:
         if place.elsewhere:
-            _withdraw_record(place, run)
+            held = _record_in(place, run)
+            if held is not None and held.run_id == run.run_id:
+                _withdraw_record(place, run)
         if _serves_in(place, run):
             _delete_endpoint(place, name, deleted)
     except (ClientError, BotoCoreError) as error:

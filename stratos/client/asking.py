@@ -153,7 +153,8 @@ class Client:
 
     def _round(self, asking: _Asking, *, first: bool) -> ServedAnswer | None:
         """Ask every region once; None if none answers."""
-        served = self._whereabouts.current() if first else self._whereabouts.anew()
+        left = self._left(asking)
+        served = self._whereabouts.current(left) if first else self._whereabouts.anew(left)
         tried: set[str] = set()
         while (place := self._next(served, tried)) and self._left(asking) > 0:
             tried.add(_name_of(place))
@@ -165,7 +166,8 @@ class Client:
                 raise
             except _NO_ANSWER as error:
                 gone = self._pass_over(place, asking, error)
-                served = self._whereabouts.anew() if gone else served
+                left = self._left(asking)
+                served = self._whereabouts.anew(left) if gone and left > 0 else served
                 continue
             self._health.answered(place.region, _name_of(place))
             return ServedAnswer(

@@ -70,7 +70,7 @@ class Stack:
             stacks = client("cloudformation", longest_seconds=longest_seconds, region=home)
             found = _described(stacks, name) if name else _only_one(stacks)
         except (BotoCoreError, ClientError) as error:
-            raise StackNotFound(_why_not(name, home, error)) from error
+            raise StackNotFound(_why_not(name, home, error, longest_seconds)) from error
         outputs = _outputs(found)
         if lacking := sorted(_OUTPUTS - outputs.keys()):
             raise StackNotFound(
@@ -166,7 +166,9 @@ def _only_one(stacks: Any) -> Mapping[str, Any]:
     return ours[0] if ours else _described(stacks, DEFAULT_STACK)
 
 
-def _why_not(name: str | None, home: str | None, error: Exception) -> str:
+def _why_not(
+    name: str | None, home: str | None, error: Exception, longest_seconds: float | None
+) -> str:
     """Why there is no stack, the cause first, and what to do."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     deploy = (
@@ -189,17 +191,17 @@ def _why_not(name: str | None, home: str | None, error: Exception) -> str:
                 f"nothing answers at {endpoint}, which AWS_ENDPOINT_URL names: the embedded cloud "
                 f"there is down. Run `stratos local up`, and export again what it prints ({error})"
             )
-        case ClientError() if name is not None and (similar := _similar(name, home)):
+        case ClientError() if name and (similar := _similar(name, home, longest_seconds)):
             return f"there is no stack {name!r} at {endpoint or 'AWS'}; did you mean {similar}?"
         case _:
             wanted = name or DEFAULT_STACK
             return f"no stack {wanted!r} answers at {endpoint or 'AWS'} ({error}). {deploy}"
 
 
-def _similar(name: str, home: str | None) -> str | None:
+def _similar(name: str, home: str | None, longest_seconds: float | None) -> str | None:
     """The stack of ours whose name is nearest to this one."""
     try:
-        ours = _ours(client("cloudformation", region=home))
+        ours = _ours(client("cloudformation", longest_seconds=longest_seconds, region=home))
         names = {stack["StackName"].lower(): str(stack["StackName"]) for stack in ours}
     except (BotoCoreError, ClientError):
         return None

@@ -6,11 +6,13 @@ answer, the copy of the latest promotion in any serving region's bucket stands i
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +35,7 @@ LOOK_SECONDS = 5.0
 """How long one call may take that looks for the model; a region that is lost never answers."""
 _AT_ONCE = 16
 _HOME = "home"
+_FOREVER = math.inf
 _FORMAT = 1
 
 MakeClient = Callable[..., Any]
@@ -68,26 +71,39 @@ class Whereabouts:
         self._now, self._make_client, self._health = now, make_client, Health(now)
         self._known: Served | None = None
         self._read_at = 0.0
-        self._lock = threading.Lock()
+        self._reads, self._known_by = 0, 0
+        """Reads that have begun, and which of them `_known` is by."""
+        self._reading = threading.Lock()
 
-    def current(self) -> Served:
-        """The record, at most a minute old; raises as `anew` does."""
-        with self._lock:
-            known = self._known
-            if known is not None and self._now() - self._read_at < SERVED_RECORD_SECONDS:
-                return known
-            return self._read()
+    def current(self, patience_seconds: float = _FOREVER) -> Served:
+        """The record, at most a minute old, or a little more while another thread reads it anew.
 
-    def anew(self) -> Served:
-        """The record as it is now.
+        Takes and raises what `anew` does.
+        """
+        known = self._fresh()
+        if known is not None:
+            return known
+        patience = patience_seconds if self._known is None else 0.0
+        with self._turn(patience) as has_turn:
+            return self._fresh() or (self._read() if has_turn else self._without_turn())
+
+    def anew(self, patience_seconds: float = _FOREVER) -> Served:
+        """The record as it is now: threads that ask at once read it once.
+
+        Args:
+            patience_seconds: How long to wait for another thread that reads; what is known already
+                has to do then.
 
         Raises:
             EndpointNotFound: nothing serves the model.
             HomeUnreachable: home does not answer, and nobody else knows what serves it.
             StackNotFound: there is no such stack.
         """
-        with self._lock:
-            return self._read()
+        begun = self._reads
+        with self._turn(patience_seconds) as has_turn:
+            if self._known is not None and self._known_by > begun:
+                return self._known
+            return self._read() if has_turn else self._without_turn()
 
     def bucket(self, region: str) -> str:
         """The stack's bucket in a region; empty for home's, where home has never answered."""
@@ -95,7 +111,28 @@ class Whereabouts:
             return self._stack.in_region(region).bucket
         return ""
 
+    @contextmanager
+    def _turn(self, patience_seconds: float) -> Iterator[bool]:
+        """Wait for the turn to read; whether it came in time."""
+        seconds = max(0.0, patience_seconds)
+        has_turn = self._reading.acquire(timeout=-1 if seconds == _FOREVER else seconds)
+        try:
+            yield has_turn
+        finally:
+            if has_turn:
+                self._reading.release()
+
+    def _fresh(self) -> Served | None:
+        is_fresh = self._now() - self._read_at < SERVED_RECORD_SECONDS
+        return self._known if is_fresh else None
+
+    def _without_turn(self) -> Served:
+        if self._known is None:
+            raise HomeUnreachable(f"it was not learned in time where {self.spec_name} is served")
+        return self._known
+
     def _read(self) -> Served:
+        self._reads += 1
         ask_home = self._known is None or self._health.is_well(_HOME)
         found = self._from_home() if ask_home else None
         found = found or self._latest_copy()
@@ -105,7 +142,7 @@ class Whereabouts:
                 f"where {self.spec_name} is served. Name regions that serve it "
                 '(Client(…, regions=["eu-west-1"])), or ask again when home is back'
             )
-        self._known, self._read_at = found, self._now()
+        self._known, self._read_at, self._known_by = found, self._now(), self._reads
         return found
 
     # --- at home --------------------------------------------------------------------------------
@@ -256,7 +293,7 @@ def _record_in(text: str) -> Served:
 
 def _latest(records: Iterable[Served | None]) -> Served | None:
     found = [record for record in records if record is not None]
-    return max(found, key=lambda record: record.generation, default=None)
+    return max(found, key=lambda record: (record.promoted_at, record.generation), default=None)
 
 
 def _read_text(s3: Any, **request: str) -> str | None:

@@ -62,6 +62,10 @@ class RunRow(BaseModel):
     task_token: str | None = Field(default=None, repr=False)
     """Set while the run waits for a person; who answers to it decides."""
     model_package_arn: str | None = None
+    committing_at: Moment | None = None
+    """When the run was about to put its model into service; may be set though it never did."""
+    given_up_at: Moment | None = None
+    """When CleanUp began to delete what the run has made: nothing of it is promoted any more."""
 
     @property
     def ref(self) -> RunRef:

@@ -58,7 +58,8 @@ class Served(FrozenModel):
     spec_key: str
     run_id: str
     generation: int
-    """Counts the promotions of a spec, from 1."""
+    """Counts the promotions of a spec since its record was last withdrawn, from 1. Of two records
+    the one that was promoted later is the valid one."""
     promoted_at: Moment
     expires_at: Moment | None
     """When its endpoints are deleted; None: they are kept."""

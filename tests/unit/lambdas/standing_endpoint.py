@@ -84,7 +84,7 @@ def put_run(regions: TwoRegions) -> None:
     regions.put(f"{keys.dataset}heldout.jsonl", factories.jsonl(rows))
 
 
-def stand(stage: str, lease_over: bool, **tags: str) -> None:
+def stand(stage: str, lease_over: bool, *, name: str = NAME, **tags: str) -> None:
     """Let the endpoint stand in the region with what it is made of."""
     sagemaker = boto3.client("sagemaker", region_name=AWAY)
     lease = now() - HOUR if lease_over else now() + HOUR
@@ -99,24 +99,24 @@ def stand(stage: str, lease_over: bool, **tags: str) -> None:
     } | tags
     pairs: Any = [{"Key": key, "Value": value} for key, value in told.items()]
     sagemaker.create_model(
-        ModelName=NAME,
+        ModelName=name,
         PrimaryContainer={"Image": "i", "ModelDataUrl": f"s3://bucket-away/{MODEL_KEY}"},
         ExecutionRoleArn="arn:aws:iam::123456789012:role/endpoint",
         Tags=pairs,
     )
     variant: Any = {
         "VariantName": "AllTraffic",
-        "ModelName": NAME,
+        "ModelName": name,
         "InitialInstanceCount": 1,
         "InstanceType": "ml.m5.large",
     }
     sagemaker.create_endpoint_config(
-        EndpointConfigName=NAME, ProductionVariants=[variant], Tags=pairs
+        EndpointConfigName=name, ProductionVariants=[variant], Tags=pairs
     )
-    sagemaker.create_endpoint(EndpointName=NAME, EndpointConfigName=NAME, Tags=pairs)
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, Tags=pairs)
 
 
-def standing() -> set[str]:
+def standing(name: str = NAME) -> set[str]:
     """Kinds of what is left in the region."""
     backend = sagemaker_backends[ACCOUNT_ID][AWAY]
     there = {
@@ -124,7 +124,7 @@ def standing() -> set[str]:
         "endpoint-config": backend.endpoint_configs,
         "model": backend._models,
     }
-    return {kind for kind, held in there.items() if NAME in held}
+    return {kind for kind, held in there.items() if name in held}
 
 
 def stage() -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from lambdas.aws import runs_table
@@ -43,3 +45,21 @@ def test_a_run_whose_time_is_over_is_not_in_charge_for_others(account: Account) 
     assert runs_table.live_at_endpoint(live, "e") is None
     account.expire(live.run_id)
     assert not runs_table.another_in_charge(other)
+
+
+def test_a_run_is_promoted_or_given_up_and_never_both(account: Account) -> None:
+    promoted, ended = start(account).run.run_id, start(account).run.run_id
+    soon = timedelta(minutes=16)
+    assert runs_table.begin_promotion(promoted)
+    assert not runs_table.give_up(promoted, soon)
+    assert runs_table.begin_promotion(promoted)
+    assert runs_table.give_up(ended, soon)
+    assert not runs_table.begin_promotion(ended)
+    assert runs_table.give_up(ended, soon)
+
+
+def test_a_promotion_that_began_long_ago_and_came_to_nothing_is_given_up(account: Account) -> None:
+    run_id, soon = start(account).run.run_id, timedelta(minutes=16)
+    runs_table.update(run_id, committing_at=now() - soon - timedelta(seconds=1))
+    assert runs_table.give_up(run_id, soon)
+    assert not runs_table.begin_promotion(run_id)

@@ -5,8 +5,16 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from lambdas.aws import runs_table
+from lambdas.aws.settings import settings
+from lambdas.handlers import promote
 from tests.unit.lambdas.conftest import BUCKET, SPEC_KEY, Account
 from tests.unit.lambdas.pipeline import start
+from tests.unit.lambdas.served_regions import Fleet, fleet
+
+__all__ = ["fleet"]
 
 
 def test_promotion_records_the_live_run_and_sets_its_end(account: Account) -> None:
@@ -102,3 +110,35 @@ def test_an_endpoint_carries_the_tags_of_the_run_whose_model_it_serves(account: 
         "stratos:spec": "tiles",
         "stratos:expires": "never",
     }
+
+
+def test_clients_come_home_also_if_the_stack_has_no_worker_regions_any_more(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.until_promoted()
+    monkeypatch.setenv("WORKER_REGIONS", "")
+    settings.cache_clear()
+    at_home = start(fleet.account).until_deployed()
+    promoted = at_home.promote()
+    record = fleet.record()
+    assert record is not None
+    assert [one.endpoint_name for one in record.regions] == ["stratos-tiles"]
+    # No state follows that would end the former endpoints and give the turn back.
+    assert (promoted["drain_seconds"], promoted["former"]) == (None, [])
+    start(fleet.account).until_registered().take_turn()
+
+
+def test_regions_are_told_when_the_table_says_what_is_in_service(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.until_promoted()
+    at_home = start(fleet.account).until_deployed()
+    told = []
+
+    def confirm_all(_: object) -> None:
+        row = runs_table.in_charge(at_home.run.spec_key)
+        told.append(row and row.run_id)
+
+    monkeypatch.setattr(promote, "confirm_all", confirm_all)
+    at_home.promote()
+    assert told == [at_home.run.run_id]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import timedelta
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
+from lambdas.aws import clients
 from lambdas.aws.bucket import Bucket
 from lambdas.handlers import sweep_region
 from stratos.contracts.bucket import served_key
@@ -33,17 +36,23 @@ __all__ = ["machine"]
 ALL = {"endpoint", "endpoint-config", "model"}
 
 
+def refuse_home(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Let home answer with an error."""
+    read = Bucket.read
+
+    def refused(bucket: Bucket, *asked: object) -> object:
+        if bucket.region == "us-east-1":
+            raise error
+        return read(bucket, *asked)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Bucket, "read", refused)
+
+
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Home cannot be asked."""
-    find = Bucket.find_model
-
-    def unreachable(bucket: Bucket, *asked: object) -> object:
-        if bucket.region == "us-east-1":
-            raise EndpointConnectionError(endpoint_url="https://s3.us-east-1.amazonaws.com")
-        return find(bucket, *asked)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Bucket, "find_model", unreachable)
+    url = "https://s3.us-east-1.amazonaws.com"
+    refuse_home(monkeypatch, EndpointConnectionError(endpoint_url=url))
 
 
 def swept() -> dict[str, str]:
@@ -136,3 +145,81 @@ def test_the_copy_of_a_model_that_stands_is_kept_fresh(regions: TwoRegions, mach
     swept()
     held = boto3.client("s3", region_name=AWAY).head_object(Bucket=AWAY_BUCKET, Key=MODEL_KEY)
     assert now() - held["LastModified"] < HOUR
+
+
+def test_a_home_that_refuses_one_answer_keeps_nothing_else_from_being_swept(
+    regions: TwoRegions, machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand("prepared", lease_over=True)
+    stand("staged", lease_over=True, name="stratos-other-0123abcd-a0")
+    denied = {"Error": {"Code": "AccessDenied", "Message": "by a policy"}}
+    refuse_home(monkeypatch, ClientError(denied, "GetObject"))
+    with pytest.raises(SweepIncomplete, match=f"{NAME} may be in service or not.*by a policy"):
+        call(sweep_region.handler)
+    assert standing() == ALL
+    assert "endpoint" not in standing("stratos-other-0123abcd-a0")
+
+
+def test_a_record_that_cannot_be_read_leaves_its_endpoint_in_doubt(
+    regions: TwoRegions, machine: str
+) -> None:
+    stand("prepared", lease_over=True)
+    regions.put(served_key("tiles"), b"{}")
+    with pytest.raises(SweepIncomplete, match="may be in service or not"):
+        call(sweep_region.handler)
+    assert standing() == ALL
+
+
+def test_a_record_of_a_later_release_is_read(regions: TwoRegions, machine: str) -> None:
+    stand("prepared", lease_over=True)
+    record_at_home(regions, RUN, now() - HOUR)
+    later = json.loads(regions.at_home()[served_key("tiles")]) | {"colour": "red"}
+    regions.put(served_key("tiles"), json.dumps(later).encode())
+    assert swept() == {}
+    assert stage() == "promoted"
+
+
+def test_a_region_that_could_not_note_the_record_is_told_again(
+    regions: TwoRegions, machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand("prepared", lease_over=True)
+    record_at_home(regions, RUN, now() - HOUR)
+    slow = {"Error": {"Code": "SlowDown", "Message": "later"}}
+    with monkeypatch.context() as patched:
+        patched.setattr(Bucket, "put_model", fail(ClientError(slow, "PutObject")))
+        with pytest.raises(SweepIncomplete, match="not all is noted or kept here"):
+            call(sweep_region.handler)
+    assert stage() == "prepared"
+    swept()
+    assert stage() == "promoted"
+    assert served_key("tiles") in regions.away()
+
+
+def fail(error: Exception) -> Callable[..., None]:
+    def raised(*_: object) -> None:
+        raise error
+
+    return raised
+
+
+def test_the_copy_of_the_record_of_what_stands_is_kept_fresh(
+    regions: TwoRegions, machine: str
+) -> None:
+    stand("promoted", lease_over=True)
+    key = served_key("tiles")
+    regions.put(key, b"record", bucket=AWAY_BUCKET)
+    regions.age(AWAY_BUCKET, key, timedelta(days=20))
+    swept()
+    held = boto3.client("s3", region_name=AWAY).head_object(Bucket=AWAY_BUCKET, Key=key)
+    assert now() - held["LastModified"] < HOUR
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ValidationException"])
+def test_a_model_that_is_gone_keeps_no_other_from_being_kept(
+    regions: TwoRegions, machine: str, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    stand("promoted", lease_over=True)
+    told = {"Error": {"Code": code, "Message": "Could not find model"}}
+    sagemaker = clients.client("sagemaker")
+    monkeypatch.setattr(sagemaker, "describe_model", lambda **_: fail(ClientError(told, "D"))())
+    assert swept() == {}

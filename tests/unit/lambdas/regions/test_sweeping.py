@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from lambdas.aws import executions, worker_settings
 from lambdas.handlers import sweep_region
 from lambdas.regions import sweeping
+from stratos.errors import SweepIncomplete
 from stratos.hosting.ownership import HOME_TAG, RUN_TAG, STACK_TAG
 from stratos.pipeline.worker_jobs import WorkerJob
 from tests.unit.lambdas.pipeline import call
@@ -61,3 +63,25 @@ def test_a_job_of_a_stack_that_is_at_home_here_is_left_alone(regions: TwoRegions
     tag(made, {STACK_TAG: "Stratos", RUN_TAG: "r"})
     assert swept() == {}
     assert regions.status(made) == "InProgress"
+
+
+def test_a_home_that_refuses_an_answer_about_one_job_lets_the_rest_be_swept(
+    regions: TwoRegions, looked_after: WorkerJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = looked_after.model_copy(
+        update={"job": looked_after.job.model_copy(update={"name": "stratos-lost"})}
+    )
+    regions.create_job(lost)
+    tag(lost, {STACK_TAG: "Stratos", RUN_TAG: lost.run.run_id, HOME_TAG: "us-east-1"})
+    asked = executions.is_running
+
+    def refused(arn: str, region: str | None = None) -> bool:
+        if region is None:
+            return asked(arn)
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "by a policy"}}, "D")
+
+    monkeypatch.setattr(executions, "is_running", refused)
+    with pytest.raises(SweepIncomplete, match=f"{looked_after.job.name}: .*by a policy"):
+        swept()
+    assert regions.status(looked_after) == "InProgress"
+    assert regions.status(lost) == "Stopping"

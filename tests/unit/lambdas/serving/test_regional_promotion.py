@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
+from lambdas.aws import clients
 from stratos.errors import RegionUnreachable
 from stratos.hosting.ownership import STAGE_TAG
 from tests.unit.lambdas.conftest import REGION
@@ -73,3 +76,40 @@ def test_what_answered_before_goes_when_its_clients_have_read_the_record(fleet: 
     assert fleet.record(EUROPE) == fleet.record()
     fleet.retire(promoted)
     assert fleet.endpoints() == {region: {fleet.staged.name} for region in (REGION, ASIA)}
+
+
+def deny_absent(monkeypatch: pytest.MonkeyPatch, region: str | None) -> None:
+    """Let IAM judge first, as at AWS: of an endpoint that is gone there is no tag."""
+    sagemaker = clients.client("sagemaker", region)
+    delete = sagemaker.delete_endpoint
+
+    def judged(**named: str) -> object:
+        there = {found["EndpointName"] for found in sagemaker.list_endpoints()["Endpoints"]}
+        if named["EndpointName"] not in there:
+            denied = {"Error": {"Code": "AccessDeniedException", "Message": "no tag"}}
+            raise ClientError(denied, "DeleteEndpoint")
+        return delete(**named)
+
+    monkeypatch.setattr(sagemaker, "delete_endpoint", judged)
+
+
+def test_what_is_gone_already_is_retired(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet.until_promoted(REGION, EUROPE)
+    fleet.until_measured(REGION, ASIA)
+    promoted = fleet.promote()
+    deny_absent(monkeypatch, EUROPE)
+    former = promoted["former"][1]["endpoint_name"]
+    boto3.client("sagemaker", region_name=EUROPE).delete_endpoint(EndpointName=former)
+    retired = fleet.retire(promoted)
+    assert retired["unreached"] == {}
+    assert EUROPE not in fleet.endpoints()
+
+
+def test_an_endpoint_that_has_another_model_by_now_is_not_retired(fleet: Fleet) -> None:
+    fleet.until_promoted(REGION, EUROPE)
+    fleet.until_measured(REGION, ASIA)
+    promoted = fleet.promote()
+    changed = [one | {"endpoint_config_name": "another"} for one in promoted["former"]]
+    retired = fleet.retire(promoted | {"former": changed})
+    assert (retired["deleted"], retired["unreached"]) == ([], {})
+    assert changed[1]["endpoint_name"] in fleet.endpoints()[EUROPE]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
+from lambdas.handlers import clean_up, promote, sweep
+from lambdas.serving import served_records
+from stratos.errors import DeploymentFailed, EndpointUnsettled
+from stratos.moment import now, written
 from tests.unit.lambdas.conftest import REGION
+from tests.unit.lambdas.pipeline import call, start
 from tests.unit.lambdas.served_regions import ASIA, REGIONS, Fleet, fleet
 
 __all__ = ["fleet"]
 
 
 def test_a_run_that_was_cut_short_right_after_the_record_is_in_charge(fleet: Fleet) -> None:
-    from lambdas.serving import served_records
-
     pipeline = fleet.until_measured()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(served_records, "take_charge", _crash)
@@ -29,8 +35,6 @@ def _crash(*_: object) -> None:
 
 
 def test_a_spec_goes_from_home_to_several_regions_and_back(fleet: Fleet) -> None:
-    from tests.unit.lambdas.pipeline import start
-
     start(fleet.account).until_promoted()
     fleet.until_measured()
     promoted = fleet.promote()
@@ -49,3 +53,81 @@ def test_a_spec_goes_from_home_to_several_regions_and_back(fleet: Fleet) -> None
     fleet.pipeline = at_home
     fleet.retire(back)
     assert set(fleet.endpoints()) == {REGION}
+
+
+def stop(fleet: Fleet) -> None:
+    """Let somebody stop the run's execution, and CleanUp hear of it."""
+    run_id = fleet.pipeline.run.run_id
+    own = f"{fleet.account.execution_arn}-{run_id}"  # runs of one account share theirs
+    fleet.account.change(run_id, execution_arn=own)
+    detail = {"executionArn": own, "status": "ABORTED"}
+    call(clean_up.handler, event={"detail": detail})
+
+
+def test_a_run_that_is_stopped_before_its_record_is_written_is_not_promoted_afterwards(
+    fleet: Fleet,
+) -> None:
+    fleet.until_promoted()
+    served, standing = fleet.record(), fleet.endpoints()
+    fleet.until_measured()
+    prepare = served_records.of_fleet
+
+    def stopped(*given: Any) -> Any:
+        stop(fleet)
+        return prepare(*given)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(served_records, "of_fleet", stopped)
+        with pytest.raises(DeploymentFailed, match="has ended"):
+            fleet.promote()
+    assert fleet.record() == served
+    assert fleet.endpoints() == standing
+
+
+def test_a_run_that_is_stopped_while_its_record_is_written_stays_in_service(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served_records, "_PATIENCE_SECONDS", -1)
+    pipeline = fleet.until_measured()
+    standing, put = fleet.endpoints(), served_records.put
+
+    def stopped(*given: Any) -> None:
+        with pytest.raises(EndpointUnsettled, match="is putting its model into service"):
+            stop(fleet)
+        assert call(sweep.handler, dry_run=True)["removed"] == []
+        put(*given)
+
+    monkeypatch.setattr(served_records, "put", stopped)
+    fleet.promote()
+    stop(fleet)
+    assert fleet.account.row(pipeline.run.run_id)["endpoint_name"] == fleet.staged.name
+    assert fleet.endpoints() == standing
+
+
+def test_what_a_promotion_that_died_before_the_record_has_made_goes_in_the_end(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served_records, "_PATIENCE_SECONDS", -1)
+    pipeline = fleet.until_measured()
+    with monkeypatch.context() as patched:
+        patched.setattr(served_records, "put", _crash)
+        with pytest.raises(KeyboardInterrupt):
+            fleet.promote()
+    with pytest.raises(EndpointUnsettled):
+        stop(fleet)
+    long_ago = written(now() - timedelta(minutes=17))
+    fleet.account.change(pipeline.run.run_id, committing_at=long_ago)
+    stop(fleet)
+    assert fleet.endpoints() == {}
+
+
+def test_a_model_that_comes_home_is_not_put_into_service_by_a_run_that_has_ended(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.until_promoted()
+    served = fleet.record()
+    fleet.pipeline = at_home = start(fleet.account).until_deployed()
+    monkeypatch.setattr(promote, "_register_served", lambda *_: stop(fleet))
+    with pytest.raises(DeploymentFailed, match="has ended"):
+        at_home.promote()
+    assert fleet.record() == served

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ClientError
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from moto.sagemaker.models import sagemaker_backends
 
+from lambdas.aws import clients
 from lambdas.serving import staged_leftovers
-from stratos.errors import EndpointUnsettled
+from stratos.errors import DeploymentFailed, EndpointUnsettled
 from tests.unit.lambdas.served_regions import ASIA, EUROPE, Fleet, fleet
 
 __all__ = ["fleet"]
@@ -35,3 +37,19 @@ def test_a_region_that_cannot_be_reached_holds_nothing_else_up(fleet: Fleet) -> 
     fleet.network.cut = {ASIA}
     fleet.clean_up()
     assert set(fleet.endpoints()) == {ASIA}
+
+
+def test_a_region_that_refuses_is_told_when_all_others_are_clean(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.begin()
+    fleet.stage()
+    denied = {"Error": {"Code": "AccessDeniedException", "Message": "by a policy"}}
+
+    def refuse(**_: str) -> None:
+        raise ClientError(denied, "DeleteEndpoint")
+
+    monkeypatch.setattr(clients.client("sagemaker", EUROPE), "delete_endpoint", refuse)
+    with pytest.raises(DeploymentFailed, match=f"may be billed: {EUROPE}: .*by a policy"):
+        fleet.clean_up()
+    assert set(fleet.endpoints()) == {EUROPE}

@@ -200,6 +200,19 @@ def test_a_record_of_a_later_run_is_left(stack, spread):
     assert records_and_endpoints(stack) == [[KEY], [], [KEY], []]
 
 
+def test_no_region_keeps_a_copy_that_would_stand_in_for_a_withdrawn_record(stack, spread):
+    stack = replace(stack, worker_regions=(AWAY, "ap-northeast-1"))
+    third = stack.in_region("ap-northeast-1")
+    third.s3.create_bucket(
+        Bucket=third.bucket, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"}
+    )
+    earlier = factories.served("us-east-1", "ap-northeast-1", run_id="tiles-earlier")
+    put(third, KEY, earlier.model_dump_json().encode())
+    endpoint.delete(stack, find_run(stack, spread.run_id))
+    assert "Contents" not in third.s3.list_objects_v2(Bucket=third.bucket)
+    assert records_and_endpoints(stack) == [[], [], [], []]
+
+
 def test_objects_of_a_run_that_another_region_serves_stay_unless_told(stack, spread):
     stack.sagemaker.delete_endpoint(EndpointName=spread.regions[0].endpoint_name)
     with pytest.raises(StratosError, match="is in service"):

@@ -105,6 +105,17 @@ def test_a_misspelt_name_is_answered_with_the_one_that_is_there(account, monkeyp
         Stack.find()
 
 
+def test_a_similar_name_is_looked_for_no_longer_than_the_caller_waits(account, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "stratos.client.stack.client",
+        lambda *_, longest_seconds=None, **__: asked.append(longest_seconds) or account,
+    )
+    with pytest.raises(StackNotFound):
+        Stack.find("StratosDve", longest_seconds=5.0)
+    assert asked == [5.0, 5.0]
+
+
 def test_a_stack_of_something_else_is_told(account, monkeypatch):
     account.create_stack(
         StackName="Another",

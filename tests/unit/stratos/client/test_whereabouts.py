@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 
@@ -145,3 +148,86 @@ def test_a_record_that_cannot_be_read_is_told(regions, changes, told):
     put_record(regions, **changes)
     with pytest.raises(EndpointNotFound, match=told):
         whereabouts(regions, stack=regions.stack).current()
+
+
+def test_a_model_that_was_deleted_and_promoted_again_is_the_later_one(silent_home):
+    regions = silent_home
+    regions.promote(factories.served(HOME, EUROPE, generation=7), copied_to=(EUROPE,))
+    again = factories.served(HOME, TOKYO, promoted_at=datetime(2026, 2, 1, tzinfo=UTC))
+    regions.promote(again, copied_to=(TOKYO,))
+    assert whereabouts(regions, regions=[EUROPE, TOKYO]).current() == again
+
+
+class Slowly:
+    """Reading the record, held up until it is let go."""
+
+    def __init__(self, looked, monkeypatch):
+        self.begun, self.let_go, self.times = threading.Event(), threading.Event(), 0
+        self._read = looked._from_home
+        monkeypatch.setattr(looked, "_from_home", self)
+
+    def __call__(self):
+        self.times += 1
+        self.begun.set()
+        assert self.let_go.wait(30)
+        return self._read()
+
+
+@pytest.fixture
+def looked(regions):
+    regions.promote(factories.served(HOME, EUROPE), copied_to=(HOME,))
+    found = whereabouts(regions, stack=regions.stack)
+    found.current()
+    return found
+
+
+def test_while_one_thread_reads_the_record_the_others_go_on_with_the_former(
+    regions, looked, monkeypatch
+):
+    slowly = Slowly(looked, monkeypatch)
+    regions.clock.sleep_until(61)
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(looked.current)
+        assert slowly.begun.wait(30)
+        assert looked.current() == factories.served(HOME, EUROPE)
+        assert not reading.done()
+        slowly.let_go.set()
+    assert slowly.times == 1
+
+
+class Queue:
+    """A lock that tells when so many threads have asked for it."""
+
+    def __init__(self, length):
+        self._lock, self._left, self.is_full = threading.Lock(), length, threading.Event()
+        self.release = self._lock.release
+
+    def acquire(self, timeout):
+        self._left -= 1
+        if self._left == 0:
+            self.is_full.set()
+        return self._lock.acquire(timeout=timeout)
+
+
+def test_threads_that_want_the_record_anew_at_once_read_it_once(looked, monkeypatch):
+    slowly, queue = Slowly(looked, monkeypatch), Queue(5)
+    monkeypatch.setattr(looked, "_reading", queue)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(looked.anew)
+        assert slowly.begun.wait(30)
+        begun = [pool.submit(looked.anew) for _ in range(4)]
+        assert queue.is_full.wait(30)
+        slowly.let_go.set()
+        found = {answer.result().run_id for answer in [first, *begun]}
+    assert len(found) == 1
+    assert slowly.times == 2  # what the first reads may be of before the others asked
+
+
+def test_nobody_waits_for_another_thread_beyond_his_time(looked, monkeypatch):
+    slowly = Slowly(looked, monkeypatch)
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(looked.anew)
+        assert slowly.begun.wait(30)
+        assert looked.anew(patience_seconds=0.0) == factories.served(HOME, EUROPE)
+        assert not reading.done()
+        slowly.let_go.set()
