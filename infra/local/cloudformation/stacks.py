@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -35,6 +36,9 @@ from infra.local.host.clients import Cloud, cloud_at
 from infra.local.host.patching import Patches
 from infra.local.host.settings import REGION, LocalSettings
 
+CHANGING = threading.RLock()
+"""Held while a stack is made, changed or deleted, and by whoever looks at all stacks meanwhile:
+moto makes a resource when somebody first looks at it, and two at once would make it twice."""
 _ORDER = "_ResourceMap__get_resources_in_dependency_order"
 _LONGEST_NAME = 128
 
@@ -131,8 +135,15 @@ class CloudFormation:
                 raise
 
         replace = self._patches.replace
-        original_create = replace(models.Stack, "create_resources", create_resources)
-        original_update = replace(models.Stack, "update", update)
+        original_create = replace(models.Stack, "create_resources", _alone(create_resources))
+        original_update = replace(models.Stack, "update", _alone(update))
+        for owner, name in (
+            (models.CloudFormationBackend, "create_stack"),
+            (models.CloudFormationBackend, "update_stack"),
+            (models.CloudFormationBackend, "delete_stack"),
+            (models.Stack, "delete"),
+        ):
+            replace(owner, name, _alone(getattr(owner, name)))
         replace(models.Stack, "parse_template", staticmethod(_parse_template))
         replace(models.Stack, "parameter_list", property(_parameters))
 
@@ -144,6 +155,14 @@ class CloudFormation:
     def _clear_model_caches(self) -> None:
         for cached in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
             cached.cache_clear()
+
+
+def _alone(original: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*arguments: Any, **named: Any) -> Any:
+        with CHANGING:
+            return original(*arguments, **named)
+
+    return run
 
 
 _naming_region: ContextVar[str] = ContextVar("naming_region", default=REGION)

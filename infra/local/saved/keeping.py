@@ -47,8 +47,6 @@ class Keeping:
 
     def _run(self) -> None:
         while self._changed.wait() and not self._closing.wait(_PAUSE_SECONDS):
-            if not self._saved.is_settled():
-                continue
             self._changed.clear()
             try:
                 self._saved.save(KILLED)

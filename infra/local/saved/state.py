@@ -16,10 +16,10 @@ from threading import Lock
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from moto.cloudformation.models import cloudformation_backends
 
+from infra.local.cloudformation.stacks import CHANGING
 from infra.local.host.clients import Cloud, cloud_at, make_bucket
-from infra.local.host.settings import ACCOUNT_ID, LocalSettings
+from infra.local.host.settings import LocalSettings
 from infra.local.iam.sessions import region_of
 from infra.local.saved.acknowledged import AcknowledgedChanges
 from infra.local.saved.encoding import decode, encode
@@ -85,19 +85,6 @@ class SavedState:
             # In this order: a content of a later line may be there already.
             with self._journal.lock:
                 self._bodies.forget_all_but(self._journal.blobs | set(blobs_of(state["buckets"])))
-
-    def is_settled(self) -> bool:
-        """Whether no stack is on its way to another form. moto makes a resource when somebody first
-        looks at it: a save in between would make it twice."""
-        states = (
-            str(stack.status)
-            for region in self._regions
-            for stack in list(cloudformation_backends[ACCOUNT_ID][region].stacks.values())
-        )
-        return not any(
-            state.endswith(("_PENDING", "_IN_PROGRESS")) and state != "REVIEW_IN_PROGRESS"
-            for state in states
-        )
 
     def close(self) -> None:
         self._journal.close()
@@ -190,6 +177,10 @@ class SavedState:
                     kind.restore(self._in(region), of_region.get(kind.name, []))
 
     def _stacks(self) -> list[dict[str, Any]]:
+        with CHANGING:
+            return self._stacks_as_they_are()
+
+    def _stacks_as_they_are(self) -> list[dict[str, Any]]:
         return [stack for region in self._regions for stack in self._stacks_in(region)]
 
     def _stacks_in(self, region: str) -> list[dict[str, Any]]:
