@@ -71,9 +71,11 @@ def give_up(run: RunRef) -> None:
 
 
 def is_promoting(row: RunRow) -> bool:
-    """Whether a run may be putting its model into service right now, whatever has become of it."""
+    """Whether a run may be putting its model into service right now, also one that was stopped."""
     begun = row.committing_at
-    return not row.in_charge and begun is not None and begun + _PROMOTIONS_END > now()
+    if begun is None or row.in_charge or row.status == "succeeded":
+        return False
+    return begun + _PROMOTIONS_END > now()
 
 
 def _in_charge(run: RunRef) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.aws import runs_table
 from lambdas.handlers import clean_up, promote, sweep
 from lambdas.serving import served_records
 from stratos.errors import DeploymentFailed, EndpointUnsettled
@@ -131,3 +132,25 @@ def test_a_model_that_comes_home_is_not_put_into_service_by_a_run_that_has_ended
     with pytest.raises(DeploymentFailed, match="has ended"):
         at_home.promote()
     assert fleet.record() == served
+
+
+@pytest.mark.parametrize(
+    ("changed", "promoting"),
+    [
+        ({}, True),
+        ({"status": "failed"}, True),  # its function may go on
+        ({"status": "succeeded"}, False),
+        ({"endpoint_name": "e", "live_since": now()}, False),
+        ({"committing_at": now() - timedelta(minutes=17)}, False),
+        ({"committing_at": None}, False),
+    ],
+    ids=["begun", "stopped", "succeeded", "in charge", "long ago", "never"],
+)
+def test_a_run_is_promoting_until_it_is_in_charge_has_succeeded_or_ran_out_of_time(
+    fleet: Fleet, changed: dict[str, Any], promoting: bool
+) -> None:
+    run_id = start(fleet.account).run.run_id
+    row = runs_table.find(run_id)
+    assert row is not None
+    begun = row.model_copy(update={"committing_at": now()} | changed)
+    assert served_records.is_promoting(begun) is promoting
