@@ -70,7 +70,7 @@ docs: synth  ## Write the generated documents anew.
 
 # A page that no list names, and a link or heading that is not there, are errors.
 # Everything is read again each time: what was read before is not warned of.
-SITE = $(BIN)/sphinx-build --quiet --fail-on-warning --fresh-env --builder html --conf-dir docs/site \
+SITE = $(BIN)/python -m sphinx --quiet --fail-on-warning --fresh-env --builder html --conf-dir docs/site \
 	--doctree-dir build/site/doctrees . build/site/html
 
 site: venv  ## The documentation, to look at: build/site/html/index.html.
