@@ -63,7 +63,14 @@ class LoadGateStates:
             .when(condition.is_not_null("$.measured.deployment"), next_server)
             .when(
                 condition.is_numeric("$.measured.next_attempt"),
-                self._next_student(again=again, failed=failed),
+                next_student(
+                    self.scope,
+                    self.lambdas,
+                    take_back="TakeEndpointBack",
+                    go_on="NextStudent",
+                    again=again,
+                    failed=failed,
+                ),
             )
             .otherwise(missed.next(failed))
         )
@@ -83,23 +90,32 @@ class LoadGateStates:
         state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         return state
 
-    def _next_student(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
-        """Take the endpoint back, which is billed, before another student is trained."""
-        take_back = self.lambdas.clean_up(
-            "TakeEndpointBack",
-            {
-                "run": "$.run",
-                "missed": "$.measured.reason",
-            },
-            "$.cleaned_up",
+
+def next_student(
+    scope: Construct,
+    lambdas: LambdaCalls,
+    *,
+    take_back: str,
+    go_on: str,
+    again: sfn.IChainable,
+    failed: sfn.IChainable,
+) -> sfn.IChainable:
+    """Take back what serves, which is billed, before another student is trained.
+
+    Args:
+        take_back, go_on: Names of the two states.
+        again: Where the next student is matched.
+    """
+    taken_back = lambdas.clean_up(
+        take_back, {"run": "$.run", "missed": "$.measured.reason"}, "$.cleaned_up"
+    )
+    taken_back.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+    return taken_back.next(
+        sfn.Pass(
+            scope,
+            go_on,
+            comment="Try the next student",
+            input_path="$.measured.next_attempt",
+            result_path="$.attempt",
         )
-        take_back.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
-        return take_back.next(
-            sfn.Pass(
-                self.scope,
-                "NextStudent",
-                comment="Try the next student",
-                input_path="$.measured.next_attempt",
-                result_path="$.attempt",
-            )
-        ).next(again)
+    ).next(again)

@@ -16,6 +16,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.states.lambda_calls import LambdaCalls
+from infra.states.load_gate import next_student
 from infra.states.staging import STAGED, StagingStates
 from stratos.pipeline.region_endpoints import LONGEST_STAGING_SECONDS
 from stratos.pipeline.worker_jobs import HEARTBEAT_SECONDS
@@ -75,7 +76,14 @@ class RegionalStates:
             .when(sfn.Condition.boolean_equals("$.measured.passed", True), promote)
             .when(
                 sfn.Condition.is_numeric("$.measured.next_attempt"),
-                self._next_student(again=again, failed=failed),
+                next_student(
+                    self.scope,
+                    self.lambdas,
+                    take_back="TakeRegionsBack",
+                    go_on="NextStudentForRegions",
+                    again=again,
+                    failed=failed,
+                ),
             )
             .otherwise(missed.next(failed))
         )
@@ -147,19 +155,3 @@ class RegionalStates:
         state = self.lambdas.invoke(name, module, {"run": "$.run", **more}, result_path)
         state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         return state
-
-    def _next_student(self, *, again: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
-        """Take the endpoints back, which are billed, before another student is trained."""
-        take_back = self.lambdas.clean_up(
-            "TakeRegionsBack", {"run": "$.run", "missed": "$.measured.reason"}, "$.cleaned_up"
-        )
-        take_back.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
-        return take_back.next(
-            sfn.Pass(
-                self.scope,
-                "NextStudentForRegions",
-                comment="Try the next student",
-                input_path="$.measured.next_attempt",
-                result_path="$.attempt",
-            )
-        ).next(again)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.elsewhere_files import ElsewhereFiles
-from lambdas.aws.settings import settings
-from lambdas.regions.machines import WorkerMachine
+from lambdas.regions.machines import WorkerMachine, home_of
 from lambdas.step import step
 from stratos.contracts.regions import JobElsewhere
 from stratos.errors import HandedOverBefore, RegionUnreachable
 from stratos.moment import now
-from stratos.pipeline.worker_jobs import HandedOver, HandOverInput, Home, WorkerJob
+from stratos.pipeline.worker_jobs import HandedOver, HandOverInput, WorkerJob
 
 
 @step
@@ -25,12 +24,7 @@ def handler(payload: HandOverInput) -> HandedOver:
     worker = WorkerJob(
         run=run,
         job=job.model_copy(update={"hyper_parameters": payload.hyper_parameters}),
-        home=Home(
-            region=settings().aws_region,
-            bucket=run.bucket,
-            kms_key_arn=settings().kms_key_arn,
-            task_token=payload.task_token,
-        ),
+        home=home_of(run, payload.task_token),
     )
     moment = now()
     known = JobElsewhere(

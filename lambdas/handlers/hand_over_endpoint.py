@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from lambdas.aws.settings import settings
-from lambdas.regions.machines import WorkerMachine
+from lambdas.regions.machines import WorkerMachine, home_of
 from lambdas.step import step
 from stratos.pipeline.region_endpoints import HandOverEndpointInput, WorkerEndpoint
-from stratos.pipeline.worker_jobs import HandedOver, Home
+from stratos.pipeline.worker_jobs import HandedOver
 
 
 @step
@@ -21,12 +20,7 @@ def handler(payload: HandOverEndpointInput) -> HandedOver:
     worker = WorkerEndpoint(
         run=run,
         staged=staged,
-        home=Home(
-            region=settings().aws_region,
-            bucket=run.bucket,
-            kms_key_arn=settings().kms_key_arn,
-            task_token=payload.task_token,
-        ),
+        home=home_of(run, payload.task_token),
     )
     name = staged.deployment.endpoint_name
     return HandedOver(execution_arn=WorkerMachine(staged.region).start(name, worker))

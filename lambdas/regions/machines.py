@@ -9,11 +9,22 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.aws.clients import client, error_code, is_unreachable
 from lambdas.aws.settings import settings
+from stratos.contracts.run import RunRef
 from stratos.errors import HandedOverBefore, RegionUnreachable
 from stratos.pipeline.region_endpoints import WorkerEndpoint
-from stratos.pipeline.worker_jobs import WorkerJob
+from stratos.pipeline.worker_jobs import Home, WorkerJob
 
 _REFUSED = ("StateMachineDoesNotExist", "AccessDeniedException", "ExecutionLimitExceeded")
+
+
+def home_of(run: RunRef, task_token: str) -> Home:
+    """Where a worker's answers go that works for a run of this stack."""
+    return Home(
+        region=settings().aws_region,
+        bucket=run.bucket,
+        kms_key_arn=settings().kms_key_arn,
+        task_token=task_token,
+    )
 
 
 @dataclass(frozen=True)

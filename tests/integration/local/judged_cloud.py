@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 from moto_cloud import Cloud, served
 
+from infra.local.host.cloud_key import Credentials
 from infra.local.host.seam import Seam
 from infra.local.iam.enforcement import AccessControl
 from infra.local.iam.sessions import Session
@@ -68,7 +69,11 @@ def client_as(cloud: Cloud, role_arn: str, service: str, calls_from: str = "") -
     Args:
         calls_from: The region in which whoever has the role is; none where it is outside of all.
     """
-    credentials = Session.of_role(role_arn, "test", calls_from).credentials()
+    return client_with(cloud, Session.of_role(role_arn, "test", calls_from).credentials(), service)
+
+
+def client_with(cloud: Cloud, credentials: Credentials, service: str) -> Any:
+    """A client of the cloud's region that signs with these."""
     return boto3.Session().client(
         service,
         endpoint_url=cloud.settings.endpoint_url,

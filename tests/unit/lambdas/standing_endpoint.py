@@ -11,7 +11,6 @@ import pytest
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from moto.sagemaker.models import sagemaker_backends
 
-from lambdas.aws import worker_settings
 from stratos.contracts.bucket import RunKeys, served_key
 from stratos.contracts.plan import Server
 from stratos.hosting.build import build_deployment
@@ -30,7 +29,7 @@ from stratos.pipeline.region_endpoints import RegionEndpoint, RegionOrigin, Work
 from stratos.pipeline.worker_jobs import Home
 from tests import factories
 from tests.unit.lambdas.conftest import BUCKET, REGION
-from tests.unit.lambdas.two_regions import AWAY, TwoRegions
+from tests.unit.lambdas.two_regions import AWAY, TwoRegions, worker_machine
 
 RUN = "tiles-0123abcd"
 NAME = f"stratos-{RUN}-a0"
@@ -143,12 +142,4 @@ def record_at_home(regions: TwoRegions, run_id: str, promoted_at: datetime) -> N
 @pytest.fixture
 def machine(regions: TwoRegions, monkeypatch: pytest.MonkeyPatch) -> str:
     """The region's state machine, in which nothing runs."""
-    states = boto3.client("stepfunctions", region_name=AWAY)
-    arn = states.create_state_machine(
-        name="stratos-worker",
-        definition='{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}',
-        roleArn="arn:aws:iam::123456789012:role/states",
-    )["stateMachineArn"]
-    monkeypatch.setenv("STATE_MACHINE_ARN", arn)
-    worker_settings.worker_settings.cache_clear()
-    return str(arn)
+    return worker_machine(monkeypatch)

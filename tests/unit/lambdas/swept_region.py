@@ -8,12 +8,11 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from lambdas.aws import worker_settings
 from lambdas.handlers import sweep_region
 from stratos.hosting.ownership import HOME_TAG, RUN_TAG, STACK_TAG
 from stratos.pipeline.worker_jobs import WorkerJob
 from tests.unit.lambdas.pipeline import call
-from tests.unit.lambdas.two_regions import AWAY, TwoRegions, worker_job
+from tests.unit.lambdas.two_regions import AWAY, TwoRegions, worker_job, worker_machine
 
 SILENT = EndpointConnectionError(endpoint_url="https://states.us-east-1.amazonaws.com")
 
@@ -22,13 +21,7 @@ SILENT = EndpointConnectionError(endpoint_url="https://states.us-east-1.amazonaw
 def looked_after(regions: TwoRegions, monkeypatch: pytest.MonkeyPatch) -> WorkerJob:
     """A running job of this stack, with its execution in the region and its run's at home."""
     states = boto3.client("stepfunctions", region_name=AWAY)
-    machine = states.create_state_machine(
-        name="stratos-worker",
-        definition='{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}',
-        roleArn="arn:aws:iam::123456789012:role/states",
-    )["stateMachineArn"]
-    monkeypatch.setenv("STATE_MACHINE_ARN", machine)
-    worker_settings.worker_settings.cache_clear()
+    machine = worker_machine(monkeypatch)
     made = worker_job()
     run = made.run.model_copy(update={"execution_arn": regions.account.execution_arn})
     made = made.model_copy(update={"run": run})

@@ -181,6 +181,19 @@ def _stop(response: SageMakerResponse) -> ActionResult:
     return ActionResult({})
 
 
+def worker_machine(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The worker region's state machine, in which nothing runs: its ARN."""
+    states = boto3.client("stepfunctions", region_name=AWAY)
+    arn = states.create_state_machine(
+        name="stratos-worker",
+        definition='{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}',
+        roleArn="arn:aws:iam::123456789012:role/states",
+    )["stateMachineArn"]
+    monkeypatch.setenv("STATE_MACHINE_ARN", arn)
+    worker_settings.worker_settings.cache_clear()
+    return str(arn)
+
+
 def worker_job(run_id: str = "tiles-0123abcd", name: str = "", **changes: Any) -> WorkerJob:
     """A distillation of home, as it is handed over."""
     run = factories.run_ref().model_copy(update={"run_id": run_id, "bucket": BUCKET})

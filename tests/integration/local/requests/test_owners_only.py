@@ -7,10 +7,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
+from judged_cloud import client_with
 from moto_cloud import Cloud, running_cloud
 
 from infra.local.host.cloud_key import CloudKey, Credentials
@@ -27,18 +26,6 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     with running_cloud(tmp_path_factory.mktemp("state"), OwnersOnly(), AccessControl()) as running:
         running("s3").create_bucket(Bucket="letters")
         yield running
-
-
-def client(cloud: Cloud, service: str, credentials: Credentials):
-    return boto3.Session().client(
-        service,
-        endpoint_url=cloud.settings.endpoint_url,
-        region_name=cloud.region,
-        aws_access_key_id=credentials.access_key,
-        aws_secret_access_key=credentials.secret_key,
-        aws_session_token=credentials.token,
-        config=Config(retries={"total_max_attempts": 1}),
-    )
 
 
 def status(url: str, **headers: str) -> int:
@@ -74,9 +61,9 @@ def test_a_key_of_no_cloud_or_of_another_is_refused_in_each_services_words(cloud
     others = CloudKey.random()
     for credentials in (Credentials("test", "test"), others.owner):
         with pytest.raises(ClientError, match=r"`stratos local up` prints the key") as refused:
-            getattr(client(cloud, service, credentials), operation)(**given)
+            getattr(client_with(cloud, credentials, service), operation)(**given)
         assert refused.value.response["Error"]["Code"] in (code, "InvalidClientTokenId")
-    getattr(client(cloud, service, cloud.settings.key.owner), operation)(**given)
+    getattr(client_with(cloud, cloud.settings.key.owner, service), operation)(**given)
 
 
 def test_a_session_that_another_key_has_made_is_none(cloud):
@@ -87,9 +74,9 @@ def test_a_session_that_another_key_has_made_is_none(cloud):
     SIGNED_BY.key = mine
     assert foreign.token == session.credentials().token
     with pytest.raises(ClientError, match="security token included in the request is invalid"):
-        client(cloud, "sagemaker", foreign).list_endpoints()
+        client_with(cloud, foreign, "sagemaker").list_endpoints()
     with pytest.raises(ClientError, match="AccessDenied"):  # known, and without a policy
-        client(cloud, "sagemaker", session.credentials()).list_endpoints()
+        client_with(cloud, session.credentials(), "sagemaker").list_endpoints()
 
 
 def test_what_is_not_signed_is_refused_also_outside_of_aws_services(cloud):
