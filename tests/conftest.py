@@ -12,6 +12,12 @@ settings.load_profile("stratos")
 
 
 @pytest.fixture(autouse=True)
+def _a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a test says nothing else: what is printed is the same wherever the tests run."""
+    monkeypatch.setenv("COLUMNS", "120")
+
+
+@pytest.fixture(autouse=True)
 def _credentials_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
     """boto3's own session keeps the first credentials that it read: those of another test."""
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)

@@ -58,12 +58,12 @@ def give_up(run: RunRef) -> None:
     """
     finish_if_committed(run)
     row = runs_table.find(run.run_id)
-    if row is None or row.in_charge or runs_table.give_up(run.run_id, _PROMOTIONS_END):
+    if row is None or row.live_since or runs_table.give_up(run.run_id, _PROMOTIONS_END):
         return
     wait_until(
-        lambda: _in_charge(run), pauses=every(_PAUSE_SECONDS), deadline=within(_PATIENCE_SECONDS)
+        lambda: _promoted(run), pauses=every(_PAUSE_SECONDS), deadline=within(_PATIENCE_SECONDS)
     )
-    if not _in_charge(run):
+    if not _promoted(run):
         raise EndpointUnsettled(
             f"run {run.run_id} is putting its model into service, or was cut short over it; the "
             f"next call sees which, {_PROMOTIONS_END.seconds // 60} minutes after it began at last"
@@ -73,15 +73,16 @@ def give_up(run: RunRef) -> None:
 def is_promoting(row: RunRow) -> bool:
     """Whether a run may be putting its model into service right now, also one that was stopped."""
     begun = row.committing_at
-    if begun is None or row.in_charge or row.status == "succeeded":
+    if begun is None or row.live_since or row.status == "succeeded":
         return False
     return begun + _PROMOTIONS_END > now()
 
 
-def _in_charge(run: RunRef) -> bool:
+def _promoted(run: RunRef) -> bool:
+    """Whether the run's model was put into service, also if a later run has replaced it since."""
     finish_if_committed(run)
     row = runs_table.find(run.run_id)
-    return row is not None and row.in_charge
+    return row is not None and row.live_since is not None
 
 
 def put(run: RunRef, record: Served) -> None:

@@ -207,7 +207,10 @@ def _server(plan: Plan) -> str:
 
 
 def _table(*titles: str) -> Table:
-    return Table(*titles, box=None, pad_edge=False, header_style="dim")
+    table = Table(*titles, box=None, pad_edge=False, header_style="dim")
+    for column in table.columns:
+        column.overflow = "fold"  # a narrow terminal shows every sign, if on more lines
+    return table
 
 
 def _say(console: Console, text: str) -> None:
