@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 import boto3
 import pytest
 from hypothesis import settings
 
+# What is printed is the same wherever the tests run; the commands read it when they are imported.
+os.environ["COLUMNS"] = "120"
+
 # A deadline would fail a test because the machine is slow.
 settings.register_profile("stratos", deadline=None)
 settings.load_profile("stratos")
-
-
-@pytest.fixture(autouse=True)
-def _a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a test says nothing else: what is printed is the same wherever the tests run."""
-    monkeypatch.setenv("COLUMNS", "120")
 
 
 @pytest.fixture(autouse=True)

@@ -91,14 +91,6 @@ def test_what_if_shows_the_plan_as_it_stands_beside_what_a_change_makes_of_it(fo
     assert "as the spec stands" not in run(folder)
 
 
-def test_a_narrow_terminal_shows_every_sign_of_a_table(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
-    assert "…" not in run(folder, "--what-if", "load.requests_per_second=0.1")
-    assert "…" not in run(folder)
-
-
 def test_a_constraint_may_be_named_alone_and_what_is_no_field_gets_a_hint(folder: Path) -> None:
     assert plans_of(folder, "--what-if", "max_budget_usd=50")["front_size"] >= 1
     with pytest.raises(SpecRejected, match=r"did you mean `constraints\.max_budget_usd`"):

@@ -69,6 +69,15 @@ def test_what_a_change_makes_of_the_plan_stands_beside_the_plan() -> None:
     assert p95.count("ms") == 2
 
 
+def test_a_terminal_of_80_columns_shows_every_sign_of_the_tables() -> None:
+    console = Console(width=80, record=True, file=io.StringIO())
+    print_plans(console, "tiles", judged("misses", "unknown"))
+    print_beside(console, ["load.requests_per_second=1"], plan_set(), plan_set())
+    text = console.export_text()
+    assert "…" not in text.replace("max_0_usd: …", "")
+    assert "requests_per_second" in "".join(text.split())
+
+
 def test_without_advice_that_does_it_is_said_so() -> None:
     console = Console(width=200, record=True, file=io.StringIO())
     print_advice(console, [])
