@@ -1,6 +1,7 @@
 """The user's own check of rationales: read from its channel, and what its failures come to."""
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -102,3 +103,19 @@ def test_a_stranger_writes_one_line_into_a_log(tmp_path, caplog):
     (record,) = [one for one in caplog.records if one.levelno == logging.WARNING]
     assert record.getMessage().isprintable()
     assert len(record.getMessage()) < 600
+
+
+def test_the_page_says_what_a_checker_has():
+    page = (Path(__file__).parents[4] / "docs" / "objectives.md").read_text(encoding="utf-8")
+    table = page.partition("### The checker\n")[2].partition("### ")[0]
+    limits = rules.LIMITS
+    for told in (
+        f"{limits.cpu_seconds:g} s of computing for a rationale",
+        f"{limits.start_cpu_seconds:g} s to be loaded",
+        f"{limits.seconds:g} s in all to answer",
+        f"{limits.memory_bytes // 2**30} GiB of address space",
+        f"{limits.reply_bytes // 2**10} KiB for a reply",
+        f"After {rules.FAILURES_IN_A_ROW} failures in a row, {rules.ENDS_IN_A_ROW} processes in a "
+        f"row that had to be ended, or {rules.ENDS} in all",
+    ):
+        assert told in " ".join(table.split())
