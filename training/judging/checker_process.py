@@ -9,7 +9,7 @@ then on. They are the job's own, so they are trusted; they cannot write either.
 from __future__ import annotations
 
 import ast
-import importlib
+import importlib.util
 import io
 import json
 import os
@@ -83,10 +83,17 @@ def _prepare(modules: Sequence[str]) -> None:
     """Import them, and keep what else their packages may import when they are used."""
     for module in modules:
         with suppress(Exception, SystemExit):
-            importlib.import_module(module)
+            if _is_installed(module):
+                importlib.import_module(module)
     kept = KeptModules()
     kept.keep(loaded_packages())
     sys.meta_path.append(kept)
+
+
+def _is_installed(module: str) -> bool:
+    """Whether it is of a module or package; any folder on the way would be a namespace."""
+    spec = importlib.util.find_spec(module.partition(".")[0])
+    return spec is not None and spec.origin is not None
 
 
 def _own_pipes() -> tuple[io.BufferedReader, int]:

@@ -17,16 +17,17 @@ import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import ValidationError
 
-from stratos.errors import StratosError
 from stratos.frozen import FrozenModel
 from stratos.units import GIB
 
 _INHERITED = ("LD_LIBRARY_PATH", "LANG")
 """Of the environment, which holds a job's credentials or leads to them."""
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_CODE = Path(__file__).resolve().parents[2]
 _LOOK_SECONDS = 0.1
 """Between looks at the time that a process took."""
 _KIB = 2**10
@@ -70,7 +71,7 @@ class CheckerReply(FrozenModel):
     """The exception in words."""
 
 
-class WorkerEnded(StratosError):
+class WorkerEnded(Exception):
     """The process had to be ended, or ended by itself; the message goes on from "it"."""
 
 
@@ -196,9 +197,15 @@ class CheckerWorker:
 
 
 def _environment(given: Mapping[str, str]) -> dict[str, str]:
+    """What the process is told: of modules, our own and what the job was told to import from.
+
+    The job's working folder is not among them, in which a stranger's files may lie.
+    """
     kept = {name: given[name] for name in _INHERITED if name in given}
-    path = os.pathsep.join(filter(None, sys.path))
-    return {**kept, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONPATH": path}
+    folders = [Path(folder) for folder in given.get("PYTHONPATH", "").split(os.pathsep)]
+    path = [_CODE, *(folder for folder in folders if folder.is_absolute() and folder != _CODE)]
+    named = os.pathsep.join(map(str, path))
+    return {**kept, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONPATH": named}
 
 
 def _parse(line: bytes) -> CheckerReply:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
@@ -28,17 +29,18 @@ class KeptModules(MetaPathFinder, Loader):
         self._texts: dict[str, bytes] = {}
 
     def keep(self, packages: Iterable[ModuleType]) -> None:
-        """Read what these packages could still import of themselves."""
+        """Read what these packages could still import of themselves, if it can be read."""
         for package in packages:
-            found = {
-                name: path
-                for folder in package.__path__
-                for name, path in _modules(package.__name__, Path(folder))
-                if name not in sys.modules
-            }
-            if sum(path.stat().st_size for path in found.values()) <= MAX_BYTES:
-                self._sources |= found
-                self._texts |= {name: path.read_bytes() for name, path in found.items()}
+            with suppress(OSError):
+                found = {
+                    name: path
+                    for folder in package.__path__
+                    for name, path in _modules(package.__name__, Path(folder))
+                    if name not in sys.modules
+                }
+                if sum(path.stat().st_size for path in found.values()) <= MAX_BYTES:
+                    self._texts |= {name: path.read_bytes() for name, path in found.items()}
+                    self._sources |= found
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

@@ -119,3 +119,26 @@ def test_the_page_says_what_a_checker_has():
         f"row that had to be ended, or {rules.ENDS} in all",
     ):
         assert told in " ".join(table.split())
+
+
+def test_files_beside_the_job_are_no_modules_of_a_checker(tmp_path, monkeypatch):
+    beside = tmp_path / "input" / "data"
+    beside.mkdir(parents=True)
+    source = write(tmp_path, "import input.data.stranger", "import stranger")
+    for folder in (tmp_path, beside):
+        (folder / "stranger.py").write_text("FOUND = open('/etc/passwd').read()")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))  # as `python -m` does with its working folder
+    monkeypatch.setenv("PYTHONPATH", ".")
+    with pytest.raises(CheckerFailed, match="No module named 'input'"):
+        load_checker(source)
+
+
+def test_a_folder_that_is_no_package_is_not_imported_before_a_checker_is_confined(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "code" / "data").mkdir(parents=True)
+    (tmp_path / "code" / "data" / "stranger.py").write_text("open('/etc/passwd')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "code"))
+    with pytest.raises(CheckerFailed, match=r"No module named 'data'"):
+        load_checker(write(tmp_path, "import data.stranger"))
