@@ -186,14 +186,18 @@ class CheckerWorker:
             return 0.0  # it is gone, which its pipe tells
 
     def _how_it_ended(self) -> str:
-        """Of a process that closed its pipe. One that lives on has nobody to answer to."""
-        try:
-            code = self._process.wait(_LOOK_SECONDS)
-        except subprocess.TimeoutExpired:
-            return "closed its pipe"
+        """Of a process that closed its pipe. One that lives on has nobody to answer to.
+
+        One that is ending already keeps its own code.
+        """
+        self._process.kill()
+        code = self._process.wait()
         if code >= 0:
             return f"ended its process, with exit code {code}"
-        return f"was ended by {signal.Signals(-code).name}"
+        if code == -signal.SIGKILL:
+            return "closed its pipe, or was ended for want of memory"
+        known = {member.value: member.name for member in signal.Signals}
+        return f"was ended by {known.get(-code, f'signal {-code}')}"
 
 
 def _environment(given: Mapping[str, str]) -> dict[str, str]:

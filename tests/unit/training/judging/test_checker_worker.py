@@ -109,3 +109,10 @@ def test_a_reply_to_another_request_ends_the_process():
     late = repr(b'{"call": 7, "problems": []}\n')
     with pytest.raises(WorkerEnded, match="wrote what it was not asked for"):
         worker(f"os.write(4, {late})\n    while True: pass").ask("", "", "")
+
+
+@pytest.mark.parametrize(("number", "name"), [(6, "SIGABRT"), (40, "signal 40")])
+def test_the_signal_that_ended_a_process_is_named(number, name):
+    raised = worker(f"import signal; signal.raise_signal({number})")
+    with pytest.raises(WorkerEnded, match=f"was ended by {name}"):
+        raised.ask("", "", "")
