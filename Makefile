@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions test-tutorial wheel iam test-vllm lint venv synth docs site lock images \
 	check-images format bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house \
 	bench-dataset_large bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts \
-	bench-tool_calls_smollm2 bench-planner_real bench-region_copies ablation ablation-smollm2 clean
+	bench-tool_calls_smollm2 bench-planner_real bench-checker bench-region_copies ablation ablation-smollm2 clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
 	@$(BIN)/python examples/demo.py
@@ -92,6 +92,9 @@ format: venv
 
 bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house bench-local_generation: bench-%: venv
 	@$(BIN)/python benchmarks/$*.py
+
+bench-checker: venv  ## A checker in its own process, and within the job as formerly: half a minute.
+	@$(BIN)/python -m benchmarks.checker --write
 
 bench-planner_real: venv  ## Forecasts beside a real model's memory, speed and latency: 15 minutes.
 	@$(BIN)/python -m benchmarks.planner_real

@@ -10,6 +10,7 @@
     ├── JobNotStarted           a training job lacks its code or a package
     ├── OutOfMemory             a training job needed more memory than its server has
     ├── TeacherFailed           a teacher gave no usable answer
+    ├── CheckerFailed           the spec's checker cannot be run, or fails time after time
     ├── BudgetExhausted         the next step would exceed `max_budget_usd`
     ├── ShardsFailed            some of the jobs that share a step could not be brought to an end
     ├── TooFewVerifiedRecords   synthesis kept less than training needs
@@ -105,6 +106,10 @@ class OutOfMemory(StratosError):
 
 class TeacherFailed(StratosError):
     """A teacher gave no usable answer after every retry."""
+
+
+class CheckerFailed(StratosError):
+    """The spec's checker could not be run, or failed at one rationale after the other."""
 
 
 class BudgetExhausted(StratosError):

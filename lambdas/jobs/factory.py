@@ -15,7 +15,7 @@ from lambdas.aws.spec_folder import SpecFolder
 from stratos.catalog.images import image_uri
 from stratos.catalog.model_card import ModelCard
 from stratos.contracts.job_start import CODE_CHANNEL, PACKAGES_CHANNEL, PRIVATE_HOSTS
-from stratos.contracts.jobs import AnyJobConfig, InspectConfig
+from stratos.contracts.jobs import AnyJobConfig, ProbeConfig, SynthesizeConfig
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
 from stratos.pipeline.steps import TrainingJob
@@ -70,7 +70,9 @@ class JobFactory:
         servers = servers if settings().several_instance_types else servers[:1]
         files.put_job_config(step, config.model_copy(update={"servers": tuple(servers)}))
         inputs = {**_code(), "config": files.job_config_uri(step), **channels}
-        if self.spec.task.checker is not None and not isinstance(config, InspectConfig):
+        if self.spec.task.checker is not None and isinstance(
+            config, ProbeConfig | SynthesizeConfig
+        ):
             inputs["checker"] = files.checker_uri
         return TrainingJob(
             step=step,
