@@ -50,7 +50,7 @@ class _Run:
 
     @property
     def done(self) -> bool:
-        return self.shard.next_number >= self.end and self.shard.running is None
+        return self.shard.next_number >= self.end
 
 
 def main() -> int:

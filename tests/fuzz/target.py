@@ -23,8 +23,6 @@ class Target(Protocol):
     """One kind of input that comes from outside."""
 
     name: str
-    risky: bool
-    """Whether an input may end the process: each is noted before it is run."""
 
     def parents(self) -> Sequence[Any]:
         """Valid inputs, each of which is accepted."""

@@ -34,6 +34,7 @@ those in whole ticks."""
 _TRIES = 3
 """An input that seems too dear is run again: the machine does other work, too."""
 _MOST_FAILURES_KEPT = 200
+_WRITTEN_EACH = 20
 
 
 class StuckError(BaseException):
@@ -62,8 +63,8 @@ class Shard:
     worst_cpu_ratio: float = 0.0
     worst_cpu_number: int = -1
     peak_memory_bytes: int = 0
-    running: int | None = None
-    """The input that is being run; one that is left here has ended its process."""
+    suspect: int | None = None
+    """The input that ran when the process was killed; one that does it twice has failed."""
 
     def fail(self, number: int, told: str, parent: int) -> None:
         self.num_failures += 1
@@ -88,28 +89,44 @@ class Shard:
 def main(name: str, first: int, step: int, end: int, file: Path) -> None:
     logging.disable()
     signal.signal(signal.SIGALRM, _stuck)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    running = file.with_suffix(".running")
     shard = Shard.read(file, first)
+    skipped = _killer(shard, running)
+    shard.write(file)
     target = make_target(name)
     try:
-        if shard.running is not None:  # its process is gone: killed by the system, or crashed
-            shard.fail(shard.running, "the process that ran it was killed", 0)
-            shard.inputs += 1
-            shard.next_number, shard.running = shard.running + step, None
         parents = target.parents()
         costs = [_cost_of_parent(target, parent) for parent in parents]
         gc.collect()
         gc.freeze()
         base = _limit_memory()
         for number in range(shard.next_number, end, step):
-            shard.running = number
-            if target.risky or shard.inputs % 20 == 0:
-                shard.write(file)
-            _run(target, parents, costs, number, shard)
-            shard.next_number, shard.running = number + step, None
+            running.write_text(str(number))
+            if number == skipped:
+                shard.inputs += 1
+                shard.fail(number, "it ends the process that runs it", 0)
+            else:
+                _run(target, parents, costs, number, shard)
+            shard.next_number = number + step
             shard.peak_memory_bytes = max(shard.peak_memory_bytes, _peak() - base)
-        shard.write(file)
+            if shard.inputs % _WRITTEN_EACH == 0:
+                shard.write(file)
     finally:
+        # Not reached by a process that is killed.
+        running.unlink(missing_ok=True)
+        shard.write(file)
         target.close()
+
+
+def _killer(shard: Shard, running: Path) -> int | None:
+    """The input that has killed two processes; one that has killed one becomes suspect."""
+    try:
+        number = int(running.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    twice, shard.suspect = shard.suspect == number, number
+    return number if twice else None
 
 
 def _run(

@@ -76,7 +76,7 @@ class DatasetFile:
 class Datasets:
     """Files of rows, most of which are as they were."""
 
-    name, risky = "dataset", False
+    name = "dataset"
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="stratos-fuzz-")

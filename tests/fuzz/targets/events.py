@@ -46,7 +46,7 @@ _EVENT: dict[str, Any] = {
 class Events:
     """Events and inputs against the first two functions of a run, in an account of moto's."""
 
-    name, risky = "event", False
+    name = "event"
 
     def __init__(self) -> None:
         self._account = _account()

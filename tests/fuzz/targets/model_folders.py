@@ -37,7 +37,7 @@ Folder = Mapping[str, bytes]
 class ModelFolders:
     """Folders of safetensors, whole, in shards and of several parts, and GGUFs."""
 
-    name, risky = "model-folder", False
+    name = "model-folder"
 
     def parents(self) -> Sequence[Folder]:
         with tempfile.TemporaryDirectory() as folder:

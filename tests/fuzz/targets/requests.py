@@ -90,7 +90,7 @@ class Request:
 class Requests:
     """Requests as SageMaker sends them, and what anybody may send who reaches the port."""
 
-    name, risky = "server", False
+    name = "server"
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()

@@ -28,7 +28,7 @@ _AS_BYTES = 0.1
 class Specs:
     """YAML files of a spec, beside the files that the valid ones name."""
 
-    name, risky = "spec", False
+    name = "spec"
 
     def __init__(self) -> None:
         self._files = sorted(factories.spec_folder())

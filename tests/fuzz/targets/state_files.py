@@ -23,7 +23,7 @@ Files = Mapping[str, bytes]
 class StateFiles:
     """The files of a state directory: a whole save, one with a journal, a journal alone."""
 
-    name, risky = "state-file", False
+    name = "state-file"
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="stratos-fuzz-")
