@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions test-tutorial wheel iam test-vllm lint venv synth docs site lock images \
+.PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions test-tutorial fuzz wheel iam test-vllm lint venv synth docs site lock images \
 	check-images format bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house \
 	bench-dataset_large bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts \
 	bench-tool_calls_smollm2 bench-planner_real bench-checker bench-region_copies ablation ablation-smollm2 clean
@@ -33,6 +33,9 @@ test-regions: synth  ## Whole runs through regions that fail, beyond those of `m
 
 test-tutorial: synth  ## The tutorial as it stands, and three users who go on from there: five minutes.
 	@$(BIN)/python -m pytest -m tutorial tests/people
+
+fuzz: venv  ## 10,000 seeded mutations of valid inputs against each reader: half an hour.
+	@$(BIN)/python -m tests.fuzz --write
 
 iam: synth  ## Which calls of the latest `make test` needed which statement of the template.
 	@$(BIN)/python -m infra.local.iam.coverage build/iam
@@ -108,7 +111,10 @@ bench-region_copies: venv  ## 500 MB to three regions of an embedded cloud, and 
 bench-cloud_memory: synth
 	@$(BIN)/python benchmarks/cloud_memory.py
 
-bench-iam: synth  ## What judging every call costs: start-up, and one run of the demo, on and off.
+bench-fuzz: venv  ## 10,000 seeded mutations of valid inputs against each reader: half an hour.
+	@$(BIN)/python -m tests.fuzz --write
+
+iam: synth  ## What judging every call costs: start-up, and one run of the demo, on and off.
 	@$(BIN)/python -m benchmarks.iam --write
 
 bench-default_prompts: venv  ## What SmolLM2 makes of the default prompts, before and now.

@@ -64,6 +64,11 @@ if TYPE_CHECKING:
     from stratos.problems import Problem
 
 
+_MOST_PROBLEMS = 50
+_LONGEST_PROBLEM = 2_000
+"""Characters."""
+
+
 class StratosError(Exception):
     """Base of every error that a user is meant to read."""
 
@@ -293,6 +298,16 @@ class ModelNotFound(NotFound):
 
 
 def _describe(problems: Sequence[Problem]) -> str:
-    """Return every problem in one text, a line each."""
+    """Return the problems in one text, a line each: no more of them than somebody reads.
+
+    Step Functions and a notification have room for a few hundred thousand bytes.
+    """
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return "\n".join([f"the spec has {count}:", *(f"- {problem}" for problem in problems)])
+    told = [f"- {_cut(str(problem))}" for problem in problems[:_MOST_PROBLEMS]]
+    more = len(problems) - len(told)
+    rest = [f"- and {more} more: correct these first"] if more else []
+    return "\n".join([f"the spec has {count}:", *told, *rest])
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_PROBLEM else f"{text[: _LONGEST_PROBLEM - 1]}…"

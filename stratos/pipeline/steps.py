@@ -40,7 +40,8 @@ from stratos.spec import StrategyName
 class ClaimInput(FrozenModel):
     """An EventBridge `Object Created` event, or `{"rerun": {"bucket", "key"}}` from a schedule."""
 
-    event: dict[str, Any]
+    event: Any
+    """As whoever started the execution wrote it."""
     execution_arn: str
     started_at: Moment
 

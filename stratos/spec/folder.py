@@ -243,10 +243,17 @@ def files_under(folder: Path) -> ListFiles:
         for top in sorted((root / above).glob(f"{escape(begun)}*")):
             below = [] if top.is_symlink() else top.rglob("*")
             for path in sorted((top, *below)):
-                if path.resolve().is_relative_to(root) and path.is_file():
+                if _is_file_within(path, root):
                     yield path.relative_to(root).as_posix()
 
     return list_files
+
+
+def _is_file_within(path: Path, root: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(root) and path.is_file()
+    except (OSError, RuntimeError):  # links that lead back to themselves
+        return False
 
 
 def _model_folders(files: Iterable[str]) -> set[PurePosixPath]:

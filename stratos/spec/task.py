@@ -104,7 +104,8 @@ class Regex(FrozenModel):
     """The reply matches a pattern in full. Needs no gold answer.
 
     It is matched in linear time by Rust's `regex`, which has no lookahead, lookbehind,
-    back-references, atomic groups and possessive quantifiers. A pattern with them is refused.
+    back-references, atomic groups and possessive quantifiers. A pattern with them is refused, and
+    one that stands for more than 10,000 characters once its repetitions are written out.
     """
 
     kind: Literal["regex"]

@@ -153,3 +153,11 @@ def test_a_listing_begins_with_its_prefix_and_may_end_inside_a_name(folder: Path
     assert list(listed("[a]")) == list(listed("[a]/b")) == ["[a]/b.jsonl"]
     assert list(listed("[a]/c")) == list(listed("nowhere/c")) == []
     assert {"a.jsonl", "[a]/b.jsonl", "spec.yaml"} <= set(listed(""))
+
+
+def test_links_that_lead_to_themselves_are_no_files(folder: Path) -> None:
+    (folder / "models/student/loop").symlink_to("loop")
+    (folder / "models/student/above").symlink_to("..")
+    found = set(files_under(folder)("models/student/"))
+    assert "models/student/config.json" in found
+    assert not {name for name in found if "loop" in name}
