@@ -128,9 +128,10 @@ def submit(
     Raises:
         SpecRejected, NoFeasiblePlan: before anything is uploaded.
     """
-    spec, files = read_folder(
-        folder, RunningStack(stack.names.prefix, stack.region, stack.worker_regions)
+    running = RunningStack(
+        stack.names.prefix, stack.region, stack.worker_regions, account=stack.account
     )
+    spec, files = read_folder(folder, running)
     saved = None if plan is None else read_plan(plan, folder, stack)
     prefix = f"{SPEC_PREFIX}{spec.name}/"
     num_bytes, metadata = 0, {}
