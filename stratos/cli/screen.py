@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
 from stratos.report.figures import duration
 
@@ -24,6 +26,17 @@ def make_console(*, stderr: bool = False) -> Console:
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDTH_OF_NO_TERMINAL
     return console
+
+
+def say(console: Console, text: str | Text, style: str = "") -> None:
+    """Print a sentence: on a terminal broken between words, as far in as it begins; elsewhere on
+    one line, for whoever searches it."""
+    text = Text(text, style) if isinstance(text, str) else text
+    if not console.is_terminal:
+        console.print(text, soft_wrap=True)
+        return
+    inwards = len(text.plain) - len(text.plain.lstrip(" "))
+    console.print(Padding(text[inwards:], (0, 0, 0, inwards), expand=False))
 
 
 def print_json(value: object) -> None:
