@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stratos.cli.screen import say
+from stratos.cli.screen import folded, say
 from stratos.contracts.plan import Interval, Outcome, Plan, PlanSet
 from stratos.contracts.plan_document import Advice
 from stratos.hosting.modes.table import told_endpoint
@@ -210,7 +210,4 @@ def _server(plan: Plan) -> str:
 
 
 def _table(*titles: str) -> Table:
-    table = Table(*titles, box=None, pad_edge=False, header_style="dim")
-    for column in table.columns:
-        column.overflow = "fold"  # a narrow terminal shows every sign, if on more lines
-    return table
+    return folded(Table(*titles, box=None, pad_edge=False, header_style="dim"))

@@ -84,6 +84,8 @@ class RunStory:
         """`about 9 min 10 s left by forecast`; empty where nothing says."""
         if self.seconds_left is None:
             return ""
+        if self.seconds_left < 1:
+            return "its forecast time is over"
         return f"about {duration(self.seconds_left)} left by forecast"
 
     def phase(self, name: str) -> PhaseRow | None:

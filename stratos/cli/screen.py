@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from stratos.report.figures import duration
@@ -37,6 +38,13 @@ def say(console: Console, text: str | Text, style: str = "") -> None:
         return
     inwards = len(text.plain) - len(text.plain.lstrip(" "))
     console.print(Padding(text[inwards:], (0, 0, 0, inwards), expand=False))
+
+
+def folded(table: Table) -> Table:
+    """The table, of which a narrow terminal shows every sign, if on more lines."""
+    for column in table.columns:
+        column.overflow = "fold"
+    return table
 
 
 def print_json(value: object) -> None:

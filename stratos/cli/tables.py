@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stratos.cli.runs import usd_per_month
-from stratos.cli.screen import say
+from stratos.cli.screen import folded, say
 from stratos.contracts.run import RunRow
 from stratos.pipeline.summary import RunSummary
 from stratos.report.figures import (
@@ -121,7 +121,7 @@ def _table(first: str, *others: str) -> Table:
     table.add_column(first, min_width=26)
     for name in others:
         table.add_column(name, justify="right")
-    return table
+    return folded(table)
 
 
 def print_runs(console: Console, rows: list[RunRow]) -> None:

@@ -134,7 +134,7 @@ def test_every_state_that_begins_says_what_is_left_of_the_run():
     begun = {"Distill": 360.0, "Evaluate": 60.0}
     moments = [told_at(begun, "Evaluate"), told_at(begun | {"CheckQuality": 1.0}, "CheckQuality")]
     assert Watched().lines(moments[:1])[-1] == "Evaluate: about 2 min 00 s left by forecast"
-    assert "left by forecast" in Watched().lines(moments)[-2]
+    assert Watched().lines(moments)[-2].endswith("its forecast time is over")
 
 
 def test_a_deadline_that_will_cut_is_told_at_once():
