@@ -234,12 +234,15 @@ def watch_run(stack: Stack, run_id: str, *, json_: bool, submitted: bool = True)
             err=True,
         )
         raise typer.Exit(INTERRUPTED) from None
+    summary = read_summary(stack, run_id)
     if not json_:
-        if (summary := read_summary(stack, run_id)) is not None:
+        if summary is not None:
             print_outcome(console, summary)
-        else:
+        if summary is None or run.status == "deleted":
             console.print(f"run {run_id}: {run.status}")
-    raise typer.Exit(EXIT_CODES.get(run.status, 1))
+    # A deletion is no end of a run: how it ended is in its summary.
+    ended = summary.status if summary is not None and run.status == "deleted" else run.status
+    raise typer.Exit(EXIT_CODES.get(ended, 1))
 
 
 def _print_as_json(snapshots: Iterator[Snapshot]) -> RunRow:

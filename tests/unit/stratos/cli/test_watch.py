@@ -16,13 +16,14 @@ from stratos.cli import watch as module
 from stratos.cli.following import Snapshot
 from stratos.cli.run_story import tell
 from stratos.cli.watch import Screen, is_submitted
-from stratos.contracts.bucket import run_id_of
+from stratos.contracts.bucket import RunKeys, run_id_of
 from stratos.contracts.jobs import Progress
 from stratos.contracts.plan import PlannedStep
 from stratos.errors import (
     RunNotFound,
 )
 from tests import factories
+from tests.summaries import succeeded_run
 from tests.unit.stratos.cli.stack_contents import begin_execution, put_run, run
 
 
@@ -63,6 +64,15 @@ def test_without_a_terminal_progress_is_a_line_a_tenth():
         "Distill",
         "Distill: student 0/200 steps, 9,000 tokens/s, loss 0.500, 30.0 s left",
     ]
+
+
+def test_a_run_whose_endpoint_was_deleted_since_says_so_and_exits_with_how_it_ended(stack):
+    put_run(stack, "r-1", status="deleted", execution_arn=begin_execution(stack))
+    body = succeeded_run().model_copy(update={"run_id": "r-1"}).model_dump_json().encode()
+    stack.s3.put_object(Bucket="bucket", Key=RunKeys("r-1").summary, Body=body)
+    code, out = run("watch", "r-1")
+    assert code == 0
+    assert out.endswith("run r-1: deleted\n")
 
 
 def test_a_watched_run_that_waits_says_what_for():
