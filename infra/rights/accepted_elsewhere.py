@@ -275,13 +275,13 @@ _AT_HOME_ONLY = ("model-invocation-job", "InferenceComponents", ":alarm:")
 
 
 def _shared(home: str) -> tuple[AcceptedFinding, ...]:
-    """What is accepted of parts that a worker has, too; secrets and Bedrock are home's."""
+    """What is accepted of parts that a worker has, too; secrets, Bedrock and MLflow are home's."""
     found = []
     for finding in FINDINGS:
         rule = finding.rule
         if any(home in rule for home in _AT_HOME_ONLY):
             continue
-        if any(service in rule for service in (":bedrock:<", ":secretsmanager:")):
+        if any(service in rule for service in (":bedrock:<", ":secretsmanager:", ":mlflow-")):
             rule = rule.replace("<AWS::Region>", home)
         if paths := tuple(path for path in finding.paths if path in _SHARED):
             found.append(replace(finding, rule=rule, paths=paths))

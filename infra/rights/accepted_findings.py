@@ -206,6 +206,14 @@ FINDINGS = (
         (_JOBS, *_roles("parse_constraints")),
         "The spec names the secrets of keys and tokens, which must begin with the stack's prefix.",
     ),
+    *(
+        wildcard(
+            f"{_SAGEMAKER}:mlflow-{kind}/*",
+            (_JOBS,),
+            "The spec names the MLflow, which its owner tags for the stack.",
+        )
+        for kind in ("app", "tracking-server")
+    ),
     wildcard(
         f"{_SAGEMAKER}:training-job/*", (*_roles(*_READS_JOBS, "sweep"), _MACHINE), _RUN_NAMES
     ),

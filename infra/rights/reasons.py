@@ -26,6 +26,10 @@ _BY_TAGS = "It knows its own things by their tags, so it reads those of others, 
 _TELLS_HOME = "Home hears what became of its job or endpoint of this region"
 _STAGED = "Tags say how far an endpoint of several regions has come, and until when it stays"
 _COPIES_TAGS = "A copy has the tags of the original, by which records expire"
+_TELLS_MLFLOW = (
+    "A training is told to SageMaker's managed MLflow where the spec names one that its owner has "
+    "tagged for the stack"
+)
 _ENCRYPTED = "Everything that is stored is encrypted by the stack's key"
 
 REASONS: Mapping[str, str] = {
@@ -98,7 +102,14 @@ REASONS: Mapping[str, str] = {
     "s3:ListBucket": "Without it a missing key is answered by 403 instead of 404",
     "s3:PutObject": "It writes its outcome",
     "s3:PutObjectTagging": "S3 deletes records after their time, and knows them by a tag",
+    "sagemaker-mlflow:CreateExperiment": _TELLS_MLFLOW,
+    "sagemaker-mlflow:CreateRun": _TELLS_MLFLOW,
+    "sagemaker-mlflow:LogBatch": _TELLS_MLFLOW,
+    "sagemaker-mlflow:SearchExperiments": _TELLS_MLFLOW,
+    "sagemaker-mlflow:SearchRuns": _TELLS_MLFLOW,
+    "sagemaker-mlflow:UpdateRun": _TELLS_MLFLOW,
     "sagemaker:AddTags": "What a run makes carries the tags of run and stack",
+    "sagemaker:CallMlflowAppApi": _TELLS_MLFLOW,
     "sagemaker:CreateEndpoint": _WORKFLOW_CREATES,
     "sagemaker:CreateEndpointConfig": _WORKFLOW_CREATES,
     "sagemaker:CreateInferenceComponent": _WORKFLOW_CREATES,

@@ -55,6 +55,11 @@ UNEXERCISED = (
         sources=("TrainingJobsRole*",),
     ),
     Unexercised(
+        ("sagemaker:CallMlflowAppApi", "sagemaker-mlflow:*"),
+        "For SageMaker's managed MLflow; there is none on this machine.",
+        sources=("TrainingJobsRole*",),
+    ),
+    Unexercised(
         ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),
         "Keys of other providers and tokens of the Hub; the tests reach neither.",
         sources=("TrainingJobsRole*",),

@@ -57,6 +57,10 @@ class Settings(BaseSettings):
         return tuple(filter(None, self.private_hosts.split(",")))
 
     @property
+    def account(self) -> str:
+        return self.state_machine_arn.split(":")[4]
+
+    @property
     def names(self) -> StackNames:
         return StackNames(self.stack_name)
 

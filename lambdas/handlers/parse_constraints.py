@@ -32,6 +32,7 @@ def handler(payload: ParseInput) -> Parsed:
             settings().aws_region,
             settings().regions[1:],
             settings().allowed_private_hosts,
+            settings().account,
         )
         content = _uploaded(folder)
         spec = read_spec_in_folder(content, _files_in(folder), folder.name, stack)

@@ -21,6 +21,9 @@ from stratos.pipeline.summary import RunSummary
 from stratos.sharding.number import step_of_shard
 from stratos.sharding.progress import shared_progress
 
+GONE = "gone"
+"""Of an execution that Step Functions does not know any more."""
+WHY_GONE = "the embedded cloud lost it when it ended, or it is over for more than 90 days"
 _FAR_SECONDS = 10.0
 """How long a call to another region may take, which may be gone."""
 
@@ -184,6 +187,9 @@ def _progress_at(stack: Stack, key: str) -> Progress | None:
 
 
 def execution_ended(stack: Stack, execution_arn: str) -> str | None:
-    """How the execution ended (`FAILED`, …), or None while it runs."""
-    status = stack.states.describe_execution(executionArn=execution_arn)["status"]
+    """How the execution ended (`FAILED`, …, or `GONE`), or None while it runs."""
+    try:
+        status = stack.states.describe_execution(executionArn=execution_arn)["status"]
+    except stack.states.exceptions.ExecutionDoesNotExist:
+        return GONE
     return None if status == "RUNNING" else str(status)

@@ -303,7 +303,7 @@ def _notes(evidence: RunEvidence) -> Iterator[str]:
         if removed:
             yield f"{removed} duplicate or near-duplicate records were left out"
         if found.num_contradictions:
-            yield f"{found.num_contradictions} questions have two answers; the first one counts"
+            yield f"questions with two answers (the first counts): {found.num_contradictions}"
         if found.no_answer:
             kinds = ", ".join(f"{count} {why}" for why, count in found.no_answer.items())
             yield f"replies that are no answer: {kinds}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from stratos.contracts.distillation import CurvePoint
+from stratos.contracts.distillation import CurvePoint, Reinforced
 from stratos.contracts.jobs import EvaluatedExample, PrecisionScore, ProbeResult, SynthesizeResult
 from stratos.contracts.measurements import BatchResult, LoadResult, Measurement
 from stratos.contracts.plan import Interval, PlannedEngine, PlanSet, ServedPrecision, Server
@@ -130,6 +130,8 @@ class TrainingSummary(FrozenModel):
     """What ended it before its planned steps were done, and what to ask for."""
     cpu_share: float | None = None
     """Of the CPU time that it asked for, what it got: other programs had the rest."""
+    reinforced: Reinforced | None = None
+    """Without it, and in runs of before it was told, null."""
 
 
 class RunSummary(FrozenModel):

@@ -88,6 +88,17 @@ def test_a_secret_that_the_stacks_jobs_may_not_read_is_refused(account: Account)
     }
 
 
+def test_a_managed_mlflow_of_another_account_is_refused(account: Account) -> None:
+    arn = "arn:aws:sagemaker:us-east-1:{}:mlflow-app/app-1"
+    other, own = (
+        {"tracking": {"tracking_uri": arn.format(number)}}
+        for number in ("210987654321", "123456789012")
+    )
+    with pytest.raises(SpecRejected, match=r"tracking_uri: this MLflow .* of account 210987654321"):
+        start(account, training=other).parse()
+    assert start(account, training=own).parse()["name"] == "tiles"
+
+
 @pytest.mark.parametrize(
     "secret",
     [
