@@ -84,7 +84,7 @@ def handler(payload: SweepInput) -> Swept:
     swept_at = now()
     holders = {turn.endpoint_name: turn.run_id for turn in turns.all_held()}
     for run_id in holders.values():
-        regional_sweeping.finish_promotion(run_id)
+        regional_sweeping.settle_promotion(run_id, dry_run=payload.dry_run)
     ownership = Ownership(
         found,
         map(_owner, runs_table.all_runs()),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.aws import runs_table, sagemaker, scaling
+from lambdas.aws import executions, runs_table, sagemaker, scaling
 from lambdas.aws.settings import settings
 from lambdas.regions.machines import WorkerMachine
 from lambdas.serving import served_records
@@ -15,10 +15,22 @@ from lambdas.step import logger
 from stratos.hosting.ownership import Kind, Orphan, Resource
 
 
-def finish_promotion(run_id: str) -> None:
-    """Let the table say what the record says, where a run was cut short between the two."""
-    if len(settings().regions) > 1 and (row := runs_table.find(run_id)) is not None:
+def settle_promotion(run_id: str, *, dry_run: bool) -> None:
+    """Decide whether the model of a run that has the turn is in service, before it is judged.
+
+    A run that goes on is let alone. One that was stopped may be seen here seconds before CleanUp:
+    its promotion must not go on over endpoints that the sweep deletes.
+
+    Args:
+        dry_run: Only let the table say what the record says.
+    """
+    row = runs_table.find(run_id)
+    if len(settings().regions) == 1 or row is None:
+        return
+    if dry_run or (row.status == "running" and executions.is_running(row.execution_arn)):
         served_records.finish_if_committed(row.ref)
+    else:
+        served_records.settle(row.ref)
 
 
 def confirm_again(found: Iterable[Resource]) -> None:

@@ -41,6 +41,7 @@ checkpoints/<run id>/<step>/      of the training job; separate, so that they ex
 The bucket of a worker region has the same keys, for what a job or an endpoint reads and writes
 there, and
 copies/<region>/<content>         where a content lies in a region's bucket, or is being copied to
+copies/untold/<run id>/           <job>.jsonl: what was moved for a job, of which home has not heard
 """
 
 from __future__ import annotations
@@ -120,6 +121,11 @@ def spec_folder(spec_key: str) -> str:
 def async_folder(spec_name: str) -> str:
     """Key prefix of the requests and answers of an asynchronous endpoint, with its slash."""
     return f"{ASYNC_PREFIX}{spec_name}/"
+
+
+def untold_key(run_id: str, job_name: str) -> str:
+    """What was moved for a job or an endpoint while home did not answer; in a region's bucket."""
+    return f"{COPIES_PREFIX}untold/{run_id}/{job_name}.jsonl"
 
 
 def served_key(spec_name: str) -> str:

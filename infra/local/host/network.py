@@ -15,10 +15,32 @@ from stratos.moment import now
 from stratos.planning.forecast.network import round_trip_ms
 
 
+class Call(BaseModel):
+    """A kind of call, by which a moment can be named."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    origin: str
+    """Region that it comes from; empty for outside."""
+    region: str
+    """Where it goes."""
+    service: str
+    """As boto3 names it."""
+    operation: str
+    key: str = ""
+    """Start of the key, of a call to S3."""
+
+    def is_of(self, kind: Call) -> bool:
+        """Whether it is such a call; its own key is whole."""
+        return self.key.startswith(kind.key) and self.model_copy(update={"key": kind.key}) == kind
+
+
 class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cut: frozenset[str] = frozenset()
+    cut_at: Mapping[str, Call] = {}
+    """By region, the call at which it is cut off."""
     lost: Mapping[str, float] = {}
     """By region, Unix seconds of when all that ran there was lost."""
     round_trips_ms: Mapping[str, float] = {}
@@ -63,10 +85,29 @@ class RegionNetwork:
             changes["lost"] = {**found.lost, region: now().timestamp()}
         self._file.write(found.model_copy(update=changes))
 
+    def cut_at(self, region: str, call: Call) -> None:
+        """Cut a region off when a call is next made; that call is the first to find it so."""
+        found = self._file.read()
+        self._file.write(found.model_copy(update={"cut_at": {**found.cut_at, region: call}}))
+
+    def awaits_call(self) -> bool:
+        """Whether a region is to be cut off at a call."""
+        return bool(self._file.read().cut_at)
+
+    def notice(self, call: Call) -> None:
+        """Cut off whatever was to be cut off at this call."""
+        for region, kind in self._file.read().cut_at.items():
+            if call.is_of(kind):
+                self.cut(region)
+                found = self._file.read()
+                left = {one: at for one, at in found.cut_at.items() if one != region}
+                self._file.write(found.model_copy(update={"cut_at": left}))
+
     def mend(self, region: str) -> None:
         """From now on, the region is reached again."""
         found = self._file.read()
-        self._file.write(found.model_copy(update={"cut": found.cut - {region}}))
+        left = {one: at for one, at in found.cut_at.items() if one != region}
+        self._file.write(found.model_copy(update={"cut": found.cut - {region}, "cut_at": left}))
 
     def lost_at(self, region: str) -> float:
         """Unix seconds: what began there before is gone. 0 where nothing was ever lost."""
