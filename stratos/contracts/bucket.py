@@ -27,6 +27,7 @@ runs/<run id>/lineage.json        what the model in deployment.json was made fro
 runs/<run id>/approval.json       who approved it, and how long that took
 runs/<run id>/deployment.json     names of the model, configuration and endpoint it may create
 runs/<run id>/staged.json         the same of each region that serves, if not only home does
+runs/<run id>/tokens/<name>/      <region>: the task token by which home waits for one of those
 runs/<run id>/loads/<name>/       <region>.json: what one endpoint of those did under load
 runs/<run id>/measurements.json   every endpoint of the run as measured under load, or its batches
 runs/<run id>/batches/<name>/     questions.jsonl of a batch, and its answers/<job>/
@@ -213,6 +214,14 @@ class RunKeys:
     @property
     def staged(self) -> str:
         return self.prefix + "staged.json"
+
+    def token_of(self, name: str, region: str) -> str:
+        """By which home waits for an endpoint of a region.
+
+        Args:
+            name: Of the endpoint.
+        """
+        return f"{self.prefix}tokens/{name}/{region}"
 
     def load_in(self, name: str, region: str) -> str:
         """What an endpoint did under load in its region.
