@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -12,7 +13,7 @@ from lambdas.regions.machines import WorkerMachine
 from lambdas.serving import served_records
 from lambdas.serving.regional_promotion import confirm
 from lambdas.step import logger
-from stratos.hosting.ownership import Kind, Orphan, Resource
+from stratos.hosting.ownership import Kind, Orphan, Owner, Resource
 
 
 def settle_promotion(run_id: str, *, dry_run: bool) -> None:
@@ -31,6 +32,17 @@ def settle_promotion(run_id: str, *, dry_run: bool) -> None:
         served_records.finish_if_committed(row.ref)
     else:
         served_records.settle(row.ref)
+
+
+def left_behind(owners: Iterable[Owner], moment: datetime) -> dict[str, str]:
+    """Regions that are no worker regions any more, and what is in service there."""
+    found: dict[str, list[str]] = {}
+    for owner in owners:
+        if owner.endpoint_name is None or owner.expired(moment):
+            continue  # the region's own sweeper ends what has expired
+        for region in set(owner.serving_regions) - set(settings().regions):
+            found.setdefault(region, []).append(f"{owner.endpoint_name} of run {owner.run_id}")
+    return {region: ", ".join(names) for region, names in found.items()}
 
 
 def confirm_again(found: Iterable[Resource]) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from lambdas.aws.settings import settings
 from lambdas.serving import clean_up_retries, regional_sweeping, served_records
-from stratos.errors import DeploymentFailed
+from stratos.errors import DeploymentFailed, SweepIncomplete
 from stratos.hosting.ownership import STAGE_TAG
-from tests.unit.lambdas.served_regions import EUROPE, REGIONS, Fleet, fleet
+from tests.unit.lambdas.served_regions import ASIA, EUROPE, REGIONS, Fleet, fleet
 
 __all__ = ["fleet"]
 
@@ -119,3 +120,19 @@ def test_a_sweep_that_only_lists_decides_nothing(fleet: Fleet) -> None:
     stop(fleet)
     regional_sweeping.settle_promotion(fleet.pipeline.run.run_id, dry_run=True)
     assert fleet.promote()["unconfirmed"] == {}
+
+
+def test_a_model_in_a_region_that_was_taken_out_of_the_stack_is_named_and_stays_in_charge(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = fleet.until_promoted(EUROPE)
+    run_id = pipeline.run.run_id
+    fleet.end_run()
+    monkeypatch.setenv("WORKER_REGIONS", ASIA)
+    settings.cache_clear()
+    with pytest.raises(SweepIncomplete, match=f"{EUROPE}: {fleet.staged.name} of run {run_id}"):
+        fleet.sweep()
+    assert fleet.account.row(run_id)["endpoint_name"] == fleet.staged.name
+    fleet.account.expire(run_id)
+    fleet.sweep()  # the region's own sweeper has ended it
+    assert "endpoint_name" not in fleet.account.row(run_id)
