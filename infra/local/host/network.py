@@ -16,7 +16,7 @@ from stratos.planning.forecast.network import round_trip_ms
 
 
 class Call(BaseModel):
-    """A kind of call, by which a moment can be named."""
+    """A call, or a kind of calls, by which a moment can be named."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,23 +24,28 @@ class Call(BaseModel):
     """Region that it comes from; empty for outside."""
     region: str
     """Where it goes."""
-    service: str
-    """As boto3 names it."""
-    operation: str
+    service: str = ""
+    """As boto3 names it; of a kind, empty for any service."""
+    operation: str = ""
+    """The same."""
     key: str = ""
-    """Start of the key, of a call to S3."""
+    """Of a call to S3; of a kind, what the key begins with."""
 
     def is_of(self, kind: Call) -> bool:
-        """Whether it is such a call; its own key is whole."""
-        return self.key.startswith(kind.key) and self.model_copy(update={"key": kind.key}) == kind
+        return (
+            (self.origin, self.region) == (kind.origin, kind.region)
+            and kind.service in ("", self.service)
+            and kind.operation in ("", self.operation)
+            and self.key.startswith(kind.key)
+        )
 
 
 class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cut: frozenset[str] = frozenset()
-    cut_at: Mapping[str, Call] = {}
-    """By region, the call at which it is cut off."""
+    cut_at: Mapping[str, tuple[Call, ...]] = {}
+    """By region, the calls at the first of which it is cut off."""
     lost: Mapping[str, float] = {}
     """By region, Unix seconds of when all that ran there was lost."""
     round_trips_ms: Mapping[str, float] = {}
@@ -85,10 +90,13 @@ class RegionNetwork:
             changes["lost"] = {**found.lost, region: now().timestamp()}
         self._file.write(found.model_copy(update=changes))
 
-    def cut_at(self, region: str, call: Call) -> None:
-        """Cut a region off when a call is next made; that call is the first to find it so."""
+    def cut_at(self, region: str, *calls: Call) -> None:
+        """Cut a region off when one of some calls is next made, which is the first to find it so.
+
+        Until then `awaits_call`, which tells that none of them was made.
+        """
         found = self._file.read()
-        self._file.write(found.model_copy(update={"cut_at": {**found.cut_at, region: call}}))
+        self._file.write(found.model_copy(update={"cut_at": {**found.cut_at, region: calls}}))
 
     def awaits_call(self) -> bool:
         """Whether a region is to be cut off at a call."""
@@ -96,8 +104,8 @@ class RegionNetwork:
 
     def notice(self, call: Call) -> None:
         """Cut off whatever was to be cut off at this call."""
-        for region, kind in self._file.read().cut_at.items():
-            if call.is_of(kind):
+        for region, kinds in self._file.read().cut_at.items():
+            if any(call.is_of(kind) for kind in kinds):
                 self.cut(region)
                 found = self._file.read()
                 left = {one: at for one, at in found.cut_at.items() if one != region}

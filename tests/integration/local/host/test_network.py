@@ -91,6 +91,15 @@ def test_a_region_is_cut_off_at_the_call_that_was_named(
     assert network.awaits_call() is not cut
 
 
+def test_any_call_between_two_regions_may_be_named(network: RegionNetwork) -> None:
+    calls = (Call(origin=HOME, region=OTHER), Call(origin=WORKER, region=OTHER))
+    network.cut_at(OTHER, *calls)
+    network.notice(PUT)
+    assert network.awaits_call()
+    network.notice(PUT.model_copy(update={"origin": WORKER, "region": OTHER}))
+    assert network.cut_off() == [OTHER]
+
+
 def test_a_region_that_is_mended_is_cut_off_at_no_call_any_more(network: RegionNetwork) -> None:
     network.cut_at(WORKER, PUT)
     network.mend(WORKER)
