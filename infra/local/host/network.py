@@ -15,7 +15,7 @@ from stratos.moment import now
 from stratos.planning.forecast.network import round_trip_ms
 
 
-class Call(BaseModel):
+class NetworkCall(BaseModel):
     """A call, or a kind of calls, by which a moment can be named."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,7 +31,7 @@ class Call(BaseModel):
     key: str = ""
     """Of a call to S3; of a kind, what the key begins with."""
 
-    def is_of(self, kind: Call) -> bool:
+    def is_of(self, kind: NetworkCall) -> bool:
         return (
             (self.origin, self.region) == (kind.origin, kind.region)
             and kind.service in ("", self.service)
@@ -44,7 +44,7 @@ class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cut: frozenset[str] = frozenset()
-    cut_at: Mapping[str, tuple[Call, ...]] = {}
+    cut_at: Mapping[str, tuple[NetworkCall, ...]] = {}
     """By region, the calls at the first of which it is cut off."""
     lost: Mapping[str, float] = {}
     """By region, Unix seconds of when all that ran there was lost."""
@@ -90,7 +90,7 @@ class RegionNetwork:
             changes["lost"] = {**found.lost, region: now().timestamp()}
         self._file.write(found.model_copy(update=changes))
 
-    def cut_at(self, region: str, *calls: Call) -> None:
+    def cut_at(self, region: str, *calls: NetworkCall) -> None:
         """Cut a region off when one of some calls is next made, which is the first to find it so.
 
         Until then `awaits_call`, which tells that none of them was made.
@@ -102,7 +102,7 @@ class RegionNetwork:
         """Whether a region is to be cut off at a call."""
         return bool(self._file.read().cut_at)
 
-    def notice(self, call: Call) -> None:
+    def notice(self, call: NetworkCall) -> None:
         """Cut off whatever was to be cut off at this call."""
         for region, kinds in self._file.read().cut_at.items():
             if any(call.is_of(kind) for kind in kinds):

@@ -29,7 +29,7 @@ from werkzeug import Response
 from werkzeug.exceptions import HTTPException
 
 from infra.local.host.clients import MACHINERY
-from infra.local.host.network import Call, RegionNetwork
+from infra.local.host.network import NetworkCall, RegionNetwork
 from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID, LocalSettings
 from infra.local.iam.api_request import ApiRequest
@@ -49,7 +49,7 @@ class BetweenRegions:
         self._patches = Patches()
 
     def install(self, settings: LocalSettings) -> None:
-        network = RegionNetwork(settings)
+        network, are_several = RegionNetwork(settings), len(settings.regions) > 1
         original = BaseResponse.setup_class
 
         def setup_class(response: Any, request: Any, *arguments: Any, **named: Any) -> None:
@@ -65,7 +65,7 @@ class BetweenRegions:
                     if seconds := network.seconds(here, there):
                         self._sleep(seconds)
             original(response, request, *arguments, **named)
-            if ways and network.awaits_call():
+            if ways and are_several and network.awaits_call():
                 with self._noticing:
                     network.notice(_call(response, *ways[0]))
                 if not all(network.reaches(*way) for way in ways):
@@ -104,10 +104,10 @@ def _ways(response: Any, request: Any, origin: str, asked: str) -> Iterator[tupl
             yield asked, bucket.region_name
 
 
-def _call(response: Any, origin: str, region: str) -> Call:
+def _call(response: Any, origin: str, region: str) -> NetworkCall:
     """What moto is about to answer."""
     request = ApiRequest.of(response)
-    return Call(
+    return NetworkCall(
         origin=origin,
         region=region,
         service=request.service,

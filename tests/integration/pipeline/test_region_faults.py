@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from infra.local import daemon
 from infra.local.cli import bring_up
 from infra.local.host.capacity import Capacity
-from infra.local.host.network import Call
+from infra.local.host.network import NetworkCall
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.bucket import SERVERS_KEY, RunKeys, split_uri
 from stratos.contracts.jobs import SynthesizeResult
@@ -132,7 +132,8 @@ def test_a_copy_that_is_interrupted_goes_on_where_it_was(regions: Regions, tmp_p
     cloud = regions.cloud
     models = "specs/halfway/models/"
     regions.network.cut_at(
-        AWAY, Call(origin=AWAY, region=HOME, service="s3", operation="HeadObject", key=models)
+        AWAY,
+        NetworkCall(origin=AWAY, region=HOME, service="s3", operation="HeadObject", key=models),
     )
     run_id = cloud.submit(write_task(tmp_path, "halfway", OTHER_ROWS))
     eventually(regions.network.cut_off, pause=0.1)

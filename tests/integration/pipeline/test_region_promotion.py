@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.host.network import Call
+from infra.local.host.network import NetworkCall
 from stratos.cli.endpoint import delete
 from stratos.cli.runs import find_run
 from stratos.cli.sweep import sweep_now
@@ -30,9 +30,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.regions]
 
 EVERYWHERE = (FAR, AWAY, HOME)
 """In the order in which a promotion makes them ready."""
-PREPARED_AWAY = Call(origin=HOME, region=AWAY, service="sagemaker", operation="AddTags")
+PREPARED_AWAY = NetworkCall(origin=HOME, region=AWAY, service="sagemaker", operation="AddTags")
 """Home has made the first region ready, and is about to do so with the second."""
-COMMITTED = Call(origin=HOME, region=HOME, service="s3", operation="PutObject", key=SERVED_PREFIX)
+COMMITTED = NetworkCall(
+    origin=HOME, region=HOME, service="s3", operation="PutObject", key=SERVED_PREFIX
+)
 """Home puts the model into service."""
 MEASURED_SECONDS = 900
 """That a region may be silent: three endpoints are measured at once, on one machine."""

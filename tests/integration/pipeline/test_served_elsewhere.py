@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from infra.local.host.network import Call
+from infra.local.host.network import NetworkCall
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.measurements import Measurement, Measurements
 from stratos.contracts.run import RunRow
@@ -48,7 +48,9 @@ def row(regions: Regions, tmp_path_factory: pytest.TempPathFactory) -> RunRow:
     cloud = regions.cloud
     twice_as_fast_on_two_threads(cloud)
     regions.train(FAR)
-    regions.network.cut_at(FAR, Call(origin=HOME, region=FAR), Call(origin=AWAY, region=FAR))
+    regions.network.cut_at(
+        FAR, NetworkCall(origin=HOME, region=FAR), NetworkCall(origin=AWAY, region=FAR)
+    )
     limits = {"max_p95_latency_ms": LIMIT_MS, "max_training_hours": 0.5, "regions": [HOME, AWAY]}
     folder = write_task(
         tmp_path_factory.mktemp("task"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.host.network import Call, RegionNetwork
+from infra.local.host.network import NetworkCall, RegionNetwork
 from infra.local.host.settings import LocalSettings
 from stratos.planning.forecast.network import round_trip_ms
 
@@ -66,7 +66,7 @@ def test_only_a_region_that_was_lost_has_a_moment_of_it(network: RegionNetwork) 
     assert network.lost_at(HOME) == 0.0
 
 
-PUT = Call(origin=HOME, region=HOME, service="s3", operation="PutObject", key="served/")
+PUT = NetworkCall(origin=HOME, region=HOME, service="s3", operation="PutObject", key="served/")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_region_is_cut_off_at_the_call_that_was_named(
 
 
 def test_any_call_between_two_regions_may_be_named(network: RegionNetwork) -> None:
-    calls = (Call(origin=HOME, region=OTHER), Call(origin=WORKER, region=OTHER))
+    calls = (NetworkCall(origin=HOME, region=OTHER), NetworkCall(origin=WORKER, region=OTHER))
     network.cut_at(OTHER, *calls)
     network.notice(PUT)
     assert network.awaits_call()

@@ -13,7 +13,7 @@ from judged_cloud import allow, client_as, make_role
 from moto_cloud import Cloud
 from regions import HOME, WORKER, cut_off, make_bucket_in, two_regions
 
-from infra.local.host.network import Call, RegionNetwork
+from infra.local.host.network import NetworkCall, RegionNetwork
 from infra.local.lambda_.function_processes import FunctionProcesses
 from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 from infra.local.stepfunctions.executions import StepFunctions
@@ -179,7 +179,7 @@ def test_a_machine_calls_no_function_of_another_region(cloud: Cloud, role: str) 
         state = {"Type": "Task", "End": True, **task}
         machine = cloud("stepfunctions").create_state_machine(
             name=f"calls-{len(task)}",
-            definition=json.dumps({"StartAt": "Call", "States": {"Call": state}}),
+            definition=json.dumps({"StartAt": "NetworkCall", "States": {"NetworkCall": state}}),
             roleArn=machine_role,
         )["stateMachineArn"]
         ended = cloud.execute(machine, {"regions": []})
@@ -194,7 +194,9 @@ def test_a_region_is_cut_off_at_a_call_which_is_the_first_that_it_loses(
     s3 = client_as(cloud, role, "s3", calls_from=HOME)
     there = client_as(worker, role, "s3", calls_from=HOME)
     network = RegionNetwork(cloud.settings)
-    call = Call(origin=HOME, region=WORKER, service="s3", operation="PutObject", key="served/")
+    call = NetworkCall(
+        origin=HOME, region=WORKER, service="s3", operation="PutObject", key="served/"
+    )
     network.cut_at(WORKER, call)
     try:
         there.put_object(Bucket="of-the-worker", Key="runs/1", Body=b"before")
