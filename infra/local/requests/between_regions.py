@@ -53,7 +53,8 @@ class BetweenRegions:
         original = BaseResponse.setup_class
 
         def setup_class(response: Any, request: Any, *arguments: Any, **named: Any) -> None:
-            origin, ways = _origin(request), []
+            origin = _origin(request)
+            ways: list[tuple[str, str]] = []
             # moto's own reading of the region, which it does again.
             full_url = str(arguments[0] if arguments else named["full_url"])
             asked = response.get_region_from_url(request, full_url)
