@@ -57,7 +57,7 @@ def row(regions: Regions, tmp_path_factory: pytest.TempPathFactory) -> RunRow:
         "hurried",
         constraints=limits,
         load={"origins": {AWAY: 4}, "measure_seconds": 2},
-        preferences={"accuracy": 0, "latency": 0.2, "time": 0, "cost": 0.8},
+        preferences={"accuracy": 0, "latency": 0.35, "time": 0, "cost": 0.65},
     )
     run_id = cloud.submit(folder)
     with FirstServerFrozen(cloud, lambda: is_measured(regions, run_id)):
@@ -74,7 +74,7 @@ def is_measured(regions: Regions, run_id: str) -> bool:
                 executionArn=execution["executionArn"], reverseOrder=True
             )
             entered = (event.get("stateEnteredEventDetails") for event in history["events"])
-            return next(one["name"] for one in entered if one) == "MeasureRegion"
+            return next((one["name"] for one in entered if one), None) == "MeasureRegion"
     return False
 
 
