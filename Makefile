@@ -28,7 +28,7 @@ PYTHONS = $(foreach minor,11 12 13 14,$(or $(lastword $(wildcard $(HOME)/.pyenv/
 test-pythons: synth  ## The installed package on every Python that it is for and this machine has.
 	@STRATOS_PYTHONS="$(strip $(PYTHONS))" $(BIN)/python -m pytest -q tests/infra/test_distribution.py
 
-test-regions: synth  ## Whole runs through regions that fail, beyond those of `make test`: some 25 minutes.
+test-regions: synth  ## Whole runs through regions that fail, beyond those of `make test`: some 40 minutes.
 	@$(BIN)/python -m pytest -m regions tests/integration/pipeline
 
 test-tutorial: synth  ## The tutorial as it stands, and three users who go on from there: five minutes.

@@ -46,6 +46,7 @@ def home_findings(regions: tuple[str, ...]) -> tuple[AcceptedFinding, ...]:
         AcceptedFinding("AwsSolutions-L1", new, _of("AwsSolutions-L1").reason),
         wildcard("*", tuple(f"{name}Role" for name in new), "X-Ray's write actions take none."),
         wildcard("<{bucket}.Arn>/runs/*/elsewhere/*", ("Functions/HandOverRole",), _ANY_KEY),
+        wildcard("<{bucket}.Arn>/runs/*/tokens/*", ("Functions/HandOverEndpointRole",), _ANY_KEY),
         *_of_fleets(),
         *(finding for region in regions for finding in _of_fleets_in(region)),
         *(
@@ -85,7 +86,7 @@ def _of_fleets() -> tuple[AcceptedFinding, ...]:
     scales = (measures, retires)
     in_sagemaker = f"arn:<AWS::Partition>:sagemaker:{here}"
     return (
-        wildcard("<{bucket}.Arn>/catalog/*", (stages,), _ANY_KEY),
+        wildcard("<{bucket}.Arn>/catalog/*", (stages, judges), _ANY_KEY),
         wildcard("<{bucket}.Arn>/runs/*/loads/*", (measures,), _ANY_KEY),
         wildcard(
             "<{bucket}.Arn>/runs/*",
@@ -101,6 +102,9 @@ def _of_fleets() -> tuple[AcceptedFinding, ...]:
         wildcard(f"{in_sagemaker}:model/{{prefix}}-*", (retires,), _NAMED),
         wildcard(f"{in_sagemaker}:model-package/{{prefix}}/*", (promotes,), _NAMED),
         wildcard(f"{in_sagemaker}:training-job/*", (judges,), _JOB_NAMES),
+        wildcard(
+            f"arn:<AWS::Partition>:states:{here}:execution:{{prefix}}:*", (judges,), _EXECUTIONS
+        ),
         wildcard(
             f"arn:<AWS::Partition>:scheduler:{here}:schedule/{{prefix}}/*",
             (promotes, retires),
@@ -190,7 +194,7 @@ def worker_findings(home: str) -> tuple[AcceptedFinding, ...]:
         *_of_endpoints(),
         wildcard(
             f"arn:<AWS::Partition>:kms:{there}:key/*",
-            (*_CARRY, _GIVES_UP, _FETCHES_MODEL, _MEASURES, _SWEEPS),
+            (*_CARRY, _GIVES_UP, _FETCHES_MODEL, _WATCHES_ENDPOINT, _MEASURES, _SWEEPS),
             "The id of home's key is not known here; the statement is held to its alias.",
         ),
         wildcard(
@@ -260,6 +264,7 @@ def _copies() -> tuple[AcceptedFinding, ...]:
                 ("/checkpoints/*", _CARRY),
                 ("/runs/*", (*_CARRY, _FETCHES_MODEL)),
                 ("/runs/*/loads/*", (_MEASURES,)),
+                ("/runs/*/tokens/*", (_WATCHES_ENDPOINT, _MEASURES, _GIVES_UP)),
                 ("/served/*", (_SWEEPS,)),
                 ("/specs/*", (_FETCHES,)),
                 ("/runs/*/transfers/*", (_FETCHES, _FETCHES_MODEL, _WATCHES)),

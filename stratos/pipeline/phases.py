@@ -41,6 +41,7 @@ PHASE_OF_STATE = {
     "CleanUp": "CleanUp",
     "TakeEndpointBack": "CleanUp",
     "TakeRegionsBack": "CleanUp",
+    "TakeServersBack": "CleanUp",
     "Report": "Report",
     "ReportFailure": "Report",
     "ReportRejected": "Report",

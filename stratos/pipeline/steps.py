@@ -354,6 +354,9 @@ class CleanUpInput(FrozenModel):
     run: RunRef | None = None
     missed: str = ""
     """What a model missed under load, in words, if the next student is tried."""
+    servers_missed: str = ""
+    """The same of its endpoints in several regions, which alone go: it is tried on other servers.
+    """
     failure: JobFailure | None = None
     event: dict[str, Any] | None = None
 
