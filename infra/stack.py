@@ -18,6 +18,7 @@ from infra.parts.functions import ALL_HANDLERS, HANDLERS, Functions
 from infra.parts.hosting import Batches, Endpoints
 from infra.parts.network import Network, NetworkDefaults
 from infra.parts.notifications import Notifications
+from infra.parts.run_limits import RunLimits
 from infra.parts.schedules import Schedules
 from infra.parts.storage import DataStores, Retention
 from infra.parts.sweeping import Sweeping
@@ -45,6 +46,7 @@ class Stratos(Stack):
         network: NetworkDefaults,
         notification_email: str | None,
         retention: Retention,
+        run_limits: RunLimits,
         several_instance_types: bool,
         regions: Regions | None = None,
         **options: Any,
@@ -69,7 +71,7 @@ class Stratos(Stack):
             "Functions",
             assets=assets,
             dead_letters=self._notifications.dead_letters,
-            environment=self._environment(network.private_hosts),
+            environment=self._environment(network.private_hosts) | run_limits.environment,
             handlers=ALL_HANDLERS if self._regions.workers else HANDLERS,
             **logged,
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas import admission
 from lambdas.aws import (
     components,
     executions,
@@ -95,6 +96,7 @@ def handler(payload: SweepInput) -> Swept:
     orphans = ownership.orphans()
     if payload.dry_run:
         return Swept(dry_run=True, removed=orphans, unreached=unreached | refused)
+    admission.sweep()
     unfinished = clean_up_retries.retry(swept_at)
     failed, kept = [], set()
     for orphan in orphans:

@@ -198,14 +198,14 @@ class Screen:
         if progress is not None and not belongs(progress, snapshot.state):
             progress = None
         key, told = state, ""
-        if snapshot.run.awaits_approval:
-            key = told = asks(snapshot.run)
+        if (waits := waits_for(snapshot.run)) is not None:
+            key = told = waits
         elif progress is not None:
             tenth = int(10 * progress.done / progress.total) if progress.total else 0
             key = f"{state}{progress.label}{tenth}{progress.note is None}"
             told = describe(progress, done=tenth * progress.total / 10)
         if key == self._last_key:
-            if snapshot.run.awaits_approval or now - self._printed_at < SILENT_SECONDS:
+            if waits is not None or now - self._printed_at < SILENT_SECONDS:
                 return
             since = now - (self._states[-1][1] if self._states else self._began_at)
             told = describe(progress) if progress is not None else ""
@@ -234,10 +234,10 @@ class Screen:
 
     @staticmethod
     def _doing(snapshot: Snapshot) -> Iterator[RenderableType]:
-        """What the job under way says, or what a person is asked."""
+        """What the job under way says, or what the run waits for."""
         progress = snapshot.progress
-        if snapshot.run.awaits_approval:
-            yield Text(asks(snapshot.run))
+        if (waits := waits_for(snapshot.run)) is not None:
+            yield Text(waits)
         elif progress is not None and belongs(progress, snapshot.state):
             if not progress.total:
                 yield Text(describe(progress))
@@ -246,6 +246,11 @@ class Screen:
             line = Table.grid(padding=(0, 2))
             line.add_row(bar, Text(describe(progress)))
             yield line
+
+
+def waits_for(run: RunRow) -> str | None:
+    """What a run waits for, whose time it does not take; None if it is at work."""
+    return asks(run) if run.awaits_approval else run.queued
 
 
 def asks(run: RunRow) -> str:
