@@ -12,9 +12,9 @@ import yaml
 
 from stratos.cli import endpoint
 from stratos.cli.delete import delete_command
-from stratos.cli.runs import find_run, read_object
+from stratos.cli.runs import find_run, read_object, read_queue
 from stratos.contracts.bucket import RunKeys
-from tests.integration.pipeline.cloud import NUM_STEPS, ROOT, Cloud, write_task
+from tests.integration.pipeline.cloud import NUM_STEPS, ROOT, Cloud, eventually, write_task
 from tests.integration.pipeline.personal_rows import REDACTING, SOUGHT, write_personal_data
 from tests.integration.pipeline.stored_bytes import holding, objects, on_disk, packed, stored
 
@@ -23,13 +23,15 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def both(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Two runs of one spec, asked for at once."""
+    """Two runs of one spec, the second asked for while the first works."""
     folder = write_task(tmp_path_factory.mktemp("task"), "small", hosting={"keep": True})
     spec = yaml.safe_load((folder / "spec.yaml").read_text())
     spec["task"] |= REDACTING
     (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
     write_personal_data(folder)
-    runs = [cloud.submit(folder), cloud.submit(folder)]
+    runs = [cloud.submit(folder)]
+    eventually(lambda: read_queue(cloud.stack).find(runs[0]))
+    runs.append(cloud.submit(folder))
     for each in runs:
         assert cloud.finish(each).status == "succeeded", cloud.summary(each).reason
     return runs
