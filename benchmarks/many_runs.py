@@ -28,6 +28,7 @@ import psutil
 from benchmarks.machine import describe_machine
 from benchmarks.tables import check, print_table
 from stratos.cli.runs import list_runs, read_queue
+from stratos.cli.stack import Stack
 from stratos.contracts.run import RunRow
 from stratos.waiting import every, wait_until, within
 from tests.integration.pipeline.cloud import Cloud, running_cloud, write_task
@@ -47,9 +48,10 @@ class Peaks:
     functions: int = 0
     pss_mib: float = 0.0
     places: int = 0
+    samples: int = 0
     _ended: threading.Event = field(default_factory=threading.Event)
 
-    def look(self, cloud: Cloud) -> None:
+    def look(self, cloud: Cloud, stack: Stack) -> None:
         pss, functions = 0, 0
         family = _family(str(cloud.settings.state_dir))
         for process in family:
@@ -59,14 +61,17 @@ class Peaks:
         self.processes = max(self.processes, len(family))
         self.functions = max(self.functions, functions)
         self.pss_mib = max(self.pss_mib, pss / 2**20)
-        places = sum(run.has_place for run in read_queue(cloud.stack).runs)
+        places = sum(run.has_place for run in read_queue(stack).runs)
         self.places = max(self.places, places)
+        self.samples += 1
 
     @contextmanager
     def watching(self, cloud: Cloud) -> Iterator[None]:
+        stack = Stack.find()  # boto3's tables are of one thread
+
         def watch() -> None:
             while not self._ended.wait(SAMPLE_SECONDS):
-                self.look(cloud)
+                self.look(cloud, stack)
 
         watcher = threading.Thread(target=watch)
         watcher.start()
@@ -167,6 +172,7 @@ def measure(num_specs: int, num_whole: int) -> dict[str, Any]:
             "longest_wait_seconds": max(row.waited_seconds for row in rows),
             "overtaken": overtaken,
             "left_in_queue": len(read_queue(cloud.stack).runs),
+            "samples": peaks.samples,
             "peak_places": peaks.places,
             "peak_processes": peaks.processes,
             "peak_functions": peaks.functions,

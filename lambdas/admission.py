@@ -42,11 +42,22 @@ def hand_on(run_id: str) -> None:
         logger.exception("a place was not handed on", extra={"run_id": run_id})
 
 
-def sweep() -> None:
+def sweep() -> list[str]:
     """Free the places of runs whose executions are over, and give free places.
 
     That is needed if the end of a run could not do it, or if the caps were raised.
+
+    Returns:
+        What failed, in a line.
     """
+    try:
+        _sweep()
+    except (BotoCoreError, ClientError) as error:
+        return [f"the places of runs could not be looked after: {error}"]
+    return []
+
+
+def _sweep() -> None:
     queue = run_queue.change(lambda queue: queue)
     over = []
     for queued in queue.runs:

@@ -12,7 +12,7 @@ from lambdas.aws.clients import client, error_code
 from lambdas.aws.settings import settings
 from stratos.contracts.run_queue import QUEUE_KEY, RunQueue
 
-_TRIES = 12
+_TRIES = 40
 _LONGEST_WAIT_SECONDS = 1.0
 
 

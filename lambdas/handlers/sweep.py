@@ -96,8 +96,7 @@ def handler(payload: SweepInput) -> Swept:
     orphans = ownership.orphans()
     if payload.dry_run:
         return Swept(dry_run=True, removed=orphans, unreached=unreached | refused)
-    admission.sweep()
-    unfinished = clean_up_retries.retry(swept_at)
+    unfinished = [*admission.sweep(), *clean_up_retries.retry(swept_at)]
     failed, kept = [], set()
     for orphan in orphans:
         if why := _removal_problem(orphan, holders, deadline):
@@ -117,7 +116,7 @@ def handler(payload: SweepInput) -> Swept:
         )
     if unfinished:
         raise SweepIncomplete(
-            f"{'; '.join(unfinished)}. Other runs of the spec wait; the next sweep tries again"
+            f"{'; '.join(unfinished)}. Other runs wait; the next sweep tries again"
         )
     if refused:
         told = "; ".join(f"{region}: {why}" for region, why in refused.items())

@@ -38,9 +38,9 @@ from infra.local.lambda_.sandbox_pool import SandboxPool
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 LOG_TAIL_BYTES = 4096
-LONGEST_WAIT_SECONDS = 120.0
+LONGEST_WAIT_SECONDS = 45.0
 """For one of the invocations that this machine runs at once. AWS throttles at once, but has more
-of them; whoever is throttled tries again."""
+of them; whoever is throttled tries again. A state gives an invocation a minute beyond its own."""
 
 
 class FunctionProcesses:

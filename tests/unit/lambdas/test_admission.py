@@ -18,6 +18,7 @@ from lambdas.handlers import await_place, clean_up, report, sweep
 from lambdas.jobs.spending import hours_of
 from stratos.contracts.run import RunRef
 from stratos.contracts.run_queue import QUEUE_KEY, Caps, RunQueue
+from stratos.errors import SweepIncomplete
 from stratos.moment import now
 from tests.unit.lambdas.conftest import REGION, TABLE, Account
 from tests.unit.lambdas.pipeline import call
@@ -150,10 +151,7 @@ def test_a_run_whose_hand_over_fails_has_ended_well_and_the_next_change_makes_up
 ) -> None:
     first, second = begin(account, "a"), begin(account, "b")
 
-    def throttled() -> None:
-        raise ClientError({"Error": {"Code": "ThrottlingException"}}, "SendTaskSuccess")
-
-    machine.fault = throttled
+    machine.fault = _throttled
     end(first)
     assert account.row(first.run_id)["status"] == "succeeded"
     assert (machine.woken, places()) == (["a"], {"b-1": True})
@@ -161,6 +159,15 @@ def test_a_run_whose_hand_over_fails_has_ended_well_and_the_next_change_makes_up
     call(sweep.handler, dry_run=False)
     assert machine.woken == ["a", "b"]
     assert "place_token" not in account.row(second.run_id)
+
+
+def test_a_sweep_that_wakes_nobody_says_so_and_does_all_else(account, caps, machine) -> None:
+    first, _ = begin(account, "a"), begin(account, "b")
+    account.client("stepfunctions").stop_execution(executionArn=first.execution_arn)
+    machine.fault = _throttled
+    with pytest.raises(SweepIncomplete, match="the places of runs could not be looked after"):
+        call(sweep.handler, dry_run=False)
+    assert places() == {"b-1": True}
 
 
 def test_a_function_that_died_after_it_took_the_place_is_called_again(
@@ -182,6 +189,10 @@ def test_a_function_that_died_after_it_took_the_place_is_called_again(
     )
     assert ask(run, "second")["waits"] is None
     assert machine.woken == ["second"]
+
+
+def _throttled() -> None:
+    raise ClientError({"Error": {"Code": "ThrottlingException"}}, "SendTaskSuccess")
 
 
 def _die() -> None:

@@ -124,5 +124,7 @@ def test_a_budget_that_nobody_asked_for_is_called_chosen_by_default() -> None:
     (verdict,) = plans.verdicts
     assert asked_text(verdict) == "≤ $100, chosen by default"
     assert verdict.by_default
-    with pytest.raises(NoFeasiblePlan, match=r"max_budget_usd: <= \$0.000000001 is the default, at best"):
+    with pytest.raises(
+        NoFeasiblePlan, match=r"max_budget_usd: <= \$0.000000001 is the default, at best"
+    ):
         plan_before_probing(request(CHEAP, asked=with_default_budget(spec({}), 1e-9)))
