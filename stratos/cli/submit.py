@@ -146,6 +146,7 @@ def submit(
         key = prefix + file.as_posix()
         stack.s3.upload_file(str(folder / file), stack.bucket, key, ExtraArgs=TELLING_CHECKSUM)
         num_bytes += (folder / file).stat().st_size
+    queued = read_queue(stack).why_would_wait(spec.name)  # before anything is begun
     body = (folder / SPEC_FILE).read_bytes()
     key = prefix + SPEC_FILE
     version = stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=body, Metadata=metadata)[
@@ -153,7 +154,7 @@ def submit(
     ]
     return Submission(
         run_id=run_id_of(stack.bucket, key, version),
-        queued=read_queue(stack).why_would_wait(spec.name),
+        queued=queued,
         spec_uri=s3_uri(stack.bucket, key),
         num_files=len(files) + 1,
         num_bytes=num_bytes + len(body),

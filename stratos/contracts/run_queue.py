@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import PositiveInt
+from pydantic import ConfigDict, PositiveInt
 
 from stratos.errors import QueueFull
 from stratos.frozen import FrozenModel
@@ -23,14 +23,20 @@ MAX_NAMED = 3
 """Runs that a message names; it counts the others."""
 
 
-class Caps(FrozenModel):
+class _InQueue(FrozenModel):
+    """Of the item. Functions and command line may be of different releases."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Caps(_InQueue):
     """How many runs may work at once."""
 
     per_stack: PositiveInt
     per_spec: PositiveInt
 
 
-class QueuedRun(FrozenModel):
+class QueuedRun(_InQueue):
     """A run that has begun and not ended."""
 
     run_id: str
@@ -42,7 +48,7 @@ class QueuedRun(FrozenModel):
     has_place: bool = False
 
 
-class RunQueue(FrozenModel):
+class RunQueue(_InQueue):
     """Every run that has a place or waits for one, in order of arrival."""
 
     caps: Caps | None = None

@@ -100,6 +100,11 @@ def test_nobody_waits_in_a_stack_that_has_had_no_run():
     assert RunQueue.of_item(None).why_would_wait("a") is None
 
 
+def test_a_queue_that_a_later_release_wrote_is_read():
+    text = '{"caps": {"per_stack": 2, "per_spec": 1, "per_user": 1}, "runs": [], "more": 1}'
+    assert RunQueue.of_item({"queue": text}) == RunQueue(caps=CAPS)
+
+
 def test_a_full_queue_refuses_more_and_fits_into_its_item():
     long = "n" * 32
     queue = RunQueue(
