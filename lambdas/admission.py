@@ -83,28 +83,34 @@ def _changed(*, entering: QueuedRun | None = None, gone: tuple[str, ...] = ()) -
             after = after.with_run(entering)
         return after.with_places_given(caps)
 
+    newcomer = "" if entering is None else entering.run_id
     while True:
         queue = run_queue.change(changed)
-        gone = tuple(run.run_id for run in queue.runs if run.has_place and not _at_work(run))
+        working = (run for run in queue.runs if run.has_place)
+        gone = tuple(run.run_id for run in working if not _at_work(run, run.run_id == newcomer))
         if not gone:
             return queue
         entering = None  # it is in the queue, or has ended meanwhile
 
 
-def _at_work(queued: QueuedRun) -> bool:
-    """Whether a run with a place has not ended; it is woken if it still waits."""
+def _at_work(queued: QueuedRun, at_once: bool) -> bool:
+    """Whether a run with a place has not ended; it is woken if it still waits.
+
+    Args:
+        at_once: It got its place when it asked.
+    """
     row = runs_table.find(queued.run_id)
     if row is None or row.finished:
         return False
     if row.place_token is not None:
-        _wake(row, row.place_token, queued)
+        waited = 0.0 if at_once else (now() - queued.entered_at).total_seconds()
+        _wake(row, row.place_token, round(max(0.0, waited), 1))
     return True
 
 
-def _wake(row: RunRow, token: str, queued: QueuedRun) -> None:
+def _wake(row: RunRow, token: str, waited_seconds: float) -> None:
     """Answer a run's token with the run itself, which knows how long it waited."""
-    waited = (now() - queued.entered_at).total_seconds()
-    run = row.ref.model_copy(update={"waited_seconds": round(max(0.0, waited))})
+    run = row.ref.model_copy(update={"waited_seconds": waited_seconds})
     # Before the answer, after which the run may end at once.
     runs_table.update(run.run_id, waited_seconds=run.waited_seconds)
     executions.answer(token, run.model_dump_json())
