@@ -5,7 +5,8 @@ BIN := .venv/bin
 .PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions test-tutorial fuzz wheel iam test-vllm lint venv synth docs site lock images \
 	check-images format bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house \
 	bench-dataset_large bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts \
-	bench-tool_calls_smollm2 bench-planner_real bench-checker bench-region_copies ablation ablation-smollm2 clean
+	bench-tool_calls_smollm2 bench-planner_real bench-checker bench-region_copies bench-many_runs bench-overload ablation \
+	ablation-smollm2 clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
 	@$(BIN)/python examples/demo.py
@@ -104,6 +105,12 @@ bench-planner_real: venv  ## Forecasts beside a real model's memory, speed and l
 
 bench-dataset_large: venv  ## A dataset of 20 GB, split as a job does: 40 minutes of CPU, 35 GB of disk.
 	@$(BIN)/python -m benchmarks.dataset_large
+
+bench-many_runs: synth  ## 50 specs at once into an embedded cloud: 15 minutes on two idle cores.
+	@$(BIN)/python -m benchmarks.many_runs --write
+
+bench-overload: venv  ## Servers under four times their planned load: 12 minutes.
+	@$(BIN)/python -m benchmarks.overload --write
 
 bench-region_copies: venv  ## 500 MB to three regions of an embedded cloud, and again.
 	@$(BIN)/python -m benchmarks.region_copies

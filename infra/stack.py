@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from aws_cdk import CfnOutput, Environment, Stack, Tags
@@ -18,6 +17,7 @@ from infra.parts.functions import ALL_HANDLERS, HANDLERS, Functions
 from infra.parts.hosting import Batches, Endpoints
 from infra.parts.network import Network, NetworkDefaults
 from infra.parts.notifications import Notifications
+from infra.parts.run_limits import RunLimits
 from infra.parts.schedules import Schedules
 from infra.parts.storage import DataStores, Retention
 from infra.parts.sweeping import Sweeping
@@ -45,13 +45,13 @@ class Stratos(Stack):
         network: NetworkDefaults,
         notification_email: str | None,
         retention: Retention,
+        run_limits: RunLimits,
         several_instance_types: bool,
         regions: Regions | None = None,
         **options: Any,
     ) -> None:
         self._regions = regions or Regions()
         super().__init__(scope, id, env=environment_of(self._regions.home), **options)
-        self._several_instance_types = several_instance_types
         self._storage = DataStores(self, "Storage", retention=retention)
         self._notifications = Notifications(
             self, "Notifications", key=self._storage.key, notification_email=notification_email
@@ -69,7 +69,7 @@ class Stratos(Stack):
             "Functions",
             assets=assets,
             dead_letters=self._notifications.dead_letters,
-            environment=self._environment(network.private_hosts),
+            environment=self._environment(network, run_limits, several_instance_types),
             handlers=ALL_HANDLERS if self._regions.workers else HANDLERS,
             **logged,
         )
@@ -110,7 +110,9 @@ class Stratos(Stack):
         )
         return network
 
-    def _environment(self, private_hosts: Sequence[str]) -> dict[str, str]:
+    def _environment(
+        self, network: NetworkDefaults, run_limits: RunLimits, several_instance_types: bool
+    ) -> dict[str, str]:
         """What every function is told of the other parts."""
         told = {
             "RUNS_TABLE": self._storage.runs_table.table_name,
@@ -122,11 +124,12 @@ class Stratos(Stack):
             "SCHEDULER_ROLE_ARN": self._schedules.role.role_arn,
             "STATE_MACHINE_ARN": self._machine_arn,
             "KMS_KEY_ARN": self._storage.key.key_arn,
-            "SEVERAL_INSTANCE_TYPES": str(self._several_instance_types).lower(),
+            "SEVERAL_INSTANCE_TYPES": str(several_instance_types).lower(),
             "BEDROCK_ROLE_ARN": self._training_jobs.batch_role.role_arn,
+            **run_limits.environment,
         }
-        if private_hosts:
-            told["PRIVATE_HOSTS"] = ",".join(private_hosts)
+        if network.private_hosts:
+            told["PRIVATE_HOSTS"] = ",".join(network.private_hosts)
         if self._regions.workers:
             told["WORKER_REGIONS"] = ",".join(self._regions.workers)
         return told

@@ -3,6 +3,9 @@
     StratosError
     ├── DuplicateEvent          the same S3 event, again; ends quietly
     ├── SpecRejected            the spec has problems, all of them listed
+    ├── QueueError
+    │   ├── QueueFull           as many runs work and wait as a stack's queue holds
+    │   └── QueueTimedOut       a run got no place in time
     ├── DatasetRejected         the dataset cannot be used
     │   └── DatasetTooLarge     there is no room or time to split it; in a function, a job does
     ├── NoFeasiblePlan          no candidate meets every hard constraint
@@ -83,6 +86,18 @@ class SpecRejected(StratosError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(_describe(problems))
         self.problems = tuple(problems)
+
+
+class QueueError(StratosError):
+    """A run got no place among those that work."""
+
+
+class QueueFull(QueueError):
+    """No more runs can wait."""
+
+
+class QueueTimedOut(QueueError):
+    """Other runs took all places for as long as a run waits."""
 
 
 class DatasetRejected(StratosError):

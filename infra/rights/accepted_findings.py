@@ -47,7 +47,14 @@ _READS_JOBS = (
     "report",
 )
 _LOOKS_AT_ENDPOINTS = ("check_quality", "match_models", "plan_candidates", "take_turn")
-_NO_RUN_OBJECTS = ("await_component", "claim_run", "request_approval", "sweep", "tell_webhooks")
+_NO_RUN_OBJECTS = (
+    "await_component",
+    "await_place",
+    "claim_run",
+    "request_approval",
+    "sweep",
+    "tell_webhooks",
+)
 _JOBS, _MACHINE = "TrainingJobs/Role", "Workflow/Role"
 _BATCHES = "TrainingJobs/BatchRole"
 _SERVED = ("Endpoints/Role", "Endpoints/QueueRole")

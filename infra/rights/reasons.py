@@ -22,6 +22,7 @@ _ENDS_WHAT_IS_LEFT = "What belongs to no run any more is ended, so that nobody p
 _ROUTES = "It looks at what is in service: its kind, its instances and its component"
 _FOUND_BY_NAME = "A run's jobs and batches are found by its id, which is in their names"
 _ANSWERS = "A model that waits for a person is approved or rejected"
+_GIVES_PLACES = "A run that has got a place among those that work goes on"
 _BY_TAGS = "It knows its own things by their tags, so it reads those of others, too"
 _TELLS_HOME = "Home hears what became of its job or endpoint of this region"
 _STAGED = "Tags say how far an endpoint of several regions has come, and until when it stays"
@@ -193,6 +194,10 @@ OF_ROLES: Mapping[tuple[str, str], str] = {
     ("FunctionsHandOverEndpointRole", "states:StartExecution"): (
         "An endpoint of another region is made by that region's state machine"
     ),
+    **{
+        (f"Functions{function}Role", "states:SendTaskSuccess"): _GIVES_PLACES
+        for function in ("AwaitPlace", "Report", "CleanUp", "Sweep")
+    },
     ("FunctionsMeasureRegionRole", "states:SendTaskSuccess"): _TELLS_HOME,
     ("FunctionsHandOverRole", "states:StartExecution"): (
         "A job of another region is an execution of that region's state machine"

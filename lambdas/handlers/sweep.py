@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas import admission
 from lambdas.aws import (
     components,
     executions,
@@ -93,7 +94,7 @@ def handler(payload: SweepInput) -> Swept:
     orphans = ownership.orphans()
     if payload.dry_run:
         return Swept(dry_run=True, removed=orphans, unreached=unseen)
-    unfinished = clean_up_retries.retry(swept_at)
+    unfinished = [*admission.sweep(), *clean_up_retries.retry(swept_at)]
     failed, kept = [], set()
     for orphan in orphans:
         if why := _removal_problem(orphan, holders, deadline):
@@ -134,7 +135,7 @@ def _refuse_incomplete(
         )
     if unfinished:
         raise SweepIncomplete(
-            f"{'; '.join(unfinished)}. Other runs of the spec wait; the next sweep tries again"
+            f"{'; '.join(unfinished)}. Other runs wait; the next sweep tries again"
         )
     if refused:
         told = "; ".join(f"{region}: {why}" for region, why in refused.items())

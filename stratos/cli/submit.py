@@ -16,7 +16,7 @@ from stratos.catalog.model_files import ModelFiles
 from stratos.catalog.servers import ServerCatalog
 from stratos.catalog.spec_models import require_models
 from stratos.cli.options import Json
-from stratos.cli.runs import read_object
+from stratos.cli.runs import read_object, read_queue
 from stratos.cli.screen import make_console, print_json
 from stratos.cli.stack import Stack
 from stratos.cli.watch import watch_run
@@ -48,6 +48,8 @@ class Submission:
     """What was uploaded, and the run that it starts."""
 
     run_id: str
+    queued: str | None
+    """Where it will wait in the queue and what for; None if it may begin at once."""
     spec_uri: str
     num_files: int
     num_bytes: int
@@ -162,6 +164,7 @@ def submit(
         key = prefix + file.as_posix()
         stack.s3.upload_file(str(folder / file), stack.bucket, key, ExtraArgs=TELLING_CHECKSUM)
         num_bytes += (folder / file).stat().st_size
+    queued = read_queue(stack).why_would_wait(spec.name)  # before anything is begun
     body = (folder / SPEC_FILE).read_bytes()
     key = prefix + SPEC_FILE
     version = stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=body, Metadata=metadata)[
@@ -169,6 +172,7 @@ def submit(
     ]
     return Submission(
         run_id=run_id_of(stack.bucket, key, version),
+        queued=queued,
         spec_uri=s3_uri(stack.bucket, key),
         num_files=len(files) + 1,
         num_bytes=num_bytes + len(body),
@@ -194,9 +198,12 @@ def submit_command(
         plan,
     )
     if json_:
-        print_json({"run_id": submission.run_id, "spec_uri": submission.spec_uri})
+        told = {"run_id": submission.run_id, "spec_uri": submission.spec_uri}
+        print_json(told | {"queued": submission.queued})
     else:
         told = f"run {submission.run_id} starts from {submission.spec_uri}"
         console.print(told, soft_wrap=True, markup=False)
+        if submission.queued is not None:
+            console.print(f"it waits first, {submission.queued}", soft_wrap=True, markup=False)
     if watch:
         watch_run(stack, submission.run_id, json_=json_)

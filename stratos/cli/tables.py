@@ -153,6 +153,8 @@ def _status(row: RunRow) -> Text:
     if row.awaits_approval:
         since, by = _second(row.awaiting_approval_since), _second(row.approve_by)
         return Text(f"awaits approval since {since}, at most until {by}", "cyan")
+    if row.queued:
+        return Text(f"queued, {row.queued}", "cyan")
     return Text(row.status, STYLES.get(row.status, ""))
 
 

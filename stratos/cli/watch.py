@@ -34,7 +34,7 @@ EXIT_CODES = {"succeeded": 0, "unchanged": 0, "failed": 3, "rejected": 4, "stopp
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as of any program that SIGINT ends."""
 ASK_AGAIN_SECONDS = 600.0
-"""Between two lines for a person whose approval is waited for."""
+"""Between two lines of a run that waits: for a person, or in the queue."""
 
 
 class Screen:
@@ -100,10 +100,10 @@ class Screen:
         has_told_left = story is not None and self._print_ended_phase(story)
         key, told = self._news(snapshot)
         if key == self._last_key:
-            asked = snapshot.run.awaits_approval
-            if now - self._printed_at < (ASK_AGAIN_SECONDS if asked else SILENT_SECONDS):
+            waits = waits_for(snapshot.run, self._clock()) is not None
+            if now - self._printed_at < (ASK_AGAIN_SECONDS if waits else SILENT_SECONDS):
                 return
-            told = told if asked else self._no_news(snapshot)
+            told = told if waits else self._no_news(snapshot)
         elif not told and story is not None and not has_told_left:
             told = story.told_left
         state = snapshot.state or "starting"
@@ -113,8 +113,9 @@ class Screen:
     def _news(self, snapshot: Snapshot) -> tuple[str, str]:
         """What is told of a state, and a key that changes when it is to be told again."""
         state, progress = snapshot.state or "starting", snapshot.progress
-        if snapshot.run.awaits_approval:
-            return f"{state}, a person", asks(snapshot.run, self._clock())
+        if (waits := waits_for(snapshot.run, self._clock())) is not None:
+            # What is left of the time to answer changes every second, and is no news.
+            return f"{state}, a person" if snapshot.run.awaits_approval else waits, waits
         if progress is None or not belongs(progress, snapshot.state):
             return state, ""
         tenth = int(10 * progress.done / progress.total) if progress.total else 0
@@ -148,10 +149,10 @@ class Screen:
         return rows
 
     def _doing(self, snapshot: Snapshot) -> Iterator[RenderableType]:
-        """What the job under way says, or what a person is asked."""
+        """What the job under way says, or what the run waits for."""
         progress = snapshot.progress
-        if snapshot.run.awaits_approval:
-            yield Text(asks(snapshot.run, self._clock()))
+        if (waits := waits_for(snapshot.run, self._clock())) is not None:
+            yield Text(waits)
         elif progress is not None and belongs(progress, snapshot.state):
             if not progress.total:
                 yield Text(describe(progress))
@@ -160,6 +161,11 @@ class Screen:
             line = Table.grid(padding=(0, 2))
             line.add_row(bar, Text(describe(progress)))
             yield line
+
+
+def waits_for(run: RunRow, at: datetime) -> str | None:
+    """What a run waits for, whose time it does not take; None if it is at work."""
+    return asks(run, at) if run.awaits_approval else run.queued
 
 
 def asks(run: RunRow, at: datetime) -> str:

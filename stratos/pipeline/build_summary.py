@@ -26,6 +26,7 @@ from stratos.pipeline.summary import (
     StrategySummary,
     TrainingSummary,
 )
+from stratos.spec.default_budget import is_default
 from stratos.statistics.wilson import Proportion
 
 _OF_THE_WHOLE_RUN = frozenset(("max_training_hours", "max_budget_usd"))
@@ -237,7 +238,9 @@ def _constraints(evidence: RunEvidence) -> Iterator[ConstraintOutcome]:
         limit = getattr(asked, name)
         if limit is None:
             continue
-        outcome = _outcome(name, limit, getattr(plan, predicted, None), measured)
+        outcome = _outcome(name, limit, getattr(plan, predicted, None), measured).model_copy(
+            update={"by_default": is_default(evidence.spec, name)}
+        )
         if name == "max_usd_per_1000_requests" and cost is not None:
             outcome = outcome.model_copy(update={"passed": cost.lo <= limit})
         if not done and name in _OF_THE_WHOLE_RUN and outcome.passed:

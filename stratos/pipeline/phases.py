@@ -9,6 +9,7 @@ from typing import Any
 PHASE_OF_STATE = {
     "ClaimRun": "ClaimRun",
     "ParseConstraints": "ParseConstraints",
+    "AwaitPlace": "AwaitPlace",
     "InspectDataset": "InspectDataset",
     "PlanCandidates": "PlanCandidates",
     "ProbeModels": "ProbeModels",

@@ -62,6 +62,21 @@ class Parsed(FrozenModel):
     """Time zone of the schedule. Runs that began before there was a choice do not have it."""
 
 
+class PlaceInput(FrozenModel):
+    """A run that asks for a place among those that work; the answer goes to the task token."""
+
+    run: RunRef
+    spec_name: str
+    task_token: str
+
+
+class PlaceAsked(FrozenModel):
+    """For the log; the state goes on with the answer, which is the run."""
+
+    waits: str | None
+    """Its place in the queue and what it waits for; None if it may work."""
+
+
 class InspectInput(FrozenModel):
     run: RunRef
 

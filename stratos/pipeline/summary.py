@@ -62,6 +62,8 @@ class ConstraintOutcome(FrozenModel):
     passed: bool | None
     """None if nothing was measured, if too few requests came to claim the percentile, or if the run
     ended before it was done, within the hours or dollars that it had spent until then."""
+    by_default: bool = False
+    """Nobody asked for it: the spec names none, and the stack has one."""
 
 
 class Saving(FrozenModel):

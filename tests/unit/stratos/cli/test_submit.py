@@ -17,7 +17,7 @@ from stratos.errors import (
     SpecRejected,
 )
 from tests import factories
-from tests.unit.stratos.cli.stack_contents import keys, run
+from tests.unit.stratos.cli.stack_contents import keys, put_queue, run
 
 PLAN_KEY, SPEC_KEY = "specs/tiles/plan.json", "specs/tiles/spec.yaml"
 
@@ -48,6 +48,14 @@ def test_submit_uploads_what_the_spec_names_and_the_spec_last(stack, folder):
     assert next(i for i in uploaded if i["Key"] == spec_key)["LastModified"] == newest
     version = stack.s3.head_object(Bucket="bucket", Key=spec_key)["VersionId"]
     assert answer["run_id"] == run_id_of("bucket", spec_key, version)
+    assert answer["queued"] is None
+
+
+def test_who_submits_is_told_that_the_run_will_wait_and_for_what(stack, folder):
+    put_queue(stack, "a-1", "b-1", "c-1")
+    told = "place 2 in the queue: the stack works on 2 runs at a time"
+    assert f"it waits first, {told}" in run("submit", str(folder))[1]
+    assert json.loads(run("submit", str(folder), "--json")[1])["queued"] == told
 
 
 def test_a_bad_spec_is_refused_before_anything_is_uploaded(stack, folder):

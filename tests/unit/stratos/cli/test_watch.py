@@ -87,6 +87,17 @@ def test_a_watched_run_that_waits_says_what_for():
     assert untimed.startswith("AwaitApproval: waits for you: `stratos approve r-1`")
 
 
+def test_a_watched_run_in_the_queue_says_so_once_until_it_moves_up():
+    def at(place: int) -> Snapshot:
+        row = factories.run_row("r-1", place_token="t", queued=f"place {place} in the queue")
+        return Snapshot(row, "AwaitPlace", None)
+
+    assert Watched().lines([at(2)] * 30 + [at(1)] * 30) == [
+        "AwaitPlace: place 2 in the queue",
+        "AwaitPlace: place 1 in the queue",
+    ]
+
+
 class Watched:
     """A screen without a terminal, and the seconds that pass between snapshots."""
 
