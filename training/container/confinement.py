@@ -75,7 +75,7 @@ COMPUTING = {
     "select": AllowedCall((23, None)),
     "sched_yield": AllowedCall((24, 124)),
     "mremap": AllowedCall((25, 216)),
-    "madvise": AllowedCall((28, 233)),
+    "madvise": AllowedCall((28, 233), argument=2, mask=~31 & 0xFFFFFFFF),  # not: offline a page
     "nanosleep": AllowedCall((35, 101)),
     "getpid": AllowedCall((39, 172)),
     "exit": AllowedCall((60, 93)),

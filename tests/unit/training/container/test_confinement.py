@@ -68,6 +68,8 @@ def test_a_call_is_allowed_with_the_named_argument_only(machine):
     assert told("openat", 0, 0, os.O_RDONLY | os.O_CLOEXEC) == ALLOWED
     for writing in (os.O_WRONLY, os.O_RDWR, os.O_CREAT, os.O_TRUNC, os.O_TMPFILE | os.O_RDWR):
         assert told("openat", 0, 0, writing) == REFUSED
+    assert told("madvise", 0, 0, 4) == ALLOWED
+    assert told("madvise", 0, 0, 100) == REFUSED
     assert told("prctl", 22) == ALLOWED
     assert told("prctl", 4, 1) == REFUSED
 
