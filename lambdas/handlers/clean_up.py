@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lambdas import admission
 from lambdas.aws import registry, runs_table
 from lambdas.end_of_run import close_run
 from lambdas.serving import served_records, staged_leftovers
@@ -55,6 +56,8 @@ def _after_execution(detail: dict[str, Any]) -> CleanedUp:
         if row.status == "running":
             state = {} if stopped_by_hand else {"failure": failure.model_dump()}
             close_run(row.ref, _STATUS.get(detail["status"], "failed"), state)
+        else:  # its report may not have managed to
+            admission.hand_on(row.run_id)
     return _cleaned_up(row.ref, removed, why)
 
 

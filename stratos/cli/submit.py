@@ -198,8 +198,13 @@ def submit_command(
         plan,
     )
     if json_:
-        told = {"run_id": submission.run_id, "spec_uri": submission.spec_uri}
-        print_json(told | {"queued": submission.queued})
+        print_json(
+            {
+                "run_id": submission.run_id,
+                "spec_uri": submission.spec_uri,
+                "queued": submission.queued,
+            }
+        )
     else:
         told = f"run {submission.run_id} starts from {submission.spec_uri}"
         console.print(told, soft_wrap=True, markup=False)

@@ -72,7 +72,10 @@ class Cloud:
             row = self.row(run_id)
             return row if row is not None and row.finished else None
 
-        return eventually(finished, seconds, _RUN_PAUSE_SECONDS, doing=lambda: self.doing(run_id))
+        row: RunRow = eventually(
+            finished, seconds, _RUN_PAUSE_SECONDS, doing=lambda: self.doing(run_id)
+        )
+        return row
 
     def doing(self, run_id: str) -> tuple[object, ...]:
         """What a run is at: its state, and how far its job says to have come."""

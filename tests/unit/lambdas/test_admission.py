@@ -161,6 +161,17 @@ def test_a_run_whose_hand_over_fails_has_ended_well_and_the_next_change_makes_up
     assert "place_token" not in account.row(second.run_id)
 
 
+def test_a_failed_run_that_woke_nobody_does_when_its_execution_is_over(
+    account, caps, machine
+) -> None:
+    first, _ = begin(account, "a"), begin(account, "b")
+    machine.fault = _throttled
+    end(first, "failed")
+    machine.fault = lambda: None
+    call(clean_up.handler, event=_ended(first, "FAILED"))
+    assert machine.woken == ["a", "b"]
+
+
 def test_a_sweep_that_wakes_nobody_says_so_and_does_all_else(account, caps, machine) -> None:
     first, _ = begin(account, "a"), begin(account, "b")
     account.client("stepfunctions").stop_execution(executionArn=first.execution_arn)
