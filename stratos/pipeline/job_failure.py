@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from stratos import errors
-from stratos.pipeline.failures import explain
+from stratos.pipeline.failures import DOMAIN_ERRORS, explain
 from stratos.pipeline.steps import JobFailure, JobOutcome
 from stratos.pipeline.worker_jobs import HEARTBEAT_SECONDS
 
-DOMAIN_ERRORS = frozenset(
-    name
-    for name, value in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(value, errors.StratosError)
-)
 _DOMAIN_ERROR = re.compile(rf"\b({'|'.join(sorted(DOMAIN_ERRORS))}): (.*)", re.S)
 _SIGNALS = {137: "killed (SIGKILL), most often for memory", 143: "stopped from outside (SIGTERM)"}
 _MEMORY_WORDS = (
@@ -146,4 +140,6 @@ def _of_call(failure: JobFailure) -> Classification:
         return Classification("quota", f"the account's quota is used up: {text}")
     if "resourceinuse" in lowered or "throttl" in lowered or "internal" in lowered:
         return Classification("crash", f"SageMaker did not take the job: {text}")
+    if not failure.Error.startswith("SageMaker."):
+        return Classification("user_error", f"the job was not started: {text}")
     return Classification("user_error", f"SageMaker refused the job: {text}")
