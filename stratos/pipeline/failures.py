@@ -26,13 +26,16 @@ TO_DO = {
     "States.Runtime": "Report it with the execution's history: it is no fault of the spec",
     "States.*": f"The execution's history has the details; {_AGAIN}",
     "Sandbox.Timedout": f"The function's log group says how far it came; {_AGAIN}",
-    "Runtime.*": f"The function's log group has its last words, mostly of memory; {_AGAIN}",
+    "Runtime.*": f"A function's process ended, mostly for memory: see its log group, then {_AGAIN}",
+    "FileNotFoundError": f"It was deleted meanwhile: {_AGAIN}, with all its files",
+    "*.ThrottlingException": f"It was tried several times; in a while, {_AGAIN}",
+    "*.SdkClientException": f"It was tried several times; in a while, {_AGAIN}",
     "Lambda.*": f"It was tried several times; in a while, {_AGAIN}",
     "SageMaker.*": f"Change what it names, such as a quota or a right; otherwise just {_AGAIN}",
     "CloudWatch.*": f"It was tried several times; in a while, {_AGAIN}",
     "ApplicationAutoScaling.*": f"It was tried several times; in a while, {_AGAIN}",
 }
-"""Pattern of an error's name that is AWS's → what to do about it; the first that fits counts."""
+"""Pattern of an error's name that is not ours → what to do about it; the first that fits counts."""
 _UNEXPECTED = f"It is no fault of the spec: {_AGAIN}, and report it if it returns"
 _TO_DO_OF_JOB: dict[JobOutcome, str] = {
     "capacity": f"Allow more instance types or regions, or {_AGAIN} in a while",

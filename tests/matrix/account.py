@@ -38,6 +38,7 @@ class Account:
         self.in_service = LIVE
         self.called: list[str] = []
         self.told: list[str] = []
+        self.latest_job = ""
         self.claimed = False
 
     # Functions
@@ -135,7 +136,7 @@ class Account:
         return self._start("Transform", request["TransformJobName"])
 
     def _start(self, kind: str, name: str) -> dict[str, Any]:
-        self.billed[name] = f"{kind.lower()} job"
+        self.billed[name], self.latest_job = f"{kind.lower()} job", name
         return {f"{kind}JobArn": f"arn:aws:sagemaker:us-east-1:1:{kind.lower()}-job/{name}"}
 
     def describe_training_job(self, **_: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from infra.states.definition_reader import State, definition_of
 from stratos.pipeline.failures import DOMAIN_ERRORS
 from tests.matrix.account import LIVE, PROMOTED, Account
 from tests.matrix.data import DATA, at
-from tests.matrix.faults import Fault, Strike, kind_of, strikes
+from tests.matrix.faults import Fault, Strike, strikes
 from tests.matrix.machine import Ended, Interpreter, Machine
 
 BAD_ENDS = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
@@ -61,6 +61,10 @@ class Matrix:
         """What comes of entering a state with the data of `tests/matrix/data.py`."""
         return self.machine.run(self.account(), DATA, state)
 
+    def can_be(self, state: str, fault: Fault) -> bool:
+        """Whether a state has something that a fault could strike."""
+        return not isinstance(strikes(self.states[state], fault), str)
+
     def row(self, state: str) -> list[Cell]:
         """Every fault at one state."""
         return [self.cell(state, fault) for fault in Fault]
@@ -74,9 +78,9 @@ class Matrix:
         outcomes: dict[str, None] = {}
         for strike in ways:
             outcome, found = self._try(state, strike)
-            outcomes[outcome] = None
+            outcomes.setdefault(outcome)
             wrong += [f"{strike.error or fault}{' once' * strike.once}: {one}" for one in found]
-        return Cell(self.name, state, fault, "; ".join(outcomes), len(ways), tuple(wrong))
+        return Cell(self.name, state, fault, " / ".join(outcomes), len(ways), tuple(wrong))
 
     def _try(self, state: str, strike: Strike) -> tuple[str, list[str]]:
         """One way. Returns what came of it, and what of that is wrong."""
@@ -181,6 +185,3 @@ def _outcome(account: Account, ended: Ended) -> str:
     if ended.status == "SUCCEEDED":
         return "goes on to a good end"
     return account.told[0] if account.told else f"ends as {ended.status} without a word"
-
-
-__all__ = ["BAD_ENDS", "Cell", "Matrix", "kind_of"]

@@ -13,6 +13,9 @@ from infra.local.saved.acknowledged import KILLED
 from infra.states.definition_reader import State, reads
 from tests.matrix.data import RUN
 
+JOB = "<job>"
+"""Stands for the name of the job that is struck."""
+
 
 class Fault(StrEnum):
     """What is done to a run while it is at a state."""
@@ -92,7 +95,7 @@ def strikes(state: State, fault: Fault) -> tuple[Strike, ...] | str:
             return tuple(Strike(removes=path) for path in paths) or "it reads nothing"
     if kind in ("choice", "wait", "pass"):
         return f"a {kind.title()} calls nothing: no process, machine or service of ours takes part"
-    found = _OF_KIND[kind].get(fault, _NO_PROCESS)
+    found = _OF_KIND[kind].get(fault, _NO_CALL if kind == "map" else _NO_PROCESS)
     if isinstance(found, str):
         return found
     service = _service(state)
@@ -121,9 +124,9 @@ def _raised(error: str, message: str, *, after: bool = False) -> Strike:
 
 
 def _failed(reason: str, secondary: str = "Failed", status: str = "Failed") -> Strike:
-    """A job that ended, with what SageMaker says of it; every job goes by this name here."""
+    """A job that ended, with what SageMaker says of it."""
     described = {
-        "TrainingJobName": "<name>",
+        "TrainingJobName": JOB,
         "TrainingJobStatus": status,
         "TransformJobStatus": status,
         "SecondaryStatus": secondary,
@@ -134,6 +137,7 @@ def _failed(reason: str, secondary: str = "Failed", status: str = "Failed") -> S
 
 
 _NO_PROCESS = "the call is AWS's own: no process or disk of ours takes part in it"
+_NO_CALL = "a Map calls nothing itself: the states of its items have rows of their own"
 _TIME_OUT = Strike("States.Timeout", after=True)
 _FUNCTION: Mapping[Fault, tuple[Strike, ...]] = {
     Fault.ERROR: (

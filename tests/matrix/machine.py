@@ -62,7 +62,7 @@ from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
 from infra.local.stepfunctions.state_language import mend_state_language
 from infra.states.definition_reader import State, next_states, states_of
 from tests.matrix.account import Account
-from tests.matrix.faults import Strike, kind_of
+from tests.matrix.faults import JOB, Strike, kind_of
 
 _ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/machine"
 _EXECUTION = f"arn:aws:states:us-east-1:{ACCOUNT_ID}:execution:stratos:one"
@@ -184,7 +184,7 @@ class Execution:
         if state.name in self.jobs and over:  # a worker ends a job that nobody waits for any more
             self.account.jobs_end()
         if strike is not None and not self._interrupt(strike):
-            raise _failure(env, strike)
+            raise _failure(env, strike.error, strike.cause.replace(JOB, self.account.latest_job))
 
     def answer(self, token: str, answer: Any) -> None:
         endpoint = self.environment.callback_pool_manager.get(token)
@@ -310,12 +310,12 @@ def _copy(value: Any) -> Any:
         return deepcopy(value)
 
 
-def _failure(env: Environment, strike: Strike) -> FailureEventException:
-    details = TaskFailedEventDetails(error=strike.error, cause=strike.cause)
+def _failure(env: Environment, error: str, cause: str) -> FailureEventException:
+    details = TaskFailedEventDetails(error=error, cause=cause)
     return FailureEventException(
         FailureEvent(
             env=env,
-            error_name=CustomErrorName(strike.error),
+            error_name=CustomErrorName(error),
             event_type=HistoryEventType.TaskFailed,
             event_details=EventDetails(taskFailedEventDetails=details),
         )

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from infra.states.definition_reader import definition_of
-from tests.matrix import account
+from tests.matrix import account, page
 from tests.matrix.cells import Cell, Matrix
 from tests.matrix.faults import Fault, kind_of, strikes
 from tests.matrix.machine import Interpreter
+from tests.matrix.whole import tried
 
 BY_ITS_CALL = {Fault.ERROR, Fault.THROTTLED, Fault.TIMED_OUT}
 
@@ -33,6 +34,16 @@ def home(home_of_regions: dict[str, Any], interpreter: Interpreter) -> Matrix:
 @pytest.fixture(scope="module")
 def worker(worker_template: dict[str, Any], interpreter: Interpreter) -> Matrix:
     return Matrix("worker", worker_template, interpreter)
+
+
+@pytest.fixture(scope="module")
+def cells_at_home(home: Matrix) -> list[Cell]:
+    return [cell for state in home.states for cell in home.row(state)]
+
+
+@pytest.fixture(scope="module")
+def cells_of_worker(worker: Matrix) -> list[Cell]:
+    return [cell for state in worker.states for cell in worker.row(state)]
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +78,24 @@ def test_every_state_finds_its_data(name: str, request: pytest.FixtureRequest) -
     assert lost == {}
 
 
-def test_every_fault_at_every_state_at_home_ends_well_or_in_words(home: Matrix) -> None:
-    assert wrong([cell for state in home.states for cell in home.row(state)]) == {}
+def test_every_fault_at_every_state_at_home_ends_well_or_in_words(
+    cells_at_home: list[Cell],
+) -> None:
+    assert wrong(cells_at_home) == {}
 
 
-def test_every_fault_at_every_state_of_a_worker_ends_well_or_in_words(worker: Matrix) -> None:
-    assert wrong([cell for state in worker.states for cell in worker.row(state)]) == {}
+def test_every_fault_at_every_state_of_a_worker_ends_well_or_in_words(
+    cells_of_worker: list[Cell],
+) -> None:
+    assert wrong(cells_of_worker) == {}
+
+
+def test_the_page_says_what_was_tried(
+    home: Matrix, worker: Matrix, cells_at_home: list[Cell], cells_of_worker: list[Cell]
+) -> None:
+    """If not: `make matrix-table`."""
+    machines = [(home, cells_at_home), (worker, cells_of_worker)]
+    assert page.PAGE.read_text(encoding="utf-8") == page.text(machines, tried())
 
 
 def test_states_that_differ_in_a_stack_of_one_region_hold_as_well(
