@@ -277,19 +277,15 @@ class Interpreter:
         replace(CommonStateField, "_get_state_entered_event_details", lambda *_, **__: {})
         for copying in (environment_module, execute_state, states_module):
             replace(copying, "copy", SimpleNamespace(deepcopy=_copy))
-        for writing in (
-            "_log_failure_event_exception",
-            "_log_exception",
-        ):  # a whole state each time
-            replace(EvalComponent, writing, lambda *_, **__: None)
-        replace(
-            retrier_decl, "time", SimpleNamespace(sleep=lambda seconds: self._now.wait(seconds))
-        )
-        replace(
-            WaitFunction,
-            "_wait_interval",
-            lambda _, env, wait_seconds: self._now.wait(wait_seconds),
-        )
+        # They write a whole state into the log.
+        for name in ("_log_failure_event_exception", "_log_exception"):
+            replace(EvalComponent, name, lambda *_, **__: None)
+
+        def wait(seconds: float) -> None:
+            self._now.wait(seconds)
+
+        replace(retrier_decl, "time", SimpleNamespace(sleep=wait))
+        replace(WaitFunction, "_wait_interval", lambda _, env, wait_seconds: wait(wait_seconds))
         enter = vars(CommonStateField)["_eval_body"]
         evaluate = vars(ExecutionState)["_evaluate_with_timeout"]
         replace(

@@ -48,9 +48,10 @@ function does with AWS is not tried here, but in its own tests.
 **With real processes** (`make matrix`, outside the gate): a tiny spec runs in an embedded cloud
 of its own, and the fault is done to its processes: `make matrix SHARD=1/4` runs a quarter of what
 was not yet run at this commit. A line for each cell lies in `tests/matrix/results/whole.jsonl`.
-The aim was a run of under 20 s; it takes 45 to 80 s on two cores, because each of its five jobs
-starts a process that imports torch, so only a part has been run. What was not run is shown as not
-run.
+A cell
+is two runs, the one that is struck and the next of its spec. The aim was a run of under 20 s; the
+first that was measured took 80 s on two busy cores, since each of its jobs begins by importing
+torch. What was not run is shown as not run.
 
 `{COMMAND} table` writes this page, `{COMMAND} figures` prints the figures. Neither form shows
 what AWS itself does; see [not yet proven](not-yet-proven.md).
