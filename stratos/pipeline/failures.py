@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from stratos import errors
-from stratos.pipeline.steps import JobFailure, JobOutcome
+from stratos.pipeline.steps import JobFailure
 
 DOMAIN_ERRORS = frozenset(
     name
@@ -37,7 +37,7 @@ TO_DO = {
 }
 """Pattern of an error's name that is not ours → what to do about it; the first that fits counts."""
 _UNEXPECTED = f"It is no fault of the spec: {_AGAIN}, and report it if it returns"
-_TO_DO_OF_JOB: dict[JobOutcome, str] = {
+_TO_DO_OF_JOB = {
     "capacity": f"Allow more instance types or regions, or {_AGAIN} in a while",
     "quota": f"Ask AWS for more under Service Quotas, then {_AGAIN}",
     "unreachable": f"When the region answers, {_AGAIN}",
@@ -46,6 +46,7 @@ _TO_DO_OF_JOB: dict[JobOutcome, str] = {
     "stopped": f"To run it after all, {_AGAIN}",
     "user_error": f"Change what it names, then {_AGAIN}",
 }
+"""By what became of it, as `stratos.pipeline.steps.JobOutcome` has it."""
 _WITHOUT_CAUSE = {
     STOPPED: "by hand",
     "States.Timeout": "a state of the execution exceeded its time limit",
@@ -104,7 +105,7 @@ def reason_in(state: dict[str, Any]) -> str | None:
     if isinstance(diagnosis, dict) and diagnosis.get("retry") is False:
         step, outcome = diagnosis.get("job", {}).get("step", "a job"), diagnosis.get("outcome")
         reason = f"{step}: {outcome}: {diagnosis.get('reason')}"
-        return _advised(reason, _TO_DO_OF_JOB.get(outcome, ""))  # type: ignore[call-overload]
+        return _advised(reason, _TO_DO_OF_JOB.get(str(outcome), ""))
     if isinstance(quality, dict) and quality.get("passed") is False and failure is None:
         return f"QualityGateError: {quality.get('reason')}"
     return explain_and_advise(failure) if failure else None

@@ -210,16 +210,15 @@ class Execution:
 
     def ended(self) -> Ended:
         state = self.environment.program_state()
-        told = {"path": self.path, "struck": self.struck, "went_on": self.went_on}
+        status, error = "TIMED_OUT", ("", "")
         if isinstance(state, ProgramEnded):
-            return Ended("SUCCEEDED", **told)  # type: ignore[arg-type]
-        if isinstance(state, ProgramStopped):
-            return Ended("ABORTED", cause=state.cause or "", **told)  # type: ignore[arg-type]
-        if isinstance(state, ProgramError):
-            error = state.error or {}
-            named = error.get("error") or "", error.get("cause") or ""
-            return Ended("FAILED", *named, **told)  # type: ignore[arg-type]
-        return Ended("TIMED_OUT", **told)  # type: ignore[arg-type]
+            status = "SUCCEEDED"
+        elif isinstance(state, ProgramStopped):
+            status, error = "ABORTED", ("", state.cause or "")
+        elif isinstance(state, ProgramError):
+            told = state.error or {}
+            status, error = "FAILED", (told.get("error") or "", told.get("cause") or "")
+        return Ended(status, *error, self.path, self.struck, self.went_on)
 
 
 def _environment(data: dict[str, Any]) -> Environment:
