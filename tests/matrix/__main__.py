@@ -44,8 +44,8 @@ def whole(asked: argparse.Namespace) -> None:
                 if time.monotonic() > until:
                     break
                 result = bench.run(state, fault, means)
-                if result is None:
-                    _say(f"{state}, {fault}: the tiny run does not come by")
+                if isinstance(result, str):
+                    _say(f"{state}, {fault}: not struck, the run did not come by: {result}")
                     continue
                 keep(result)
                 _say(f"{state}, {fault}: {'holds' if result.holds else result.wrong}")
