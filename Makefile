@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions test-tutorial fuzz wheel iam test-vllm lint venv synth docs site lock images \
+.PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions test-tutorial matrix matrix-table fuzz wheel iam test-vllm lint venv \
+	synth docs site lock images \
 	check-images format bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house \
 	bench-dataset_large bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts \
 	bench-tool_calls_smollm2 bench-planner_real bench-checker bench-region_copies bench-many_runs bench-overload ablation \
@@ -31,6 +32,13 @@ test-pythons: synth  ## The installed package on every Python that it is for and
 
 test-regions: synth  ## Whole runs through regions that fail, beyond those of `make test`: some 40 minutes.
 	@$(BIN)/python -m pytest -m regions tests/integration/pipeline
+
+matrix: synth  ## Every fault at every state, with real processes; what was not run yet: `make matrix SHARD=1/4`.
+	@$(BIN)/python -m tests.matrix whole --shard $(or $(SHARD),1/1)
+	@$(BIN)/python -m tests.matrix table
+
+matrix-table: synth  ## docs/matrix.md anew.
+	@$(BIN)/python -m tests.matrix table
 
 test-tutorial: synth  ## The tutorial as it stands, and three users who go on from there: five minutes.
 	@$(BIN)/python -m pytest -m tutorial tests/people

@@ -160,6 +160,7 @@ def _diagnose_job(granted: Granted) -> Statements:
         *read_objects(granted.bucket, "runs/", "catalog/"),
         write_objects(granted.bucket, "runs/*", REFUSALS_KEY),
         *read_jobs(),
+        sagemaker_of_runs("StopTrainingJob", on=(TRAINING_JOBS,)),
     )
 
 

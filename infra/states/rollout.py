@@ -208,7 +208,10 @@ class RolloutStates:
 
     def _failed(self, failed: sfn.IChainable) -> sfn.IChainable:
         return self._end(
-            failed, "EndpointFailed", "In SageMaker's words", "$.endpoint.FailureReason"
+            failed,
+            "EndpointFailed",
+            "In SageMaker's words",
+            "States.Format('{}; see the log group of the endpoint', $.endpoint.FailureReason)",
         )
 
     def _rolled_back(self, failed: sfn.IChainable, status: str, config: str) -> sfn.IChainable:

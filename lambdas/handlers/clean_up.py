@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from lambdas import admission
-from lambdas.aws import registry, runs_table
+from lambdas.aws import notices, registry, runs_table
 from lambdas.end_of_run import close_run
 from lambdas.serving import served_records, staged_leftovers
 from lambdas.serving.leftovers import Removed, remove_leftovers
 from lambdas.step import step
 from stratos.contracts.run import RunRef, RunStatus
-from stratos.pipeline.failures import explain
+from stratos.pipeline.failures import cut_short, explain, explain_and_advise
 from stratos.pipeline.steps import CleanedUp, CleanUpInput, JobFailure
 
 _STATUS: dict[str, RunStatus] = {"ABORTED": "stopped", "FAILED": "failed", "TIMED_OUT": "failed"}
@@ -40,25 +40,31 @@ def handler(payload: CleanUpInput) -> CleanedUp:
 def _after_execution(detail: dict[str, Any]) -> CleanedUp:
     """Clean up, and write the report that an execution cut short could not write itself."""
     row = runs_table.find_by_execution(detail["executionArn"])
+    failure = cut_short(detail)
+    why = explain(failure)
     if row is None:
+        _tell_of_none(detail, failure)
         return _cleaned_up(None, Removed(), "the execution claimed no run; nothing to clean up")
-    failure = JobFailure(
-        Error=detail.get("error") or f"Execution {detail['status']}",
-        Cause=detail.get("cause") or "",
-    )
-    stopped_by_hand = detail["status"] == "ABORTED"
-    why = "the execution was stopped by hand" if stopped_by_hand else explain(failure)
     try:
         served_records.give_up(row.ref)
         registry.reject_unless_promoted(row.ref, why)
         removed = remove_leftovers(row.ref)
     finally:  # the run has ended, even if leftovers remain
         if row.status == "running":
-            state = {} if stopped_by_hand else {"failure": failure.model_dump()}
+            state = {"failure": failure.model_dump()}
             close_run(row.ref, _STATUS.get(detail["status"], "failed"), state)
         else:  # its report may not have managed to
             admission.hand_on(row.run_id)
     return _cleaned_up(row.ref, removed, why)
+
+
+def _tell_of_none(detail: dict[str, Any], failure: JobFailure) -> None:
+    """Announce an execution that ended before it had a run, and so has no report."""
+    notices.send(
+        "Stratos: a run did not begin",
+        f"{explain_and_advise(failure)}\n\n"
+        f"execution: {detail['executionArn']}\nits input: {detail.get('input')}",
+    )
 
 
 def _cleaned_up(run: RunRef | None, removed: Removed, why: str) -> CleanedUp:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lambdas.aws.sagemaker import describe_job
+from lambdas.aws.sagemaker import describe_job, stop_job
 from lambdas.jobs.factory import types_asked
 from lambdas.jobs.regions import give_up_elsewhere, in_its_region, note_refusal, region_of
 from lambdas.jobs.retries import retry_of
@@ -13,6 +13,9 @@ from lambdas.step import step
 from stratos.errors import BudgetExhausted
 from stratos.pipeline.job_failure import classify
 from stratos.pipeline.steps import DiagnoseInput, Diagnosis, JobFailure
+
+GAVE_UP_ON_JOB = ("States.Timeout", "States.HeartbeatTimeout")
+"""Errors with which a state gives up on a job that may go on."""
 
 
 @step
@@ -22,6 +25,8 @@ def handler(payload: DiagnoseInput) -> Diagnosis:
     described = _caught_job(payload.failure, job.name)
     if described is None and not job.region:  # another region's job is not described at home
         described = describe_job(job.name)
+        if payload.failure.Error in GAVE_UP_ON_JOB:
+            stop_job(job.name)  # Step Functions promises that for executions that are stopped only
     verdict = classify(payload.failure, described)
     verdict = in_its_region(job, verdict, created=described is not None)
     note_refusal(run, job, verdict)

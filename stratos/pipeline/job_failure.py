@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from stratos import errors
-from stratos.pipeline.failures import explain
+from stratos.pipeline.failures import DOMAIN_ERRORS, explain
 from stratos.pipeline.steps import JobFailure, JobOutcome
 from stratos.pipeline.worker_jobs import HEARTBEAT_SECONDS
 
-DOMAIN_ERRORS = frozenset(
-    name
-    for name, value in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(value, errors.StratosError)
-)
 _DOMAIN_ERROR = re.compile(rf"\b({'|'.join(sorted(DOMAIN_ERRORS))}): (.*)", re.S)
 _SIGNALS = {137: "killed (SIGKILL), most often for memory", 143: "stopped from outside (SIGTERM)"}
 _MEMORY_WORDS = (
@@ -26,6 +20,7 @@ _MEMORY_WORDS = (
     "can't allocate memory",  # torch, of the host
     "memoryerror",
 )
+_FULL_DISK = "no space left on device"
 _REFUSED_DOWNLOAD = re.compile(
     r"data download failed.*(accessdenied|access denied|403|forbidden)"
     r"|no identity-based policy allows",
@@ -94,6 +89,8 @@ def _of_reason(reason: str) -> Classification:
         return Classification("user_error", f"{named[1]}: {named[2].strip()}", named[1])
     if any(word in told.lower() for word in _MEMORY_WORDS):
         return Classification("user_error", f"the job's memory did not suffice: {reason}")
+    if _FULL_DISK in told.lower():  # the next attempt would have the same disk
+        return Classification("user_error", f"the job's disk did not suffice: {reason}")
     if lowered.startswith("clienterror"):
         return Classification("user_error", reason)
     if "training entry point name is empty" in lowered:
@@ -146,4 +143,6 @@ def _of_call(failure: JobFailure) -> Classification:
         return Classification("quota", f"the account's quota is used up: {text}")
     if "resourceinuse" in lowered or "throttl" in lowered or "internal" in lowered:
         return Classification("crash", f"SageMaker did not take the job: {text}")
+    if not failure.Error.startswith("SageMaker.") and failure.Error not in DOMAIN_ERRORS:
+        return Classification("crash", f"the job was not started: {explain(failure)}")
     return Classification("user_error", f"SageMaker refused the job: {text}")

@@ -79,4 +79,6 @@ def test_a_rollback_needs_no_reason(states):
     choices = {choice["Next"]: choice for choice in states["IsEndpointServing"]["Choices"]}
     assert "InService" in {condition["StringEquals"] for condition in choices["RolledBack"]["Or"]}
     assert "FailureReason" not in json.dumps(states["RolledBack"])
-    assert states["EndpointFailed"]["Parameters"]["Cause.$"] == "$.endpoint.FailureReason"
+    cause = states["EndpointFailed"]["Parameters"]["Cause.$"]
+    assert "$.endpoint.FailureReason" in cause
+    assert "log group" in cause

@@ -41,13 +41,26 @@ def test_an_execution_that_timed_out_says_so(account: Account) -> None:
     summary = pipeline.summary()
     assert (summary.status, summary.reason) == (
         "failed",
-        "Execution TIMED_OUT: no cause was given",
+        "States.Timeout: the execution exceeded its time limit. See in the execution's history "
+        "which state was late, then upload the spec again.",
     )
 
 
-def test_an_execution_without_a_run_needs_no_cleaning(account: Account) -> None:
-    event = {"detail": {"executionArn": "arn:unknown", "status": "ABORTED"}}
-    assert call(clean_up.handler, event=event)["run"] is None
+def test_a_cloud_that_was_killed_is_not_taken_for_a_person(account: Account) -> None:
+    pipeline = start(account)
+    killed = status_change(account, "ABORTED", cause="the embedded cloud was killed")
+    call(clean_up.handler, event=killed)
+    assert pipeline.summary().status == "stopped"
+    assert "stopped because the embedded cloud was killed. To run it" in pipeline.summary().reason
+
+
+def test_an_execution_without_a_run_needs_no_cleaning_but_is_told_of(account: Account) -> None:
+    detail = {"executionArn": "arn:unknown", "status": "FAILED", "input": "specs/tiles/spec.yaml"}
+    throttled = {"error": "Lambda.TooManyRequestsException", "cause": "Rate Exceeded."}
+    assert call(clean_up.handler, event={"detail": detail | throttled})["run"] is None
+    [told] = account.notices()
+    for word in ("Rate Exceeded", "upload the spec again", "specs/tiles"):
+        assert word in told
 
 
 def test_a_run_whose_execution_is_forgotten_is_ended_all_the_same(account: Account) -> None:

@@ -146,3 +146,18 @@ def test_the_next_round_knows_the_last_attempt_of_a_shard(account: Account) -> N
     following = TrainingJob.model_validate(diagnosis["job"])
     assert (diagnosis["retry"], following.attempt) == (True, 1)
     assert ShardFiles(pipeline.run, STEP).jobs(0)[:2] == [following, second]
+
+
+def test_a_job_that_its_state_gave_up_on_is_stopped(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Step Functions promises to stop it only where the whole execution is stopped."""
+    pipeline = start(account).until_matched()
+    job = TrainingJob.model_validate(pipeline.state["match"]["evaluate"])
+    account.create_job(job)
+    stopped: list[str] = []
+    monkeypatch.setattr(diagnose_job, "stop_job", stopped.append)
+    for error in ("States.Timeout", "States.TaskFailed"):
+        failure = {"Error": error, "Cause": ""}
+        call(diagnose_job.handler, run=pipeline.run, job=job, failure=failure)
+    assert stopped == [job.name]

@@ -33,6 +33,11 @@ def failed(reason: str) -> dict[str, Any]:
         ),
         (failed("AlgorithmError: , exit code: 137"), "crash", "SIGKILL"),
         (failed("AlgorithmError: KeyError: 'x', exit code: 1"), "crash", "KeyError"),
+        (
+            failed("AlgorithmError: OSError: [Errno 28] No space left on device, exit code: 1"),
+            "user_error",
+            "disk did not suffice",
+        ),
         (failed("InternalServerError: try again"), "crash", "InternalServerError"),
         ({"TrainingJobStatus": "Stopped", "SecondaryStatus": "Stopped"}, "stopped", "by hand"),
         (
@@ -194,3 +199,13 @@ def test_a_job_that_never_ran_is_told_by_the_caught_error(
     error: str, cause: str, outcome: str
 ) -> None:
     assert classify(JobFailure(Error=error, Cause=cause), None).outcome == outcome
+
+
+@pytest.mark.parametrize("error", ["Lambda.TooManyRequestsException", "Runtime.ExitError"])
+def test_a_job_that_no_function_could_hand_over_is_tried_again(error: str) -> None:
+    cause = '{"errorType": "x", "errorMessage": "words"}'
+    verdict = classify(JobFailure(Error=error, Cause=cause), None)
+    assert (verdict.outcome, verdict.reason) == (
+        "crash",
+        f"the job was not started: {error}: words",
+    )

@@ -1,0 +1,163 @@
+"""Every fault at every state of the templates: the fast form of the matrix."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from infra.states.definition_reader import definition_of
+from tests.matrix import account, page
+from tests.matrix.cells import Cell, Matrix
+from tests.matrix.faults import Fault, kind_of, strikes
+from tests.matrix.machine import Interpreter
+from tests.matrix.whole import tried
+
+BY_ITS_CALL = {Fault.ERROR, Fault.THROTTLED, Fault.TIMED_OUT}
+
+
+@pytest.fixture(scope="module")
+def interpreter() -> Iterator[Interpreter]:
+    with Interpreter() as entered:
+        yield entered
+
+
+@pytest.fixture(scope="module")
+def home(home_of_regions: dict[str, Any], interpreter: Interpreter) -> Matrix:
+    """Of the home of a stack of several regions: its machine has every state."""
+    return Matrix("home", home_of_regions, interpreter)
+
+
+@pytest.fixture(scope="module")
+def worker(worker_template: dict[str, Any], interpreter: Interpreter) -> Matrix:
+    return Matrix("worker", worker_template, interpreter)
+
+
+@pytest.fixture(scope="module")
+def cells_at_home(home: Matrix) -> list[Cell]:
+    return [cell for state in home.states for cell in home.row(state)]
+
+
+@pytest.fixture(scope="module")
+def cells_of_worker(worker: Matrix) -> list[Cell]:
+    return [cell for state in worker.states for cell in worker.row(state)]
+
+
+@pytest.fixture(scope="module")
+def alone(template: dict[str, Any], interpreter: Interpreter) -> Matrix:
+    """Of a stack of one region."""
+    return Matrix("alone", template, interpreter)
+
+
+def wrong(cells: list[Cell]) -> dict[str, tuple[str, ...]]:
+    return {f"{cell.state}, {cell.fault}": cell.wrong for cell in cells if cell.wrong}
+
+
+def differing(matrix: Matrix, other: Matrix) -> list[str]:
+    """States that are not in another machine just as they are in this one."""
+
+    def own(state: Any) -> dict[str, Any]:
+        return {key: value for key, value in state.items() if key != "ItemProcessor"}
+
+    return [
+        name
+        for name, state in matrix.states.items()
+        if own(state) != own(other.states.get(name, {}))
+    ]
+
+
+@pytest.mark.parametrize("name", ["home", "worker"])
+def test_every_state_finds_its_data(name: str, request: pytest.FixtureRequest) -> None:
+    """A new state that reads a new field, or calls a new function, has it in `data.py`."""
+    matrix: Matrix = request.getfixturevalue(name)
+    ended = {state: matrix.undisturbed(state) for state in matrix.states}
+    lost = {state: end.cause for state, end in ended.items() if end.error == "States.Runtime"}
+    assert lost == {}
+
+
+def test_every_fault_at_every_state_at_home_ends_well_or_in_words(
+    cells_at_home: list[Cell],
+) -> None:
+    assert wrong(cells_at_home) == {}
+
+
+def test_every_fault_at_every_state_of_a_worker_ends_well_or_in_words(
+    cells_of_worker: list[Cell],
+) -> None:
+    assert wrong(cells_of_worker) == {}
+
+
+def test_the_page_says_what_was_tried(
+    home: Matrix, worker: Matrix, cells_at_home: list[Cell], cells_of_worker: list[Cell]
+) -> None:
+    """If not: `make matrix-table`."""
+    machines = [(home, cells_at_home), (worker, cells_of_worker)]
+    assert page.PAGE.read_text(encoding="utf-8") == page.text(machines, tried())
+
+
+def test_states_that_differ_in_a_stack_of_one_region_hold_as_well(
+    alone: Matrix, home: Matrix
+) -> None:
+    states = differing(alone, home)
+    assert 0 < len(states) < len(alone.states) / 2
+    assert wrong([cell for state in states for cell in alone.row(state)]) == {}
+
+
+def test_a_state_that_calls_something_can_fail_by_its_call(home: Matrix, worker: Matrix) -> None:
+    """No cell of theirs is left out with a reason."""
+    for matrix in (home, worker):
+        for name, state in matrix.states.items():
+            if kind_of(state) in ("function", "answer", "job", "call"):
+                assert all(not isinstance(strikes(state, f), str) for f in BY_ITS_CALL), name
+
+
+def test_a_job_that_nobody_stops_is_found(home: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account, "GAVE_UP_ON_JOB", ())
+    assert any("left: training job" in told for told in home.cell("Probe", Fault.TIMED_OUT).wrong)
+
+
+def test_a_fault_that_is_swallowed_is_found(
+    home_of_regions: dict[str, Any], interpreter: Interpreter
+) -> None:
+    def swallowing(states: dict[str, Any]) -> None:
+        states["Distill"]["Catch"][0]["Next"] = "Succeeded"
+
+    matrix = Matrix("swallowing", changed(home_of_regions, swallowing), interpreter)
+    assert matrix.cell("Distill", Fault.TIMED_OUT).wrong
+
+
+def test_a_new_state_without_its_data_is_found(
+    home_of_regions: dict[str, Any], interpreter: Interpreter
+) -> None:
+    def longer(states: dict[str, Any]) -> None:
+        states["New"] = {"Type": "Pass", "InputPath": "$.unheard_of", "End": True}
+        states["FirstAttempt"]["Next"] = "New"
+
+    matrix = Matrix("longer", changed(home_of_regions, longer), interpreter)
+    ended = matrix.undisturbed("New")
+    assert (ended.error, "$.unheard_of" in ended.cause) == ("States.Runtime", True)
+
+
+def test_a_rule_that_misses_an_end_is_found(
+    home_of_regions: dict[str, Any], interpreter: Interpreter
+) -> None:
+    deaf = copy.deepcopy(home_of_regions)
+    for resource in deaf["Resources"].values():
+        if "aws.states" in resource["Properties"].get("EventPattern", {}).get("source", ()):
+            resource["Properties"]["EventPattern"]["detail"]["status"].remove("ABORTED")
+    with pytest.raises(ValueError, match="only"):
+        Matrix("deaf", deaf, interpreter)
+
+
+def changed(template: dict[str, Any], change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """A template with other states in its machine."""
+    definition = definition_of(template)
+    change(definition["States"])
+    found = copy.deepcopy(template)
+    for resource in found["Resources"].values():
+        if resource["Type"] == "AWS::StepFunctions::StateMachine":
+            resource["Properties"]["DefinitionString"] = json.dumps(definition)
+    return found

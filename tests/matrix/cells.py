@@ -1,0 +1,187 @@
+"""The cells of the matrix: a state, a fault, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infra.states.definition_reader import State, definition_of
+from stratos.pipeline.failures import DOMAIN_ERRORS
+from tests.matrix.account import LIVE, PROMOTED, Account
+from tests.matrix.data import DATA, at
+from tests.matrix.faults import Fault, Strike, strikes
+from tests.matrix.machine import Ended, Interpreter, Machine
+
+BAD_ENDS = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
+"""Statuses after which the stack's rule calls a function from outside."""
+_SPECIAL = {"hand_over", "claim_run", "clean_up", "report", "give_up", "diagnose_job"}
+"""Modules whose answers `Account` gives itself."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What came of a fault at a state. It holds where nothing is wrong."""
+
+    machine: str
+    state: str
+    fault: Fault
+    outcome: str
+    """In words: how the run ended, or why the fault cannot be."""
+    tried: int = 0
+    """In how many ways; 0 where it cannot be."""
+    wrong: tuple[str, ...] = ()
+
+
+class Matrix:
+    """Every state of one template's machine against every fault, in this process."""
+
+    def __init__(self, name: str, template: Mapping[str, Any], interpreter: Interpreter) -> None:
+        self.name = name
+        functions = {
+            f"<{resource_id}.Arn>": resource["Properties"]["Handler"].split(".")[2]
+            for resource_id, resource in template["Resources"].items()
+            if resource["Type"] == "AWS::Lambda::Function"
+            and resource["Properties"].get("Handler", "").startswith("lambdas.handlers.")
+        }
+        self.machine = Machine(interpreter, definition_of(template), functions)
+        self._outside = _called_from_outside(template, functions)
+        self._answers = dict(self._find_answers(functions))
+
+    @property
+    def states(self) -> dict[str, State]:
+        """Every state by name, those within Maps too."""
+        return self.machine.states
+
+    def account(self) -> Account:
+        """One in which no run has begun."""
+        return Account(self.machine.modules, self._answers)
+
+    def undisturbed(self, state: str) -> Ended:
+        """What comes of entering a state with the data of `tests/matrix/data.py`."""
+        return self.machine.run(self.account(), DATA, state)
+
+    def can_be(self, state: str, fault: Fault) -> bool:
+        """Whether a state has something that a fault could strike."""
+        return not isinstance(strikes(self.states[state], fault), str)
+
+    def row(self, state: str) -> list[Cell]:
+        """Every fault at one state."""
+        return [self.cell(state, fault) for fault in Fault]
+
+    def cell(self, state: str, fault: Fault) -> Cell:
+        """Try a fault in every way in which it shows itself at a state."""
+        ways = strikes(self.states[state], fault)
+        if isinstance(ways, str):
+            return Cell(self.name, state, fault, f"cannot be: {ways}")
+        wrong: list[str] = []
+        outcomes: dict[str, None] = {}
+        for strike in ways:
+            outcome, found = self._try(state, strike)
+            outcomes.setdefault(outcome)
+            wrong += [f"{strike.error or fault}{' once' * strike.once}: {one}" for one in found]
+        return Cell(self.name, state, fault, " / ".join(outcomes), len(ways), tuple(wrong))
+
+    def _try(self, state: str, strike: Strike) -> tuple[str, list[str]]:
+        """One way. Returns what came of it, and what of that is wrong."""
+        account = self.account()
+        account.claimed = state != self.machine.start_at
+        if strike.doubles:
+            return self._events_again(account)
+        ended = self._run(account, state, strike)
+        if ended.status in BAD_ENDS:
+            self._after(account, ended)
+        wrong = self._faults_of(account, ended, strike)
+        again = self.machine.run(fresh := self.account(), DATA) if wrong else None
+        if again is not None and (again.status != "SUCCEEDED" or not fresh.called):
+            wrong.append(f"the next run ended as {again.status}")
+        return _outcome(account, ended), wrong
+
+    def _run(self, account: Account, state: str, strike: Strike) -> Ended:
+        """From the state to the end; a state of a Map that ends its item ends its Map too."""
+        ended = self.machine.run(account, _data_of(self.states[state], strike), state, strike)
+        around = self.machine.map_of.get(state)
+        if around is None or ended.status != "FAILED":
+            return ended
+        error = Strike(ended.error, ended.cause)
+        whole = self.machine.run(account, DATA, around, error)
+        whole.path = [*ended.path, *whole.path]
+        whole.struck = ended.struck
+        return whole
+
+    def _after(self, account: Account, ended: Ended) -> None:
+        """The status change event, which EventBridge may deliver again and late."""
+        for _ in range(2):
+            getattr(account, f"_{self._outside}")({"event": {"detail": ended.detail}}, "")
+
+    def _events_again(self, account: Account) -> tuple[str, list[str]]:
+        """The spec's event begins a second execution, while the first is at a state."""
+        before = (dict(account.billed), account.in_service, len(account.told))
+        wrong = []
+        if self._outside == "clean_up":
+            duplicate = Strike("DuplicateEvent", "claimed by another execution")
+            second = self.machine.run(account, DATA, strike=duplicate, at=self.machine.start_at)
+            if second.status != "SUCCEEDED" or len(second.path) > 2:
+                wrong.append(f"the second delivery went on: {' → '.join(second.path)}")
+        if (dict(account.billed), account.in_service, len(account.told)) != before:
+            wrong.append("the second delivery changed what the first had made")
+        return "the first goes on, the second ends at once", wrong
+
+    def _faults_of(self, account: Account, ended: Ended, strike: Strike) -> list[str]:
+        wrong = []
+        if not ended.struck:
+            wrong.append("the state was never reached")
+        if account.billed and not ended.went_on:
+            wrong.append(f"left: {', '.join(f'{k} {n}' for n, k in account.billed.items())}")
+        if account.in_service not in (PROMOTED, LIVE) and not ended.went_on:
+            wrong.append(f"{account.in_service} is in service, which nothing promoted")
+        if ended.status != "SUCCEEDED" and not account.told:
+            wrong.append(f"nobody was told of {ended.error or ended.status}")
+        for told in account.told:
+            if not _says_what_to_do(told):
+                wrong.append(f"no word on what to do: {told}")
+        return wrong
+
+    def _find_answers(self, functions: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+        """Of each function: what `DATA` holds where its state's result goes."""
+        for state in self.states.values():
+            named = state.get("Parameters", {}).get("FunctionName", state.get("Resource"))
+            module = functions.get(named)
+            if module is None or module in _SPECIAL:
+                continue
+            path = state.get("ResultPath", "$") or "$.reported"
+            yield module, at(path)
+
+
+def _data_of(state: State, strike: Strike) -> dict[str, Any]:
+    return strike.without(DATA) if strike.removes else DATA
+
+
+def _called_from_outside(template: Mapping[str, Any], functions: Mapping[str, str]) -> str:
+    """The module that the rule for executions that ended badly calls.
+
+    Raises:
+        ValueError: No rule does, or it misses a way to end.
+    """
+    for resource in template["Resources"].values():
+        pattern = resource["Properties"].get("EventPattern", {})
+        if "aws.states" not in pattern.get("source", ()):
+            continue
+        if set(pattern["detail"]["status"]) != BAD_ENDS:
+            raise ValueError(f"the rule hears of {pattern['detail']['status']} only")
+        [target] = resource["Properties"]["Targets"]
+        return functions[f"<{target['Arn']['Fn::GetAtt'][0]}.Arn>"]
+    raise ValueError("no rule hears of executions that ended badly")
+
+
+def _says_what_to_do(told: str) -> bool:
+    """Whether a reason says what to do: by itself, or as our errors do in their messages."""
+    sentences = [one for one in told.split(". ") if one]
+    ours = any(f"{name}: " in told for name in DOMAIN_ERRORS)
+    return ours or len(sentences) > 1
+
+
+def _outcome(account: Account, ended: Ended) -> str:
+    if ended.status == "SUCCEEDED":
+        return "goes on to a good end"
+    return account.told[0] if account.told else f"ends as {ended.status} without a word"
