@@ -15,6 +15,7 @@ from pathlib import Path
 
 from stratos.contracts.job_start import PACKAGES_CHANNEL
 from stratos.errors import StratosError
+from stratos.log_lines import log_to
 from training.container.driver import compat_libraries
 from training.container.failure import report_failure
 from training.container.packages import unpack_packages
@@ -32,9 +33,7 @@ def main() -> int:
     """Run the job and return its exit code."""
     stop = StopSignal()
     stop.catch()
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    log_to(sys.stdout, "%(asctime)s %(levelname)s %(message)s")
     base = base_folder()
     try:
         paths = SageMakerPaths.from_environment()
