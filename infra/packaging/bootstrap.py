@@ -14,6 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
+LOCK, CUDA_LOCK = ROOT / "requirements.lock", ROOT / "requirements-cuda.lock"
+"""The second is for a torch that was built for CUDA, which is what the package index has."""
 STAMP = VENV / ".installed"
 NEEDED = (3, 11)
 
@@ -28,7 +30,7 @@ def main() -> None:
         )
     with (ROOT / ".venv.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = _digest(ROOT / "requirements.lock", ROOT / "pyproject.toml")
+        wanted = _digest(LOCK, CUDA_LOCK, ROOT / "pyproject.toml")
         if STAMP.exists() and STAMP.read_text() == wanted:
             return
         if not (VENV / "bin" / "python").exists():
@@ -36,9 +38,21 @@ def main() -> None:
             venv.create(VENV, with_pip=True)
         sys.stdout.write("installing what requirements.lock lists; minutes the first time\n")
         sys.stdout.flush()
-        _pip("install", "--requirement", str(ROOT / "requirements.lock"))
+        _install_locked(LOCK)
+        if not any(VENV.glob("lib/python*/site-packages/torch-*+cpu.dist-info")):
+            _install_locked(CUDA_LOCK)
         _pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
         STAMP.write_text(wanted)
+
+
+def _install_locked(lock: Path) -> None:
+    """Install what a lock lists, and no file of another content.
+
+    A lock is whole, so nothing is resolved. Nothing is built: that would run code, and bring
+    packages, that no hash covers.
+    """
+    strict = ("--no-deps", "--require-hashes", "--only-binary=:all:")
+    _pip("install", *strict, "--requirement", str(lock))
 
 
 def _pip(*arguments: str) -> None:
