@@ -62,5 +62,6 @@ def mail_subject(text: str) -> str:
 
     https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
     """
-    plain = unicodedata.normalize("NFKD", one_line(text)).encode("ascii", "replace").decode()
-    return plain.strip()[:_LONGEST_SUBJECT] or "Stratos"
+    letters = unicodedata.normalize("NFKD", one_line(text))
+    plain = "".join(one for one in letters if not unicodedata.combining(one))
+    return plain.encode("ascii", "replace").decode().strip()[:_LONGEST_SUBJECT] or "Stratos"

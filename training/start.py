@@ -13,7 +13,7 @@ import os
 import sys
 from pathlib import Path
 
-from stratos.contracts.job_start import PACKAGES_CHANNEL
+from stratos.contracts.job_start import PACKAGES_CHANNEL, PACKAGES_SHA256
 from stratos.errors import StratosError
 from stratos.log_lines import log_to
 from training.container.driver import compat_libraries
@@ -47,7 +47,11 @@ def main() -> int:
             if layout.host > 0:
                 return 0
             layout = Layout(interface=layout.interface)
-        packages = unpack_packages(paths.channels.get(PACKAGES_CHANNEL), base / "packages")
+        packages = unpack_packages(
+            paths.channels.get(PACKAGES_CHANNEL),
+            base / "packages",
+            sha256=os.environ.get(PACKAGES_SHA256),
+        )
         environ = _environment(packages, compat_libraries())
         return launch(f"training.{recipe}", layout, paths.output_dir, stop, environ)
     except StratosError as error:

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     several_instance_types: bool
     """Whether SageMaker is given a choice: InstancePreferences of jobs, InstancePools of endpoints.
     Step Functions has to know these fields, too."""
+    source_sha256: str = ""
+    packages_sha256: str = ""
+    """Of the two archives; jobs compare before they unpack. The stack always says them."""
     worker_regions: str = ""
     """Other regions for jobs and endpoints, separated by commas; none without worker stacks."""
     private_hosts: str = ""

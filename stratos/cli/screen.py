@@ -22,7 +22,7 @@ _WIDTH_OF_NO_TERMINAL = 120
 """Columns; rich would assume 80, and cut the words of a table that needs more."""
 
 
-class Screen(Console):
+class PlainConsole(Console):
     """A console whose words are data: they hold no markup, and nothing that acts on a terminal."""
 
     def __init__(self, *, stderr: bool = False) -> None:
@@ -46,7 +46,7 @@ def echo(text: str, *, err: bool = False) -> None:
 
 def make_console(*, stderr: bool = False) -> Console:
     """A console for one of the standard streams; `COLUMNS` overrides its width."""
-    console = Screen(stderr=stderr)
+    console = PlainConsole(stderr=stderr)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDTH_OF_NO_TERMINAL
     return console

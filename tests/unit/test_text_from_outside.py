@@ -25,7 +25,7 @@ from rich.text import Text
 from lambdas.aws import notices
 from lambdas.handlers import tell_webhooks
 from stratos.cli import init
-from stratos.cli.screen import Screen, echo, print_json
+from stratos.cli.screen import PlainConsole, echo, print_json
 from stratos.hosting.model_package import _properties, description
 from stratos.log_lines import OneRecord
 from stratos.look.charts import Line, Point, axis, curves, scatter, strip
@@ -68,7 +68,7 @@ def printed(mark: str, capsys: Capture) -> None:
     """As words, in a table and as styled text, none of it acts."""
     table = Table("column")
     table.add_row(mark)
-    screen = Screen()
+    screen = PlainConsole()
     words = visible(mark.translate({ord(one): None for one in "\r\x07"}))  # rich drops these
     for shown in (mark, Text(mark, "bold")):
         screen.print(shown, soft_wrap=True)
@@ -82,7 +82,7 @@ def printed(mark: str, capsys: Capture) -> None:
 
 def printed_as_json(mark: str, capsys: Capture) -> None:
     print_json(mark)
-    Screen().out(json.dumps(mark, ensure_ascii=False), highlight=False)
+    PlainConsole().out(json.dumps(mark, ensure_ascii=False), highlight=False)
     first, second = capsys.readouterr().out.removesuffix("\n").split("\n")
     assert json.loads(first) == json.loads(second) == mark
     assert not ACTING.search(first + second)
