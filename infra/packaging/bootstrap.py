@@ -14,8 +14,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
-LOCK, CUDA_LOCK = ROOT / "requirements.lock", ROOT / "requirements-cuda.lock"
-"""The second is for a torch that was built for CUDA, which is what the package index has."""
+LOCK, CPU_LOCK, CUDA_LOCK = (ROOT / f"requirements{part}.lock" for part in ("", "-cpu", "-cuda"))
+"""The second is torch's CPU build, which pip finds on some machines. The third is for the build for
+CUDA, which is what the package index has."""
 STAMP = VENV / ".installed"
 NEEDED = (3, 11)
 
@@ -30,7 +31,7 @@ def main() -> None:
         )
     with (ROOT / ".venv.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = _digest(LOCK, CUDA_LOCK, ROOT / "pyproject.toml")
+        wanted = _digest(LOCK, CPU_LOCK, CUDA_LOCK, ROOT / "pyproject.toml")
         if STAMP.exists() and STAMP.read_text() == wanted:
             return
         if not (VENV / "bin" / "python").exists():
@@ -38,6 +39,8 @@ def main() -> None:
             venv.create(VENV, with_pip=True)
         sys.stdout.write("installing what requirements.lock lists; minutes the first time\n")
         sys.stdout.flush()
+        # First: pip would rather take a build whose hash its index tells, and that is CUDA's.
+        _install_locked(CPU_LOCK, may_fail=True)
         _install_locked(LOCK)
         if not any(VENV.glob("lib/python*/site-packages/torch-*+cpu.dist-info")):
             _install_locked(CUDA_LOCK)
@@ -45,19 +48,20 @@ def main() -> None:
         STAMP.write_text(wanted)
 
 
-def _install_locked(lock: Path) -> None:
+def _install_locked(lock: Path, *, may_fail: bool = False) -> None:
     """Install what a lock lists, and no file of another content.
 
     A lock is whole, so nothing is resolved. Nothing is built: that would run code, and bring
     packages, that no hash covers.
     """
     strict = ("--no-deps", "--require-hashes", "--only-binary=:all:")
-    _pip("install", *strict, "--requirement", str(lock))
+    _pip("install", *strict, "--requirement", str(lock), may_fail=may_fail)
 
 
-def _pip(*arguments: str) -> None:
+def _pip(*arguments: str, may_fail: bool = False) -> None:
     command = [str(VENV / "bin" / "python"), "-m", "pip", *arguments]
-    subprocess.run([*command, "--quiet", "--disable-pip-version-check"], check=True)
+    command += ["--quiet", "--disable-pip-version-check"]
+    subprocess.run(command, check=not may_fail, stderr=subprocess.DEVNULL if may_fail else None)
 
 
 def _digest(*files: Path) -> str:

@@ -41,7 +41,7 @@ CPU_BUILDS = {"torch==2.13.0": "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892ee
 
 torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl, of PyTorch's own index of CPU builds; the
 hash is of the file with which everything here is tested. It needs no CUDA."""
-CLONE = ("requirements.lock", "requirements-cuda.lock")
+CLONE = ("requirements.lock", "requirements-cpu.lock", "requirements-cuda.lock")
 TOOLS = (
     "infra/packaging/locks/tooling.lock",
     "benchmarks/requirements-bfcl.txt",
@@ -50,6 +50,7 @@ TOOLS = (
 """What single commands fetch."""
 TOOLKIT = "tests/integration/containers/requirements-toolkit.txt"
 """AWS publishes it as source archives only."""
+IMAGES_NUMPY = "tests/infra/packaging/requirements-image.txt"
 ENGINES = "tests/integration/engines/requirements-vllm.lock"
 FUNCTIONS = tuple(f"lambdas/requirements{part}.txt" for part in ("", "-dataset", "-planning"))
 JOBS = "training/requirements.lock"
@@ -75,6 +76,7 @@ def _renew_pins() -> None:
     for name in (*CLONE, ENGINES, *TOOLS):
         _renew(ROOT / name, lambda pins: _with_cpu_builds(pins, clone))
     _renew(ROOT / TOOLKIT, lambda pins: hashes_of(pins, clone, sources=True))
+    _renew(ROOT / IMAGES_NUMPY, lambda pins: _for_archives(pins, TRAINING_IMAGE))
     for name in FUNCTIONS:
         _renew(ROOT / name, lambda pins: _for_archives(pins, LAMBDA))
 

@@ -16,6 +16,7 @@ from infra.packaging.audit import LOCKS
 from infra.packaging.lock import (
     CPU_BUILDS,
     FUNCTIONS,
+    IMAGES_NUMPY,
     IN_THE_IMAGE,
     JOBS,
     PYTHONS,
@@ -32,7 +33,7 @@ from infra.packaging.lock import (
 )
 from infra.packaging.wheels import TRAINING_IMAGE
 
-EVERY_LOCK = sorted({*LOCKS, *(ROOT / name for name in (*TOOLS, TOOLKIT))})
+EVERY_LOCK = sorted({*LOCKS, *(ROOT / name for name in (*TOOLS, TOOLKIT, IMAGES_NUMPY))})
 
 
 class Fake(Distribution):
@@ -126,6 +127,9 @@ def test_each_build_of_torch_for_the_clones_python_may_be_installed():
     torch = hashes_in(locked)["torch"]
     assert CPU_BUILDS[f"torch=={pins_in(locked)['torch']}"] in torch
     assert len(torch) == 3  # and for CUDA, on x86-64 and on Arm
+    cpu = (ROOT / "requirements-cpu.lock").read_text()
+    assert pins_in(cpu)["torch"] == f"{pins_in(locked)['torch']}+cpu"
+    assert set(hashes_in(cpu)["torch"]) <= set(torch)
 
 
 def test_the_jobs_lock_has_what_the_pins_need_in_the_versions_of_this_environment():
