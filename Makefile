@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions test-tutorial matrix matrix-table fuzz wheel iam test-vllm lint venv \
-	synth docs site lock images \
+	synth docs site lock sbom licences audit images \
 	check-images format bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house \
 	bench-dataset_large bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts \
 	bench-tool_calls_smollm2 bench-planner_real bench-checker bench-region_copies bench-many_runs bench-overload ablation \
@@ -51,8 +51,8 @@ iam: synth  ## Which calls of the latest `make test` needed which statement of t
 
 test-vllm: venv  ## Tables of requests, families and the teacher against real vLLM, on this machine's CPU.
 	@test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
-	@.venv-vllm/bin/python -m pip install --quiet --requirement tests/integration/engines/requirements-vllm.txt
-	@.venv-vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	@.venv-vllm/bin/python -m pip install --quiet --no-deps --only-binary=:all: --require-hashes \
+		--requirement tests/integration/engines/requirements-vllm.lock
 	@STRATOS_VLLM_PYTHON=.venv-vllm/bin/python $(BIN)/python -m pytest -m vllm tests/integration/engines
 
 lint: synth  ## Style, types, layers, documents in step with the code, template checks.
@@ -63,6 +63,7 @@ lint: synth  ## Style, types, layers, documents in step with the code, template 
 	@$(BIN)/python -m stratos.docs --check
 	@$(BIN)/python -m infra.docs --check
 	@$(BIN)/python -m infra.images --check
+	@$(BIN)/python -m infra.licences --check
 	@$(SITE)
 	@$(BIN)/cfn-lint
 
@@ -95,8 +96,20 @@ images: venv  ## The catalog's table of container images, from AWS's SDK.
 check-images: venv  ## Whether AWS still supports those images, and the table is of the last 12 months.
 	@$(BIN)/python -m infra.images --check --current
 
-lock: venv  ## training/requirements.lock anew: what jobs bring to AWS's image, with hashes.
-	@$(BIN)/python -m infra.packaging.lock
+lock:  ## Every lock anew, after a change of a pin: hashes, and what jobs and installations bring.
+	@test -x $(BIN)/python || $(MAKE) --no-print-directory venv
+	@$(BIN)/python -m infra.packaging.lock pins
+	@$(MAKE) --no-print-directory venv
+	@$(BIN)/python -m infra.packaging.lock units
+
+sbom: venv  ## What is shipped and of what it is made, as CycloneDX JSON beside the wheel: build/dist.
+	@$(BIN)/python -m infra.packaging.sbom
+
+licences: venv  ## docs/licences.md anew; fails for a licence that is not permitted.
+	@$(BIN)/python -m infra.licences
+
+audit: venv  ## Whether an advisory is known of any pinned package. Asks the package index.
+	@$(BIN)/python -m infra.packaging.audit
 
 format: venv
 	@$(BIN)/ruff check --fix .
@@ -136,8 +149,8 @@ bench-default_prompts: venv  ## What SmolLM2 makes of the default prompts, befor
 	@$(BIN)/python -m benchmarks.default_prompts --write
 
 bench-tool_calls_smollm2: venv  ## SmolLM2 on functions that it was not taught: 20 minutes.
-	@test -d build/bfcl/bfcl_eval || \
-		$(BIN)/python -m pip install --quiet --no-deps --target build/bfcl bfcl-eval==2026.3.23
+	@test -d build/bfcl/bfcl_eval || $(BIN)/python -m pip install --quiet --no-deps --only-binary=:all: \
+		--require-hashes --target build/bfcl --requirement benchmarks/requirements-bfcl.txt
 	@$(BIN)/python -m benchmarks.tool_calls_smollm2 --bfcl build/bfcl --write
 
 bench-latency: synth  ## Student and teacher of the latest `make demo-word-problems`.

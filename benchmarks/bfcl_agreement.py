@@ -1,6 +1,6 @@
 """Our `tool_call` verifier held to the checker of the Berkeley Function Calling Leaderboard.
 
-    pip install --no-deps --target DIR bfcl-eval==2026.3.23
+    pip install --no-deps --require-hashes --target DIR -r benchmarks/requirements-bfcl.txt
     python -m benchmarks.bfcl_agreement --bfcl DIR            prints where the two differ
     python -m benchmarks.bfcl_agreement --bfcl DIR --write    into benchmarks/results/ as well
 

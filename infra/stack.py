@@ -118,6 +118,8 @@ class Stratos(Stack):
             "RUNS_TABLE": self._storage.runs_table.table_name,
             "SOURCE_URI": self._training_jobs.source.s3_object_url,
             "PACKAGES_URI": self._training_jobs.packages.s3_object_url,
+            "SOURCE_SHA256": self._training_jobs.source_sha256,
+            "PACKAGES_SHA256": self._training_jobs.packages_sha256,
             "TOPIC_ARN": self._notifications.topic.topic_arn,
             "MODEL_PACKAGE_GROUP": names_of(self).prefix,
             "SCHEDULE_GROUP": self._schedules.group.ref,

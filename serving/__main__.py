@@ -22,6 +22,7 @@ from serving.llama_cpp.process import (
     server_environment,
 )
 from serving.proxy import proxying
+from stratos.log_lines import log_to
 
 logger = logging.getLogger("serving")
 
@@ -30,7 +31,7 @@ _STOP_SECONDS = 5.0
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to(sys.stderr, "%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         return asyncio.run(_serve(Entry.of(os.environ)))
     except (EntryRefused, OSError) as error:

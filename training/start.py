@@ -13,8 +13,9 @@ import os
 import sys
 from pathlib import Path
 
-from stratos.contracts.job_start import PACKAGES_CHANNEL
+from stratos.contracts.job_start import PACKAGES_CHANNEL, PACKAGES_SHA256
 from stratos.errors import StratosError
+from stratos.log_lines import log_to
 from training.container.driver import compat_libraries
 from training.container.failure import report_failure
 from training.container.packages import unpack_packages
@@ -32,9 +33,7 @@ def main() -> int:
     """Run the job and return its exit code."""
     stop = StopSignal()
     stop.catch()
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    log_to(sys.stdout, "%(asctime)s %(levelname)s %(message)s")
     base = base_folder()
     try:
         paths = SageMakerPaths.from_environment()
@@ -48,7 +47,11 @@ def main() -> int:
             if layout.host > 0:
                 return 0
             layout = Layout(interface=layout.interface)
-        packages = unpack_packages(paths.channels.get(PACKAGES_CHANNEL), base / "packages")
+        packages = unpack_packages(
+            paths.channels.get(PACKAGES_CHANNEL),
+            base / "packages",
+            sha256=os.environ.get(PACKAGES_SHA256),
+        )
         environ = _environment(packages, compat_libraries())
         return launch(f"training.{recipe}", layout, paths.output_dir, stop, environ)
     except StratosError as error:

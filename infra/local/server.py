@@ -43,6 +43,7 @@ from infra.local.saved.keeping import Keeping
 from infra.local.saved.state import RestoreError, SavedState
 from infra.local.stepfunctions.executions import StepFunctions
 from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
+from stratos.log_lines import log_to
 
 SEAMS: tuple[type[Seam], ...] = (
     OwnersOnly,
@@ -263,9 +264,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.settings
         else LocalSettings(state_dir=options.state_dir, host=options.host, port=options.port)
     )
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    log_to(sys.stderr, "%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     # The engine logs every error that a state machine may well catch; its history has them all.
     logging.getLogger("moto.stepfunctions.parser.asl").setLevel(logging.CRITICAL)

@@ -25,6 +25,12 @@ def digest(files: Iterable[tuple[str, Path]]) -> str:
     return total.hexdigest()
 
 
+def sha256_of(archive: Path) -> str:
+    """Of an archive's bytes, by which a job knows it."""
+    with archive.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def keep_current(archive: Path, inputs: str, build: Callable[[], bytes]) -> Path:
     """Build an archive unless it was built from the inputs with this digest."""
     stamp = archive.with_name(archive.name + ".inputs")

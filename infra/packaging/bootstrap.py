@@ -14,6 +14,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
+LOCK, CPU_LOCK, CUDA_LOCK = (ROOT / f"requirements{part}.lock" for part in ("", "-cpu", "-cuda"))
+"""The second is torch's CPU build, which pip finds on some machines. The third is for the build for
+CUDA, which is what the package index has."""
 STAMP = VENV / ".installed"
 NEEDED = (3, 11)
 
@@ -28,7 +31,7 @@ def main() -> None:
         )
     with (ROOT / ".venv.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = _digest(ROOT / "requirements.lock", ROOT / "pyproject.toml")
+        wanted = _digest(LOCK, CPU_LOCK, CUDA_LOCK, ROOT / "pyproject.toml")
         if STAMP.exists() and STAMP.read_text() == wanted:
             return
         if not (VENV / "bin" / "python").exists():
@@ -36,14 +39,29 @@ def main() -> None:
             venv.create(VENV, with_pip=True)
         sys.stdout.write("installing what requirements.lock lists; minutes the first time\n")
         sys.stdout.flush()
-        _pip("install", "--requirement", str(ROOT / "requirements.lock"))
+        # First: pip would rather take a build whose hash its index tells, and that is CUDA's.
+        _install_locked(CPU_LOCK, may_fail=True)
+        _install_locked(LOCK)
+        if not any(VENV.glob("lib/python*/site-packages/torch-*+cpu.dist-info")):
+            _install_locked(CUDA_LOCK)
         _pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
         STAMP.write_text(wanted)
 
 
-def _pip(*arguments: str) -> None:
+def _install_locked(lock: Path, *, may_fail: bool = False) -> None:
+    """Install what a lock lists, and no file of another content.
+
+    A lock is whole, so nothing is resolved. Nothing is built: that would run code, and bring
+    packages, that no hash covers.
+    """
+    strict = ("--no-deps", "--require-hashes", "--only-binary=:all:")
+    _pip("install", *strict, "--requirement", str(lock), may_fail=may_fail)
+
+
+def _pip(*arguments: str, may_fail: bool = False) -> None:
     command = [str(VENV / "bin" / "python"), "-m", "pip", *arguments]
-    subprocess.run([*command, "--quiet", "--disable-pip-version-check"], check=True)
+    command += ["--quiet", "--disable-pip-version-check"]
+    subprocess.run(command, check=not may_fail, stderr=subprocess.DEVNULL if may_fail else None)
 
 
 def _digest(*files: Path) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.packaging.archives import digest
+from infra.packaging.wheel_index import platforms_of
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,6 @@ class Platform:
     name: str
     python: str
     glibc_minor: int
-    hashed: bool = False
-    """Its requirements have hashes, and pip refuses those without."""
 
     @property
     def tag(self) -> str:
@@ -35,23 +34,17 @@ class Platform:
 
     @property
     def choosing_wheels(self) -> list[str]:
-        """What makes pip choose this platform's wheels.
-
-        pip takes each tag literally: a machine with glibc 2.34 also loads wheels for 2.17.
-        """
-        tags = [f"manylinux_2_{minor}_x86_64" for minor in range(self.glibc_minor, 11, -1)]
+        """What makes pip choose this platform's wheels."""
         return [
             *("--only-binary=:all:", "--no-deps", "--implementation=cp"),
             f"--python-version={self.python}",
-            *(f"--platform={tag}" for tag in tags),
+            *(f"--platform={name}" for name in platforms_of("x86_64", self.glibc_minor)),
         ]
 
 
 LAMBDA = Platform("Lambda", python="3.11", glibc_minor=26)
 """Lambda's python3.11 runs on Amazon Linux 2, whose glibc is 2.26."""
-TRAINING_IMAGE = Platform(
-    "AWS's PyTorch image for training", python="3.12", glibc_minor=34, hashed=True
-)
+TRAINING_IMAGE = Platform("AWS's PyTorch image for training", python="3.12", glibc_minor=34)
 """Amazon Linux 2023 has glibc 2.34. https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html"""
 
 _UNUSED_AT_RUNTIME = ("tests", "test", "__pycache__", "bin", "include")
@@ -80,8 +73,7 @@ def unpacked(
     staging = Path(tempfile.mkdtemp(dir=cache))
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     command += ["--no-compile", "--target", str(staging), *platform.choosing_wheels]
-    command += ["--require-hashes"] * platform.hashed
-    command += [f"--requirement={path}" for path in requirements]
+    command += ["--require-hashes", *(f"--requirement={path}" for path in requirements)]
     installed = subprocess.run(command, capture_output=True, text=True, check=False)
     if installed.returncode:
         shutil.rmtree(staging)
@@ -99,7 +91,10 @@ def unpacked(
 
 def recipe(requirements: Iterable[Path]) -> list[tuple[str, Path]]:
     """What a build depends on besides the code: the pins, and the modules that build."""
-    modules = [Path(__file__).with_name(f"{name}.py") for name in ("archives", "assets", "wheels")]
+    modules = [
+        Path(__file__).with_name(f"{name}.py")
+        for name in ("archives", "assets", "wheel_index", "wheels")
+    ]
     return [(path.name, path) for path in (*requirements, *modules)]
 
 

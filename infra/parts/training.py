@@ -9,6 +9,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
+from infra.packaging.archives import sha256_of
 from infra.packaging.assets import Assets
 from infra.permissions import (
     PREFIX,
@@ -46,6 +47,8 @@ class TrainingJobs(Construct):
         super().__init__(scope, id)
         self.source = s3_assets.Asset(self, "Source", path=str(assets.source))
         self.packages = s3_assets.Asset(self, "Packages", path=str(assets.packages))
+        self.source_sha256 = sha256_of(assets.source)
+        self.packages_sha256 = sha256_of(assets.packages)
         self.role = _role(self)
         self.batch_role = _batch_role(self, bucket, key)
         _grant(self.role, bucket, key, code_in=self.source.bucket, teachers_in=Aws.REGION)

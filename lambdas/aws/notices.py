@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from lambdas.aws.clients import client
 from lambdas.aws.settings import settings
-
-_LONGEST_SUBJECT = 100
+from stratos.outside_text import mail_subject, visible
 
 
 def send(subject: str, message: str) -> None:
     """Tell everybody who subscribed."""
     client("sns").publish(
-        TopicArn=settings().topic_arn, Subject=subject[:_LONGEST_SUBJECT], Message=message
+        TopicArn=settings().topic_arn, Subject=mail_subject(subject), Message=visible(message)
     )

@@ -9,7 +9,7 @@ from lambdas.aws import runs_table
 from lambdas.aws.clients import client
 from lambdas.aws.settings import settings
 from stratos.contracts.run import RunRef
-from stratos.hosting.model_package import RUN_PROPERTY, approval_description
+from stratos.hosting.model_package import RUN_PROPERTY, description
 
 
 def decide(package_arn: str, status: Literal["Approved", "Rejected"], why: str) -> None:
@@ -17,7 +17,7 @@ def decide(package_arn: str, status: Literal["Approved", "Rejected"], why: str) 
     client("sagemaker").update_model_package(
         ModelPackageArn=package_arn,
         ModelApprovalStatus=status,
-        ApprovalDescription=approval_description(why),
+        ApprovalDescription=description(why),
     )
 
 

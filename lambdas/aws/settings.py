@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     max_concurrent_runs_per_spec: PositiveInt
     default_max_budget_usd: NonNegativeFloat
     """Of a run whose spec names none; 0 is no limit."""
+    source_sha256: str = ""
+    packages_sha256: str = ""
+    """Of the two archives; jobs compare before they unpack. The stack always says them."""
     worker_regions: str = ""
     """Other regions for jobs and endpoints, separated by commas; none without worker stacks."""
     private_hosts: str = ""

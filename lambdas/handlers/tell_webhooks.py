@@ -8,6 +8,7 @@ from lambdas.aws import webhooks
 from lambdas.step import step
 from stratos.contracts.webhooks import WebhookPost
 from stratos.errors import WebhooksFailed
+from stratos.outside_text import slack
 from stratos.pipeline.steps import Notice, Published, WebhooksTold
 
 
@@ -33,7 +34,7 @@ def handler(payload: Published) -> WebhooksTold:
 def _post(notice: Notice) -> WebhookPost:
     message = _readable(notice.message)
     subject = notice.subject or "Stratos"
-    return WebhookPost(text=f"{subject}\n{message}", subject=subject, message=message)
+    return WebhookPost(text=slack(f"{subject}\n{message}"), subject=subject, message=message)
 
 
 def _readable(message: str) -> str:

@@ -14,7 +14,13 @@ from lambdas.aws.settings import settings
 from lambdas.aws.spec_folder import SpecFolder
 from stratos.catalog.images import image_uri
 from stratos.catalog.model_card import ModelCard
-from stratos.contracts.job_start import CODE_CHANNEL, PACKAGES_CHANNEL, PRIVATE_HOSTS
+from stratos.contracts.job_start import (
+    CODE_CHANNEL,
+    CODE_SHA256,
+    PACKAGES_CHANNEL,
+    PACKAGES_SHA256,
+    PRIVATE_HOSTS,
+)
 from stratos.contracts.jobs import AnyJobConfig, ProbeConfig, SynthesizeConfig
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
@@ -90,6 +96,7 @@ class JobFactory:
             },
             environment={
                 "AWS_DEFAULT_REGION": settings().aws_region,
+                **_hashes(),
                 "STRATOS_CHECKPOINT_DIR": CHECKPOINT_DIR,
                 "STRATOS_STACK": settings().stack_name,
                 "STRATOS_BEDROCK_ROLE_ARN": settings().bedrock_role_arn,
@@ -116,6 +123,12 @@ class JobFactory:
 def _code() -> dict[str, str]:
     """What a job's container starts from: our code, and packages beyond the image's."""
     return {CODE_CHANNEL: settings().source_uri, PACKAGES_CHANNEL: settings().packages_uri}
+
+
+def _hashes() -> dict[str, str]:
+    """What a job compares those archives with, before it unpacks them."""
+    told = {CODE_SHA256: settings().source_sha256, PACKAGES_SHA256: settings().packages_sha256}
+    return {name: sha256 for name, sha256 in told.items() if sha256}
 
 
 def placement(servers: Sequence[Server], deadline_seconds: float, ebs_gib: int) -> dict[str, Any]:

@@ -17,12 +17,13 @@ import xllamacpp
 
 from serving.llama_cpp.arguments import UnknownArgument, parameters_of
 from serving.llama_cpp.process import API_KEY, REASON
+from stratos.log_lines import log_to
 
 logger = logging.getLogger("llama-server")
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+    log_to(sys.stderr, "%(name)s: %(message)s")
     try:
         parameters = parameters_of(sys.argv[1:])
         if key := os.environ.pop(API_KEY, ""):

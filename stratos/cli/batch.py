@@ -23,7 +23,7 @@ from stratos.cli.batch_questions import (
 )
 from stratos.cli.options import Json, RunId
 from stratos.cli.runs import find_run, read_object
-from stratos.cli.screen import make_console, print_json
+from stratos.cli.screen import echo, make_console, print_json
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import RunKeys, s3_uri, split_uri
 from stratos.contracts.measurements import BatchResult
@@ -281,7 +281,7 @@ def batch_command(
             questions,
             to,
             lambda now: status.update(f"{now.status}, {duration(now.seconds)}"),
-            lambda doubts: typer.echo(doubts, err=True),
+            lambda doubts: echo(doubts, err=True),
         )
     result = done.result
     if json_:

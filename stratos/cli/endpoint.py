@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stratos.cli.batch import jobs_under_way
 from stratos.cli.runs import read_object, regions_of
+from stratos.cli.screen import echo
 from stratos.cli.stack import Stack, client
 from stratos.client import Client, ServedAnswer
 from stratos.client.passed_over import is_unanswered
@@ -83,7 +83,7 @@ def converse(
         origin=origin,
         run=run,
         within_seconds=_PATIENCE_SECONDS,
-        tell=lambda line: typer.echo(line, err=True),
+        tell=lambda line: echo(line, err=True),
         make_client=client,
     )
     return asking.converse(messages, max_tokens=max_tokens, tools=tools, tool_choice=tool_choice)

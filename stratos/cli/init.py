@@ -32,6 +32,7 @@ from stratos.dataset.proposal import (
 )
 from stratos.dataset.usual_columns import other_columns, usual_columns
 from stratos.errors import DatasetRejected, FolderTaken
+from stratos.outside_text import visible
 from stratos.planning.offline.folder import inspect_folder
 from stratos.spec import PersonalData, Spec, Task
 from stratos.spec.folder import dataset_files, files_under, read_spec_in_folder
@@ -337,6 +338,4 @@ def _slug(name: str) -> str:
 
 def _yaml(value: Any) -> str:
     """As JSON, which every version of YAML reads alike: `on`, `1e5` and `2024` stay texts."""
-    return (
-        json.dumps(value, ensure_ascii=False).replace("\u2028", "\\u2028").replace("\x85", "\\x85")
-    )
+    return visible(json.dumps(value, ensure_ascii=False)).replace("\u2028", "\\u2028")

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from stratos.catalog.files import FilesOnDisk
@@ -84,7 +83,7 @@ def print_dataset(to: Console, found: Inspection) -> None:
     facts = Table(box=None, show_header=False, pad_edge=False)
     facts.add_column(style="dim", no_wrap=True)
     for fact in fact_rows(found):
-        facts.add_row(fact.name, escape(fact.found))
+        facts.add_row(fact.name, fact.found)
     to.print(facts)
     for reason, rows in found.left_out.items():
         to.print(f"left out, {reason}: {rows.num:,}", soft_wrap=True, markup=False)
@@ -95,7 +94,7 @@ def print_dataset(to: Console, found: Inspection) -> None:
     if answers := answer_rows(found):
         table = Table("answer", "records", "share", box=None, pad_edge=False, header_style="dim")
         for answer in answers:
-            table.add_row(escape(answer.answer), answer.num, percent(answer.share))
+            table.add_row(answer.answer, answer.num, percent(answer.share))
         to.print(table)
     table = Table("length", "mean", "p50", "p95", "longest", box=None, pad_edge=False)
     for column in table.columns[1:]:

@@ -11,7 +11,7 @@ import typer
 
 from stratos.cli.endpoint import invoke
 from stratos.cli.runs import find_run
-from stratos.cli.screen import make_console
+from stratos.cli.screen import echo, make_console
 from stratos.cli.stack import Stack
 from stratos.cli.tools import choice_named, read_tools
 from stratos.client import ServedAnswer
@@ -83,6 +83,6 @@ def invoke_command(
 def _tell_where(said: ServedAnswer) -> None:
     """Say on standard error who answered, where several could have, and who did not."""
     for passed in said.passed_over:
-        typer.echo(f"passed over {passed}", err=True)
+        echo(f"passed over {passed}", err=True)
     if said.num_regions > 1:
-        typer.echo(f"answered by {said.endpoint_name} in {said.region}", err=True)
+        echo(f"answered by {said.endpoint_name} in {said.region}", err=True)

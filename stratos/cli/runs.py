@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
+from stratos.cli.screen import echo
 from stratos.cli.stack import Stack
 from stratos.client.passed_over import is_unanswered
 from stratos.contracts.bucket import PROGRESS_FILE, RESULT_FILE, RunKeys
@@ -93,7 +93,7 @@ def _rows(items: Iterable[dict[str, Any]]) -> Iterator[RunRow]:
             yield RunRow.model_validate(item)
         except ValidationError as error:
             columns = ", ".join(str(each["loc"][0]) for each in error.errors())
-            typer.echo(
+            echo(
                 f"run {item.get('run_id')} is left out: its row in the runs table has no usable "
                 f"{columns}. Mend or delete the row",
                 err=True,
@@ -153,7 +153,7 @@ def _endpoints_in(stack: Stack, region: str) -> set[str] | None:
     except (ClientError, BotoCoreError) as error:
         if not (place.elsewhere and is_unanswered(error)):
             raise
-    typer.echo(f"{region} does not answer; what is served there is taken to be there", err=True)
+    echo(f"{region} does not answer; what is served there is taken to be there", err=True)
     return None
 
 

@@ -7,23 +7,49 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from rich.console import Console
+import typer
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from stratos.outside_text import visible
 from stratos.report.figures import duration
 
 _WIDTH_OF_NO_TERMINAL = 120
 """Columns; rich would assume 80, and cut the words of a table that needs more."""
 
 
+class PlainConsole(Console):
+    """A console whose words are data: they hold no markup, and nothing that acts on a terminal."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """What is printed, in pieces; moves of the cursor are pieces of their own."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else visible(text), style, control)
+
+    def out(self, *objects: Any, **how: Any) -> None:
+        super().out(*(visible(str(one)) for one in objects), **how)
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a line that is no part of a table, of any length."""
+    typer.echo(visible(text), err=err)
+
+
 def make_console(*, stderr: bool = False) -> Console:
     """A console for one of the standard streams; `COLUMNS` overrides its width."""
-    console = Console(stderr=stderr)
+    console = PlainConsole(stderr=stderr)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDTH_OF_NO_TERMINAL
     return console

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stratos.cli.screen import echo
 from stratos.contracts.artifact import GGUF_IN_FULL, gguf_name
 from stratos.errors import ModelNotFound, NoEngine
 from stratos.spec import QUANTISED
@@ -74,7 +75,7 @@ def serve_command(
 
 
 def _tell(model: ServedHere, port: int) -> None:
-    typer.echo(f"{model.path} answers at http://{HOST}:{port}/v1/chat/completions; Ctrl-C ends it")
+    echo(f"{model.path} answers at http://{HOST}:{port}/v1/chat/completions; Ctrl-C ends it")
     sys.stdout.flush()
 
 
@@ -154,7 +155,7 @@ def _serve_by_wheel(model: ServedHere, port: int, context: int) -> None:
         server = xllamacpp.Server(asked)
     except Exception as error:  # the wheel raises what it likes; its log above says why
         raise NoEngine(f"llama.cpp cannot serve {model.path}: {error}") from error
-    typer.echo(f"ready: {server.listening_address}")
+    echo(f"ready: {server.listening_address}")
     sys.stdout.flush()
     ended.wait()
     os._exit(0)  # tearing the native server down waits for requests in flight

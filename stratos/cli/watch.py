@@ -21,7 +21,7 @@ from stratos.cli.run_story import RunStory, history_lines, story_table
 from stratos.cli.runs import (
     read_summary,
 )
-from stratos.cli.screen import make_console, print_json, say
+from stratos.cli.screen import echo, make_console, print_json, say
 from stratos.cli.stack import Stack
 from stratos.cli.tables import print_outcome
 from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, run_id_of
@@ -229,12 +229,12 @@ def watch_run(stack: Stack, run_id: str, *, json_: bool, submitted: bool = True)
         stack,
         run_id,
         may_not_have_begun=submitted,
-        tell=lambda text: typer.echo(text, err=True),
+        tell=lambda text: echo(text, err=True),
     )
     try:
         run = _print_as_json(snapshots) if json_ else Screen(console).show(snapshots)
     except KeyboardInterrupt:
-        typer.echo(
+        echo(
             f"\nrun {run_id} goes on; `stratos watch {run_id}` follows it again, "
             f"`stratos stop {run_id}` ends it",
             err=True,

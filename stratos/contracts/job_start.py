@@ -21,19 +21,27 @@ HOME_REGION = "STRATOS_HOME_REGION"
 PRIVATE_HOSTS = "STRATOS_PRIVATE_HOSTS"
 """Variable of a job: hosts within private networks that it may ask, separated by commas."""
 
+CODE_SHA256, PACKAGES_SHA256 = "STRATOS_CODE_SHA256", "STRATOS_PACKAGES_SHA256"
+"""Variables of a job: of the two archives as they were deployed. Another one is not unpacked. A job
+that was asked for before there were hashes has none."""
+
 CONTAINER_ENTRYPOINT = ("/bin/sh", "-c")
 CONTAINER_ARGUMENTS = (
     # A first process has no default action for a signal, so the shell must say one. Python unpacks
     # because not every image has tar.
     "trap 'exit 143' TERM;D=/opt/ml;end(){ echo \"$2\">$D/output/failure;exit $1;};"
     'for A in $D/input/data/code/*;do [ -f $A ]||end 1 "$1";'
-    'python3 -m tarfile -e $A $D/code||end $? "$2";done;'
+    'python3 -c "$3" $A $D/code||end $? "$2";done;'
     'cd $D/code;[ -f training/start.py ]||end 1 "$1";exec python3 -m $0',
     LAUNCHER,
     "JobNotStarted: no launcher in channel code; start the run anew",
     "the channel code was not unpacked; the job's log says why",
+    "import hashlib,os,sys,tarfile;_,a,d=sys.argv;"
+    f's=os.getenv("{CODE_SHA256}");s in(None,hashlib.sha256(open(a,"rb").read()).hexdigest())'
+    'or sys.exit("this is not the code that was deployed");tarfile.open(a).extractall(d)',
 )
-"""The shell's script, the module that it becomes, and what it tells where the job did not start.
+"""The shell's script, the module that it becomes, what it tells where the job did not start, and
+how it unpacks.
 
 Only a job that came without its code would fail again. SageMaker takes 100 entries of at most 256
 characters, each on one line.

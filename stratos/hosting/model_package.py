@@ -14,12 +14,13 @@ from stratos.contracts.measurements import BatchResult, LoadResult
 from stratos.contracts.run import RunRef
 from stratos.frozen import FrozenModel
 from stratos.hosting.deployment import AnyEndpoint, BatchDeployment, Deployment
+from stratos.outside_text import one_line
 from stratos.spec import Bedrock, Logs, OpenAICompatible, Spec, Teacher
 
 RUN_PROPERTY = "run_id"
 """Of a version: the run that registered it."""
 _LONGEST_VALUE = 256
-_NOT_ALLOWED = re.compile(r"[^\w\s.:/=+\-@]")
+_NOT_ALLOWED = re.compile(r"[^\w .:/=+\-@]")
 """What SageMaker refuses in a property: it takes letters, digits, spaces and `_.:/=+-@`."""
 _LONGEST_DESCRIPTION = 1024
 
@@ -62,8 +63,9 @@ def model_package(
     """
     plan, strategy = evidence.plan, evidence.matching.strategy
     return {
-        "ModelPackageDescription": f"{plan.student} distilled from {plan.teacher} "
-        f"({strategy}) by run {run.run_id}",
+        "ModelPackageDescription": description(
+            f"{plan.student} distilled from {plan.teacher} ({strategy}) by run {run.run_id}"
+        ),
         "ModelApprovalStatus": (
             "PendingManualApproval" if spec.approval == "required" else "Approved"
         ),
@@ -153,9 +155,9 @@ def _engine_properties(deployment: Deployment) -> dict[str, str]:
     return {"engine": engine.name, "served_precision": engine.precision} if engine else {}
 
 
-def approval_description(words: str) -> str:
-    """Words as `ApprovalDescription` takes them: one line, not too long."""
-    return " ".join(words.split())[:_LONGEST_DESCRIPTION]
+def description(words: str) -> str:
+    """Words as the registry's descriptions take them: one line, nothing unseen, not too long."""
+    return one_line(" ".join(words.split()))[:_LONGEST_DESCRIPTION]
 
 
 def licence_of(model: Teacher) -> str:

@@ -7,6 +7,8 @@ from importlib import resources
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from stratos.outside_text import visible
+
 
 def stylesheet() -> str:
     """The look of every page, as CSS."""
@@ -17,6 +19,7 @@ def environment() -> Environment:
     """Templates of `stratos`, named by their path in it; whatever they are given is escaped."""
     made = Environment(
         autoescape=True,
+        finalize=_shown,
         loader=FunctionLoader(_text),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -25,6 +28,17 @@ def environment() -> Environment:
     made.filters["breakable"] = breakable
     made.globals["stylesheet"] = Markup(stylesheet())
     return made
+
+
+def _shown(value: object) -> object:
+    """Words as a page shows them: nothing in them turns the direction of what follows."""
+    match value:
+        case Markup():
+            return Markup(visible(value))
+        case str():
+            return visible(value)
+        case _:
+            return value
 
 
 def breakable(name: str) -> Markup:

@@ -7,6 +7,7 @@ the image must have the packages itself.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import platform
 import sys
@@ -49,17 +50,24 @@ def interpreter_tag() -> str:
 
 
 def unpack_packages(
-    channel: Path | None, target: Path, needed: Sequence[str] = NEEDED
+    channel: Path | None,
+    target: Path,
+    needed: Sequence[str] = NEEDED,
+    sha256: str | None = None,
 ) -> Path | None:
     """Return the folder to import from before the image's own packages; None where there is none.
 
     Args:
         channel: Folder of the channel with the archive; None if the job has none.
         target: Where it is unpacked.
+        sha256: Of the archive that was deployed; None where nobody said it.
 
     Raises:
-        JobNotStarted: when a package is neither in the archive nor in the image.
+        JobNotStarted: when a package is neither in the archive nor in the image, or the archive is
+            another than was deployed.
     """
+    if channel is not None and sha256 is not None:
+        _refuse_another(_archive(channel), sha256)
     found = _archive_tag(channel)
     tag = interpreter_tag()
     folder = None
@@ -92,6 +100,16 @@ def _archive(channel: Path) -> Path:
             "is needed. Give its whole key as the channel's S3Uri"
         )
     return files[0]
+
+
+def _refuse_another(archive: Path, sha256: str) -> None:
+    with archive.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise JobNotStarted(
+            f"the archive of packages has the SHA-256 {found}; {sha256} was deployed. Somebody has "
+            "written over it: deploy the stack again, and look who may write to its assets' bucket"
+        )
 
 
 def _archive_tag(channel: Path | None) -> str | None:

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from stratos.contracts.jobs import JobConfig, JobResult, JobStep
 from stratos.errors import StratosError
+from stratos.log_lines import log_to
 from training.container.clock import JobClock
 from training.container.failure import report_failure
 from training.container.paths import SageMakerPaths
@@ -42,9 +43,7 @@ def run_job(
     failure file as `ErrorName: message`, which is what Step Functions gets to see. A recipe has no
     result in a process that only helps another.
     """
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s"
-    )
+    log_to(sys.stdout, "%(asctime)s %(levelname)s %(message)s")
     paths = SageMakerPaths.from_environment()
     try:
         text = (paths.channel("config") / "config.json").read_text(encoding="utf-8")

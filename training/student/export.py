@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
+import shlex
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -28,6 +30,7 @@ from stratos.contracts.distillation import DistillResult
 from stratos.contracts.jobs import DistillConfig
 from stratos.contracts.records import TrainingRecord
 from stratos.errors import NotExportable
+from stratos.outside_text import markdown, markdown_code, one_line
 from stratos.spec import CpuPrecision, Weights
 from training.models.hub_folder import commit_of
 from training.student.adapter import BASE, FOLDER, is_named, write_adapter
@@ -239,26 +242,27 @@ def describe(
 def _card(
     folder: Path, config: DistillConfig, result: DistillResult, base: str, num_records: int
 ) -> str:
-    licence = f"license: {config.student.licence.lower()}\n" if config.student.licence else ""
+    licence = config.student.licence
+    head = f"license: {_yaml(licence.lower())}\n" if licence else ""
     teacher = config.teacher.name if config.teacher else "see the run"
     kept = config.student.layers
     layers = "" if kept is None else f", {kept} of its layers, evenly spaced"
     loss = result.best_validation_loss
     return f"""---
-base_model: {base}
+base_model: {_yaml(base)}
 library_name: transformers
 pipeline_tag: text-generation
-{licence}tags: [distillation, stratos]
+{head}tags: [distillation, stratos]
 ---
 
-# {base.rpartition("/")[2]}, distilled
+# {markdown(base.rpartition("/")[2])}, distilled
 
 Made by run `{config.run_id}` of Stratos.
 
 | | |
 |---|---|
-| Base model | {base}{layers} |
-| Teacher | {teacher} |
+| Base model | {markdown(base)}{layers} |
+| Teacher | {markdown(teacher)} |
 | Parameters | {result.num_parameters:,} ({result.num_trainable_parameters:,} trained) |
 | Method | {config.method}, {config.training.optimizer}, {config.precision} |
 | Verified records | {num_records:,} |
@@ -268,22 +272,27 @@ Made by run `{config.run_id}` of Stratos.
 | Validation loss | {"none" if loss is None else f"{loss:.4f}"} |
 
 The held-out accuracy, with its interval and baselines, is in the run's `run.json`.
-The final answer follows the last `{config.judging.answer_marker}`.
+The final answer follows the last {markdown_code(config.judging.answer_marker)}.
 {_rights(config)}
 {_usage(folder, config)}"""
+
+
+def _yaml(text: str) -> str:
+    """A value of the card's head: plain where YAML reads it as the same words, else quoted."""
+    return text if re.fullmatch(r"[A-Za-z][\w./-]*", text) else json.dumps(text)
 
 
 def _rights(config: DistillConfig) -> str:
     if not config.rights:
         return ""
-    lines = "\n".join(f"- {line}" for line in config.rights)
+    lines = "\n".join(f"- {markdown(line)}" for line in config.rights)
     return f"\n## Who may train on the teacher's answers, as far as it is known\n\n{lines}\n"
 
 
 def _adapter_row(folder: Path, config: DistillConfig) -> str:
     if config.method != "lora":
         return ""
-    named = f"{config.student.hub} at the revision in its adapter_config.json"
+    named = f"{markdown(config.student.hub or '')} at the revision in its adapter_config.json"
     base = f"the base in `{BASE}`" if (folder / BASE).is_dir() else named
     return (
         f"\n| `{FOLDER}` | the LoRA adapter alone, for {base}; "
@@ -327,7 +336,7 @@ print(ask([{{"role": "user", "content": "..."}}], return_full_text=False)[0]["ge
 llama.cpp, then `POST /v1/chat/completions` on port 8080; vLLM, then the same on port 8000:
 
 ```
-{served}vllm serve . --served-model-name {config.student.name}
+{served}vllm serve . --served-model-name {shlex.quote(one_line(config.student.name))}
 ```
 
 `stratos serve .` starts whichever of the two is there.

@@ -11,14 +11,13 @@ import re
 import shutil
 import subprocess
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from infra.app import ROOT
 from infra.packaging.assets import SERVICES_OF_JOBS, Assets, build_assets
-from infra.packaging.lock import IN_THE_IMAGE
+from infra.packaging.lock import IMAGES_NUMPY, IN_THE_IMAGE, pins_in
 from infra.packaging.wheels import TRAINING_IMAGE, unpacked
 
 NEEDS_TORCH = {"accelerate", "peft"}
@@ -77,9 +76,9 @@ def _python_3_12() -> str | None:
 
 @pytest.fixture(scope="module")
 def numpy_of_the_image() -> Path:
-    pins = ROOT / "build" / "numpy-of-the-image.txt"
-    pins.write_text(f"numpy=={IN_THE_IMAGE['numpy']}\n")
-    return unpacked(ROOT / "build" / "packages", [pins], replace(TRAINING_IMAGE, hashed=False))
+    pins = ROOT / IMAGES_NUMPY
+    assert pins_in(pins.read_text()) == {"numpy": IN_THE_IMAGE["numpy"]}
+    return unpacked(ROOT / "build" / "packages", [pins], TRAINING_IMAGE)
 
 
 def imported(python: str, names: list[str], *path: Path) -> dict[str, str]:

@@ -1,8 +1,9 @@
-"""What a job brings: everything that its packages need, in the versions tested here."""
+"""What each place installs: pinned, with hashes, in the versions tested here."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from importlib.metadata import Distribution
 from pathlib import Path
 
@@ -11,8 +12,28 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from infra.app import ROOT
-from infra.packaging.lock import IN_THE_IMAGE, closure, lock_text, requirements_in
+from infra.packaging.audit import LOCKS
+from infra.packaging.lock import (
+    CPU_BUILDS,
+    FUNCTIONS,
+    IMAGES_NUMPY,
+    IN_THE_IMAGE,
+    JOBS,
+    PYTHONS,
+    TOOLKIT,
+    TOOLS,
+    closure,
+    environment_of,
+    hashes_in,
+    lock_text,
+    package_lock,
+    package_pins,
+    pins_in,
+    requirements_in,
+)
 from infra.packaging.wheels import TRAINING_IMAGE
+
+EVERY_LOCK = sorted({*LOCKS, *(ROOT / name for name in (*TOOLS, TOOLKIT, IMAGES_NUMPY))})
 
 
 class Fake(Distribution):
@@ -30,7 +51,12 @@ class Fake(Distribution):
 
 
 def pins_with(**found: Fake) -> dict[str, str]:
-    return closure([Requirement("job")], TRAINING_IMAGE, found.__getitem__)
+    environment = environment_of(TRAINING_IMAGE.python)
+    return closure([Requirement("job")], environment, found.__getitem__, IN_THE_IMAGE)
+
+
+def named(pins: dict[str, str]) -> dict[str, str]:
+    return {canonicalize_name(name): version for name, version in pins.items()}
 
 
 def test_what_a_package_needs_comes_with_it_but_for_the_image_and_other_machines():
@@ -53,25 +79,83 @@ def test_a_version_that_the_image_does_not_have_is_refused():
         pins_with(job=Fake("1.0", "torch>=99"))
 
 
-def test_a_lock_has_a_hash_on_each_line():
-    text = lock_text({"a": "1"}, {"a": "00ff"})
-    assert text.splitlines()[-1] == "a==1 --hash=sha256:00ff"
-    assert all(line.startswith("#") for line in text.splitlines()[:-1])
+def test_a_lock_is_read_as_it_is_written():
+    pins, hashes = {"a": "1", "b-c": "2.0+cpu"}, {"a": ["0" * 64], "b-c": ["1" * 64, "2" * 64]}
+    text = "# why\n" + lock_text(pins, hashes)
+    assert (pins_in(text), hashes_in(text)) == (pins, hashes)
 
 
 def test_comments_are_no_requirements():
     assert requirements_in("# why\n\na==1  # that\n") == [Requirement("a==1")]
 
 
-def test_the_lock_has_what_the_pins_need_in_the_versions_of_this_environment():
-    pins = (ROOT / "training" / "requirements.txt").read_text()
-    locked = (ROOT / "training" / "requirements.lock").read_text()
-    versions = {
-        canonicalize_name(name): version
-        for name, version in re.findall(r"^(\S+)==(\S+) --hash=sha256:[0-9a-f]{64}$", locked, re.M)
+@pytest.mark.parametrize("lock", EVERY_LOCK, ids=lambda path: str(path.relative_to(ROOT)))
+def test_everything_that_is_installed_is_pinned_with_hashes(lock):
+    text = lock.read_text()
+    lines = [line for line in text.splitlines() if not line.startswith(("#", "    --hash"))]
+    pinned = re.compile(r"[A-Za-z0-9][\w.-]*==\S+ (--hash|\\)")
+    assert [line for line in lines if not pinned.match(line)] == []
+    assert [name for name, hashes in hashes_in(text).items() if not hashes] == []
+    assert hashes_in(text).keys() == pins_in(text).keys() != set()
+
+
+def test_no_command_installs_what_no_hash_covers():
+    installing = re.compile(r'pip[", ]+(?:install|download|wheel)\b|_?pip\("install"')
+    unhashed = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("infra", "benchmarks", "tests/integration", "examples")
+        for path in (ROOT / folder).rglob("*.py")
+        if installing.search(text := path.read_text()) and "--require-hashes" not in text
     }
-    assert versions == closure(requirements_in(pins), TRAINING_IMAGE, Distribution.from_name)
-    ours = (ROOT / "requirements.lock").read_text()
-    tested = {canonicalize_name(n): v for n, v in re.findall(r"^(\S+)==([^\s+]+)", ours, re.M)}
-    assert versions.items() <= tested.items()
+    # The wheel of this repository, without what it depends on; peers of a benchmark, by hand.
+    assert unhashed == {"infra/distribution.py", *PEERS_BY_HAND}
+    makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    lines = [line for line in makefile.splitlines() if "pip install" in line]
+    assert lines
+    assert [line for line in lines if "--require-hashes" not in line] == []
+
+
+PEERS_BY_HAND = {
+    "benchmarks/distill.py",
+    "benchmarks/distill_real.py",
+    "benchmarks/engines.py",
+}
+
+
+def test_each_build_of_torch_for_the_clones_python_may_be_installed():
+    locked = (ROOT / "requirements.lock").read_text()
+    torch = hashes_in(locked)["torch"]
+    assert CPU_BUILDS[f"torch=={pins_in(locked)['torch']}"] in torch
+    assert len(torch) == 3  # and for CUDA, on x86-64 and on Arm
+    cpu = (ROOT / "requirements-cpu.lock").read_text()
+    assert pins_in(cpu)["torch"] == f"{pins_in(locked)['torch']}+cpu"
+    assert set(hashes_in(cpu)["torch"]) <= set(torch)
+
+
+def test_the_jobs_lock_has_what_the_pins_need_in_the_versions_of_this_environment():
+    wanted = requirements_in((ROOT / "training" / "requirements.txt").read_text())
+    environment = environment_of(TRAINING_IMAGE.python)
+    locked = (ROOT / JOBS).read_text()
+    needed = closure(wanted, environment, Distribution.from_name, IN_THE_IMAGE)
+    assert named(pins_in(locked)) == needed
+    tested = named(pins_in((ROOT / "requirements.lock").read_text()))
+    assert needed.items() <= tested.items()
     assert tested["torch"] == IN_THE_IMAGE["torch"]
+
+
+@pytest.mark.parametrize("name", [JOBS, *FUNCTIONS])
+def test_an_archive_takes_one_wheel_of_each_package(name):
+    assert {len(hashes) for hashes in hashes_in((ROOT / name).read_text()).values()} == {1}
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_an_installations_lock_has_what_the_package_needs_in_the_versions_tested(python):
+    assert pins_in(package_lock(python).read_text()) == package_pins(python)
+
+
+def test_one_version_of_the_sdk_is_pinned():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    tooling = (ROOT / "infra" / "packaging" / "locks" / "tooling.lock").read_text()
+    assert [f"{name}=={version}" for name, version in pins_in(tooling).items()] == extras["tooling"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -58,6 +59,21 @@ def test_a_job_may_read_every_archive_that_its_function_names(template, publishe
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     assert allows(template, "TrainingJobsRole", "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
     assert allows(template, "TrainingJobsRole", "s3:ListBucket", f"arn:aws:s3:::{bucket}")
+
+
+@pytest.mark.parametrize("archive", ["SOURCE", "PACKAGES"])
+def test_every_function_names_the_hash_of_the_archive_that_is_published(
+    template, published, archive, tmp_path
+):
+    told = {
+        (resolved(variables[f"{archive}_URI"]), variables[f"{archive}_SHA256"])
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Lambda::Function"
+        for variables in [resource["Properties"]["Environment"]["Variables"]]
+    }
+    ((uri, sha256),) = told
+    published_bytes = (tmp_path / published[uri]).read_bytes()
+    assert hashlib.sha256(published_bytes).hexdigest() == sha256
 
 
 def test_a_job_may_read_no_other_object_that_the_cdk_published(template, published):

@@ -26,7 +26,7 @@ def toolkit_python() -> Path:
         venv.create(_FOLDER / "venv", with_pip=True, clear=True)
         command = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         installed = subprocess.run(
-            [*command, "--no-deps", "--requirement", str(_REQUIREMENTS)],
+            [*command, "--no-deps", "--require-hashes", "--requirement", str(_REQUIREMENTS)],
             capture_output=True,
             text=True,
             check=False,

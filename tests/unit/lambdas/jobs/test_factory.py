@@ -10,8 +10,10 @@ from botocore.stub import Stubber
 from lambdas.aws.settings import settings
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.job_start import (
+    CODE_SHA256,
     CONTAINER_ARGUMENTS,
     CONTAINER_ENTRYPOINT,
+    PACKAGES_SHA256,
     PRIVATE_HOSTS,
 )
 from stratos.contracts.jobs import AnyJobConfig
@@ -62,6 +64,17 @@ def test_probes_are_prepared_for_the_candidates_of_the_plan(account: Account) ->
         assert set(channels(job)) == {"code", "packages", "config", "dataset", "model", "checker"}
         assert channels(job)["dataset"].endswith("/dataset/probe.jsonl")
     assert channels(probes[1])["model"] == f"s3://{BUCKET}/specs/tiles/models/student/"
+
+
+def test_jobs_are_told_the_hashes_of_what_they_unpack(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_SHA256", "a" * 64)
+    monkeypatch.setenv("PACKAGES_SHA256", "b" * 64)
+    settings.cache_clear()
+    candidates = start(account).until_planned().state["candidates"]
+    job = TrainingJob.model_validate(candidates["probes"][0])
+    assert (job.environment[CODE_SHA256], job.environment[PACKAGES_SHA256]) == ("a" * 64, "b" * 64)
 
 
 def test_jobs_are_told_which_private_hosts_they_may_ask(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import signal
@@ -15,6 +16,7 @@ from botocore.session import get_session
 
 from stratos.contracts.job_start import (
     CODE_CHANNEL,
+    CODE_SHA256,
     CONTAINER_ARGUMENTS,
     CONTAINER_ENTRYPOINT,
     LAUNCHER,
@@ -57,14 +59,16 @@ def packed(base: Path, files: dict[str, str]) -> Path:
     return channel / "6f1c.gz"
 
 
-def started(base: Path, path: str | None = None) -> subprocess.Popen[bytes]:
+def started(
+    base: Path, path: str | None = None, told: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """The command in that folder, and where it looks for programs: Python's folder at first."""
     command = [part.replace("/opt/ml", str(base)) for part in CONTAINER_ARGUMENTS]
     if path is None:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.Popen(
         [*CONTAINER_ENTRYPOINT, *command],
-        env={"PATH": path},
+        env={"PATH": path, **(told or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
@@ -88,6 +92,18 @@ def test_a_job_without_its_launcher_says_so(base: Path, files: dict[str, str] | 
     with started(base) as process:
         assert process.wait() == 1
     assert failure_of(base) == "JobNotStarted: no launcher in channel code; start the run anew\n"
+
+
+def test_code_that_is_not_what_was_deployed_is_not_unpacked(base: Path) -> None:
+    archive = packed(base, {LAUNCHER_FILE: "open('ran', 'w').close()"})
+    sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
+    with started(base, told={CODE_SHA256: "0" * 64}) as process:
+        assert process.wait() == 1
+    assert not (base / "code").exists()
+    assert "not unpacked" in failure_of(base)
+    with started(base, told={CODE_SHA256: sha256}) as process:
+        assert process.wait() == 0
+    assert (base / "code" / "ran").exists()
 
 
 def failure_of(base: Path) -> str:

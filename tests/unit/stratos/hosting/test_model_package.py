@@ -7,7 +7,7 @@ import re
 import pytest
 
 from stratos.contracts.plan import Server
-from stratos.hosting.model_package import approval_description, licence_of, model_package
+from stratos.hosting.model_package import description, licence_of, model_package
 from stratos.spec import Bedrock, OpenAICompatible, Teacher, Weights
 from tests import factories
 
@@ -60,5 +60,5 @@ def test_properties_hold_only_what_sagemaker_takes() -> None:
 
 
 def test_a_description_of_a_decision_is_one_line_of_bounded_length() -> None:
-    assert approval_description("a\nb  c") == "a b c"
-    assert len(approval_description("x" * 5000)) == 1024
+    assert description("a\nb  c") == "a b c"
+    assert len(description("x" * 5000)) == 1024

@@ -1,3 +1,4 @@
+import hashlib
 import io
 import re
 import tarfile
@@ -55,6 +56,15 @@ def test_an_archive_that_cannot_be_read_is_named(tmp_path, content):
     (tmp_path / "packages" / "a.gz").write_bytes(content)
     with pytest.raises(JobNotStarted, match="cannot be read"):
         unpack_packages(tmp_path / "packages", tmp_path / "unpacked", needed=[])
+
+
+def test_an_archive_that_was_written_over_is_refused(tmp_path):
+    channel = archive_of(tmp_path / "packages", interpreter_tag())
+    (archive,) = channel.iterdir()
+    sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
+    with pytest.raises(JobNotStarted, match=f"has the SHA-256 {sha256}; {'0' * 64} was deployed"):
+        unpack_packages(channel, tmp_path / "out", needed=[], sha256="0" * 64)
+    assert unpack_packages(channel, tmp_path / "out", needed=[], sha256=sha256)
 
 
 def test_a_channel_holds_one_archive(tmp_path):
