@@ -122,14 +122,12 @@ def _tell(name: str, row: dict[str, object], shards: list[Shard]) -> None:
 
 
 def _commit() -> str:
-    told = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return told.stdout.strip()
+    """What is fuzzed. Results that were written beside it change nothing of it."""
+    head = ["git", "rev-parse", "--short=8", "HEAD"]
+    told = subprocess.run(head, cwd=ROOT, capture_output=True, text=True, check=True)
+    others = ["git", "diff", "--quiet", "HEAD", "--", ".", ":!benchmarks/results"]
+    changed = subprocess.run(others, cwd=ROOT, check=False).returncode != 0
+    return told.stdout.strip() + "-dirty" * changed
 
 
 def _write(rows: dict[str, dict[str, object]], commit: str) -> None:
