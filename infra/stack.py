@@ -18,6 +18,7 @@ from infra.parts.functions import ALL_HANDLERS, HANDLERS, Functions
 from infra.parts.hosting import Batches, Endpoints
 from infra.parts.network import Network, NetworkDefaults
 from infra.parts.notifications import Notifications
+from infra.parts.run_roles import RunRoles
 from infra.parts.schedules import Schedules
 from infra.parts.storage import DataStores, Retention
 from infra.parts.sweeping import Sweeping
@@ -63,6 +64,13 @@ class Stratos(Stack):
         self._endpoints = Endpoints(self, "Endpoints", **in_storage)
         self._batches = Batches(self, "Batches", **in_storage)
         self._network = self._join(Network(self, "Network", defaults=network))
+        self._run_roles = RunRoles(
+            self,
+            "RunRoles",
+            archives=self._training_jobs.source.bucket,
+            regions=self._regions.workers,
+            **in_storage,
+        )
         self._schedules = Schedules(self, "Schedules", state_machine_arn=self._machine_arn)
         self._functions = Functions(
             self,
@@ -77,9 +85,6 @@ class Stratos(Stack):
             self,
             "Workflow",
             functions=self._functions,
-            training_jobs=self._training_jobs,
-            endpoints=self._endpoints,
-            batches=self._batches,
             network=self._network,
             **logged,
         )
@@ -112,6 +117,7 @@ class Stratos(Stack):
 
     def _environment(self, private_hosts: Sequence[str]) -> dict[str, str]:
         """What every function is told of the other parts."""
+        roles = self._run_roles
         told = {
             "RUNS_TABLE": self._storage.runs_table.table_name,
             "SOURCE_URI": self._training_jobs.source.s3_object_url,
@@ -123,7 +129,8 @@ class Stratos(Stack):
             "STATE_MACHINE_ARN": self._machine_arn,
             "KMS_KEY_ARN": self._storage.key.key_arn,
             "SEVERAL_INSTANCE_TYPES": str(self._several_instance_types).lower(),
-            "BEDROCK_ROLE_ARN": self._training_jobs.batch_role.role_arn,
+            "JOB_POLICIES": self._network.attached(roles.jobs, roles.joining),
+            "MODEL_POLICIES": self._network.attached(roles.models, roles.joining),
         }
         if private_hosts:
             told["PRIVATE_HOSTS"] = ",".join(private_hosts)
@@ -160,17 +167,20 @@ class Stratos(Stack):
         )
 
     def _grant(self, workflow_role: iam.Role) -> None:
+        run_policies = self._run_roles.policies
         grant_functions(
             self._functions,
             storage=self._storage,
             notifications=self._notifications,
             schedules=self._schedules,
+            run_policies=run_policies,
         )
         grant_elsewhere(
             self._functions,
             storage=self._storage,
             schedules=self._schedules,
             regions=self._regions.workers,
+            run_policies=run_policies,
         )
         grant_workflow(
             workflow_role,

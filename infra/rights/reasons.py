@@ -26,6 +26,7 @@ _BY_TAGS = "It knows its own things by their tags, so it reads those of others, 
 _TELLS_HOME = "Home hears what became of its job or endpoint of this region"
 _STAGED = "Tags say how far an endpoint of several regions has come, and until when it stays"
 _COPIES_TAGS = "A copy has the tags of the original, by which records expire"
+_ROLES_END = "A run's roles go with what runs under them"
 _ENCRYPTED = "Everything that is stored is encrypted by the stack's key"
 
 REASONS: Mapping[str, str] = {
@@ -67,8 +68,15 @@ REASONS: Mapping[str, str] = {
     "events:DescribeRule": _LEARNS,
     "events:PutRule": _LEARNS,
     "events:PutTargets": _LEARNS,
+    "iam:AttachRolePolicy": "A run's roles get the policies of the template, and no others",
+    "iam:CreateRole": "Each run has roles of its own, so that it reaches nothing of another's",
     "iam:CreateServiceLinkedRole": "Application Auto Scaling makes its role on first use",
+    "iam:DeleteRole": _ROLES_END,
+    "iam:DetachRolePolicy": _ROLES_END,
+    "iam:ListAttachedRolePolicies": _ROLES_END,
+    "iam:ListRoles": _ENDS_WHAT_IS_LEFT,
     "iam:PassRole": "What it creates runs under the role, which is handed to that service alone",
+    "iam:TagRole": "By its tags a run's role reaches the run's own prefixes",
     "kms:Decrypt": _ENCRYPTED,
     "kms:DescribeKey": _ENCRYPTED,
     "kms:GenerateDataKey": _ENCRYPTED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lambdas.aws import run_roles
 from lambdas.regions.machines import WorkerMachine, home_of
 from lambdas.step import step
 from stratos.pipeline.region_endpoints import HandOverEndpointInput, WorkerEndpoint
@@ -22,5 +23,6 @@ def handler(payload: HandOverEndpointInput) -> HandedOver:
         staged=staged,
         home=home_of(run, payload.task_token),
     )
+    run_roles.make(run)  # a run that began before there were any has none
     name = staged.deployment.endpoint_name
     return HandedOver(execution_arn=WorkerMachine(staged.region).start(name, worker))

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambdas.aws import (
     components,
     executions,
+    run_roles,
     runs_table,
     sagemaker,
     scaling,
@@ -66,6 +67,7 @@ _REMOVE: Mapping[Kind, Callable[[str], object]] = {
     "alarm": _delete_alarm,
     "schedule": _delete_expiry,
     "rerun": schedules.delete_schedule,
+    "role": run_roles.delete,
 }
 
 
@@ -175,5 +177,6 @@ def _owner(row: RunRow) -> Owner:
         endpoint_name=row.endpoint_name,
         batch_model_name=row.batch_model_name,
         expires_at=row.expires_at,
+        ended_at=row.ended_at,
         serving_regions=row.serving_regions,
     )

@@ -90,7 +90,10 @@ class JobFactory:
                 "AWS_DEFAULT_REGION": settings().aws_region,
                 "STRATOS_CHECKPOINT_DIR": CHECKPOINT_DIR,
                 "STRATOS_STACK": settings().stack_name,
-                "STRATOS_BEDROCK_ROLE_ARN": settings().bedrock_role_arn,
+                # Bedrock does in a batch what the job itself may do.
+                "STRATOS_BEDROCK_ROLE_ARN": settings().role_arn(
+                    settings().names.job_role(self.run.run_id)
+                ),
                 **({PRIVATE_HOSTS: settings().private_hosts} if settings().private_hosts else {}),
                 **(training_processes(servers) if config.kind == "distill" else {}),
             },
