@@ -64,13 +64,7 @@ class Stratos(Stack):
         self._endpoints = Endpoints(self, "Endpoints", **in_storage)
         self._batches = Batches(self, "Batches", **in_storage)
         self._network = self._join(Network(self, "Network", defaults=network))
-        self._run_roles = RunRoles(
-            self,
-            "RunRoles",
-            archives=self._training_jobs.source.bucket,
-            regions=self._regions.workers,
-            **in_storage,
-        )
+        self._run_roles = self._roles_of_runs()
         self._schedules = Schedules(self, "Schedules", state_machine_arn=self._machine_arn)
         self._functions = Functions(
             self,
@@ -114,6 +108,16 @@ class Stratos(Stack):
             self._batches.role,
         )
         return network
+
+    def _roles_of_runs(self) -> RunRoles:
+        return RunRoles(
+            self,
+            "RunRoles",
+            bucket=self._storage.bucket,
+            key=self._storage.key,
+            archives=self._training_jobs.source.bucket,
+            regions=self._regions.workers,
+        )
 
     def _environment(self, private_hosts: Sequence[str]) -> dict[str, str]:
         """What every function is told of the other parts."""
