@@ -27,6 +27,7 @@ _TELLS_HOME = "Home hears what became of its job or endpoint of this region"
 _STAGED = "Tags say how far an endpoint of several regions has come, and until when it stays"
 _COPIES_TAGS = "A copy has the tags of the original, by which records expire"
 _ROLES_END = "A run's roles go with what runs under them"
+_LISTS_OWN = "What is read from the bucket is all that lies under a prefix"
 _ENCRYPTED = "Everything that is stored is encrypted by the stack's key"
 
 REASONS: Mapping[str, str] = {
@@ -197,6 +198,8 @@ OF_ROLES: Mapping[tuple[str, str], str] = {
     ("FunctionsBringHomeRole", "states:SendTaskFailure"): _TELLS_HOME,
     ("FunctionsBringHomeRole", "states:SendTaskSuccess"): _TELLS_HOME,
     ("FunctionsGiveUpRole", "states:SendTaskFailure"): _TELLS_HOME,
+    ("RunRolesJobs", "s3:ListBucket"): _LISTS_OWN,
+    ("RunRolesModels", "s3:ListBucket"): _LISTS_OWN,
     ("WorkflowRole", "s3:GetObject"): "A Distributed Map reads the jobs that share a step",
     ("WorkflowRole", "states:StartExecution"): (
         "Each job that shares a step has an execution of the same machine"
