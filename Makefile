@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions test-tutorial wheel iam test-vllm lint venv synth docs site lock images \
+.PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions test-tutorial fuzz wheel iam test-vllm lint venv synth docs site lock images \
 	check-images format bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house \
 	bench-dataset_large bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts \
-	bench-tool_calls_smollm2 bench-planner_real bench-region_copies ablation ablation-smollm2 clean
+	bench-tool_calls_smollm2 bench-planner_real bench-checker bench-region_copies bench-many_runs bench-overload ablation \
+	ablation-smollm2 clean
 
 demo: synth  ## The main job, end to end, in the embedded cloud on this machine.
 	@$(BIN)/python examples/demo.py
@@ -28,11 +29,14 @@ PYTHONS = $(foreach minor,11 12 13 14,$(or $(lastword $(wildcard $(HOME)/.pyenv/
 test-pythons: synth  ## The installed package on every Python that it is for and this machine has.
 	@STRATOS_PYTHONS="$(strip $(PYTHONS))" $(BIN)/python -m pytest -q tests/infra/test_distribution.py
 
-test-regions: synth  ## Whole runs through regions that fail, beyond those of `make test`: some 25 minutes.
+test-regions: synth  ## Whole runs through regions that fail, beyond those of `make test`: some 40 minutes.
 	@$(BIN)/python -m pytest -m regions tests/integration/pipeline
 
 test-tutorial: synth  ## The tutorial as it stands, and three users who go on from there: five minutes.
 	@$(BIN)/python -m pytest -m tutorial tests/people
+
+fuzz: venv  ## 10,000 seeded mutations of valid inputs against each reader: half an hour.
+	@$(BIN)/python -m tests.fuzz --write
 
 iam: synth  ## Which calls of the latest `make test` needed which statement of the template.
 	@$(BIN)/python -m infra.local.iam.coverage build/iam
@@ -93,11 +97,20 @@ format: venv
 bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house bench-local_generation: bench-%: venv
 	@$(BIN)/python benchmarks/$*.py
 
+bench-checker: venv  ## A checker in its own process, and within the job as formerly: half a minute.
+	@$(BIN)/python -m benchmarks.checker --write
+
 bench-planner_real: venv  ## Forecasts beside a real model's memory, speed and latency: 15 minutes.
 	@$(BIN)/python -m benchmarks.planner_real
 
 bench-dataset_large: venv  ## A dataset of 20 GB, split as a job does: 40 minutes of CPU, 35 GB of disk.
 	@$(BIN)/python -m benchmarks.dataset_large
+
+bench-many_runs: synth  ## 50 specs at once into an embedded cloud: 15 minutes on two idle cores.
+	@$(BIN)/python -m benchmarks.many_runs --write
+
+bench-overload: venv  ## Servers under four times their planned load: 12 minutes.
+	@$(BIN)/python -m benchmarks.overload --write
 
 bench-region_copies: venv  ## 500 MB to three regions of an embedded cloud, and again.
 	@$(BIN)/python -m benchmarks.region_copies
@@ -105,7 +118,10 @@ bench-region_copies: venv  ## 500 MB to three regions of an embedded cloud, and 
 bench-cloud_memory: synth
 	@$(BIN)/python benchmarks/cloud_memory.py
 
-bench-iam: synth  ## What judging every call costs: start-up, and one run of the demo, on and off.
+bench-fuzz: venv  ## 10,000 seeded mutations of valid inputs against each reader: half an hour.
+	@$(BIN)/python -m tests.fuzz --write
+
+iam: synth  ## What judging every call costs: start-up, and one run of the demo, on and off.
 	@$(BIN)/python -m benchmarks.iam --write
 
 bench-default_prompts: venv  ## What SmolLM2 makes of the default prompts, before and now.

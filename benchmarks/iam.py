@@ -27,10 +27,10 @@ from benchmarks.machine import describe_machine
 from infra.local.cli import bring_up
 from infra.local.daemon import stop
 from infra.local.host.settings import LocalSettings
+from stratos.cli.following import follow
 from stratos.cli.runs import read_summary
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit
-from stratos.cli.watch import follow
 
 HERE = Path(__file__).resolve().parents[1]
 RESULT = HERE / "benchmarks" / "results" / "iam.json"

@@ -24,13 +24,14 @@ from rich.console import Console
 from infra.local.cli import bring_up
 from infra.local.host.settings import LocalSettings
 from stratos.cli import endpoint
+from stratos.cli.following import follow
 from stratos.cli.report import save_report
 from stratos.cli.runs import find_run, read_object, read_summary
 from stratos.cli.screen import aloud, make_console
 from stratos.cli.stack import Stack
 from stratos.cli.submit import submit
 from stratos.cli.tables import print_outcome
-from stratos.cli.watch import EXIT_CODES, Screen, follow
+from stratos.cli.watch import EXIT_CODES, Screen
 from stratos.contracts.bucket import SPEC_FILE, RunKeys
 from stratos.contracts.records import Record
 from stratos.report.figures import duration

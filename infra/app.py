@@ -34,6 +34,7 @@ _SETTINGS = (
     *("upload_retention_days", "checkpoint_retention_days", "version_retention_days"),
     *("subnets", "security_groups", "encrypt_traffic", "several_instance_types"),
     *("home_region", "worker_regions", "private_hosts"),
+    *("max_concurrent_runs", "max_concurrent_runs_per_spec", "default_max_budget_usd"),
 )
 
 EXAMPLE_REGIONS = {
@@ -88,6 +89,7 @@ def _home_stack(
     app: App, names: StackNames, regions: Regions, settings: StackSettings, assets: Assets
 ) -> Stack:
     from infra.parts.network import NetworkDefaults
+    from infra.parts.run_limits import RunLimits
     from infra.parts.storage import Retention
     from infra.stack import Stratos
 
@@ -108,6 +110,11 @@ def _home_stack(
             upload_days=settings.number("upload_retention_days"),
             checkpoint_days=settings.number("checkpoint_retention_days"),
             version_days=settings.number("version_retention_days"),
+        ),
+        run_limits=RunLimits(
+            concurrent_runs=settings.number("max_concurrent_runs"),
+            concurrent_runs_per_spec=settings.number("max_concurrent_runs_per_spec"),
+            default_budget_usd=settings.number("default_max_budget_usd"),
         ),
         several_instance_types=settings.flag("several_instance_types"),
         notification_email=settings.text("notification_email") or None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from aws_cdk import CfnOutput, Environment, Stack, Tags
@@ -18,6 +17,7 @@ from infra.parts.functions import ALL_HANDLERS, HANDLERS, Functions
 from infra.parts.hosting import Batches, Endpoints
 from infra.parts.network import Network, NetworkDefaults
 from infra.parts.notifications import Notifications
+from infra.parts.run_limits import RunLimits
 from infra.parts.run_roles import RunRoles
 from infra.parts.schedules import Schedules
 from infra.parts.storage import DataStores, Retention
@@ -46,13 +46,13 @@ class Stratos(Stack):
         network: NetworkDefaults,
         notification_email: str | None,
         retention: Retention,
+        run_limits: RunLimits,
         several_instance_types: bool,
         regions: Regions | None = None,
         **options: Any,
     ) -> None:
         self._regions = regions or Regions()
         super().__init__(scope, id, env=environment_of(self._regions.home), **options)
-        self._several_instance_types = several_instance_types
         self._storage = DataStores(self, "Storage", retention=retention)
         self._notifications = Notifications(
             self, "Notifications", key=self._storage.key, notification_email=notification_email
@@ -71,7 +71,7 @@ class Stratos(Stack):
             "Functions",
             assets=assets,
             dead_letters=self._notifications.dead_letters,
-            environment=self._environment(network.private_hosts),
+            environment=self._environment(network, run_limits, several_instance_types),
             handlers=ALL_HANDLERS if self._regions.workers else HANDLERS,
             **logged,
         )
@@ -119,7 +119,9 @@ class Stratos(Stack):
             regions=self._regions.workers,
         )
 
-    def _environment(self, private_hosts: Sequence[str]) -> dict[str, str]:
+    def _environment(
+        self, network: NetworkDefaults, run_limits: RunLimits, several_instance_types: bool
+    ) -> dict[str, str]:
         """What every function is told of the other parts."""
         roles = self._run_roles
         told = {
@@ -132,12 +134,13 @@ class Stratos(Stack):
             "SCHEDULER_ROLE_ARN": self._schedules.role.role_arn,
             "STATE_MACHINE_ARN": self._machine_arn,
             "KMS_KEY_ARN": self._storage.key.key_arn,
-            "SEVERAL_INSTANCE_TYPES": str(self._several_instance_types).lower(),
+            "SEVERAL_INSTANCE_TYPES": str(several_instance_types).lower(),
             "JOB_POLICIES": self._network.attached(roles.jobs, roles.joining),
             "MODEL_POLICIES": self._network.attached(roles.models, roles.joining),
+            **run_limits.environment,
         }
-        if private_hosts:
-            told["PRIVATE_HOSTS"] = ",".join(private_hosts)
+        if network.private_hosts:
+            told["PRIVATE_HOSTS"] = ",".join(network.private_hosts)
         if self._regions.workers:
             told["WORKER_REGIONS"] = ",".join(self._regions.workers)
         return told

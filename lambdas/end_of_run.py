@@ -9,6 +9,7 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas import admission
 from lambdas.aws import notices, runs_table, transform_jobs
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.catalog_files import CatalogFiles
@@ -32,7 +33,7 @@ from stratos.pipeline.lessons import calibration_rows
 from stratos.pipeline.phases import PHASE_OF_JOB, phase_seconds
 from stratos.pipeline.steps import Reported
 from stratos.pipeline.summary import REJECTED_RUNS, Phase, RunSummary
-from stratos.report.figures import accuracy_rows, money, share
+from stratos.report.figures import accuracy_rows, duration, money, share
 from stratos.units import figure
 
 _DECIDED = (ApprovalRejected.__name__, ApprovalTimedOut.__name__)
@@ -58,6 +59,7 @@ def close_run(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Reported
     runs_table.update(
         run.run_id, status=status, ended_at=summary.ended_at, **runs_table.NOTHING_AWAITED
     )
+    admission.hand_on(run.run_id)
     failure = failure_in(state)
     if status == "rejected" or (failure is not None and failure.Error in _DECIDED):
         with single_metric(name=REJECTED_RUNS, unit=MetricUnit.Count, value=1):
@@ -115,8 +117,20 @@ def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidenc
         expires_at=row.expires_at if row else None,
         phases=_phases(run, costs, ended_at, hosting),
         trained_on=_trained_on(costs, attempt),
-        notes=[*([] if approval is None else [approval.described()]), *_moved(run, costs)],
+        notes=[
+            *_waited(run),
+            *([] if approval is None else [approval.described()]),
+            *_moved(run, costs),
+        ],
     )
+
+
+def _waited(run: RunRef) -> Iterator[str]:
+    if run.waited_seconds:
+        yield (
+            f"waited {duration(run.waited_seconds)} for its place among the runs that work; limits "
+            "of time do not count that"
+        )
 
 
 def _moved(run: RunRef, jobs: Sequence[JobCost]) -> Iterator[str]:

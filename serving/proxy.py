@@ -53,7 +53,13 @@ async def proxying(
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
     ) as session:
         passing = _Passing(session, upstream, headers)
-        server = web.Server(passing.answer, handler_cancellation=True, access_log=None)
+        server = web.Server(
+            # A compressed body goes on as it came, as nginx passes it.
+            passing.answer,
+            handler_cancellation=True,
+            access_log=None,
+            auto_decompress=False,
+        )
         runner = web.ServerRunner(server, shutdown_timeout=drain_seconds)
         await runner.setup()
         try:
@@ -74,7 +80,13 @@ class _Passing:
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if why := refusal({name.lower(): value for name, value in request.headers.items()}):
             return web.Response(status=403, text=f"{why}; call it from a program")
-        body = await request.content.read()  # no limit, as in the image
+        if not request.raw_path.startswith("/"):
+            # An address with a host of its own, which must not become that of the server.
+            return web.Response(status=400, text="400 Bad Request: a path begins with /")
+        try:
+            body = await request.content.read()  # no limit, as in the image
+        except (aiohttp.ClientPayloadError, web.RequestPayloadError) as error:
+            return web.Response(status=400, text=f"400 Bad Request: {error}")
         try:
             answer = await self._session.request(
                 request.method,

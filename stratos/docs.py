@@ -170,7 +170,8 @@ def spec_reference() -> str:
     sections = [_INTRODUCTION]
     for model in models_of(Spec):
         heading = f"## {model.__name__}\n\n{inspect.getdoc(model)}\n"
-        rows = "\n".join(_row(model, name) for name in model.model_fields)
+        fields = model.model_json_schema()["properties"]  # without those that nobody writes
+        rows = "\n".join(_row(model, name) for name in model.model_fields if name in fields)
         sections.append(
             f"{heading}\n| Field | Type | Default | Meaning |\n|---|---|---|---|\n{rows}\n"
         )

@@ -3,6 +3,9 @@
     StratosError
     ├── DuplicateEvent          the same S3 event, again; ends quietly
     ├── SpecRejected            the spec has problems, all of them listed
+    ├── QueueError
+    │   ├── QueueFull           as many runs work and wait as a stack's queue holds
+    │   └── QueueTimedOut       a run got no place in time
     ├── DatasetRejected         the dataset cannot be used
     │   └── DatasetTooLarge     there is no room or time to split it; in a function, a job does
     ├── NoFeasiblePlan          no candidate meets every hard constraint
@@ -11,6 +14,7 @@
     ├── JobNotStarted           a training job lacks its code or a package
     ├── OutOfMemory             a training job needed more memory than its server has
     ├── TeacherFailed           a teacher gave no usable answer
+    ├── CheckerFailed           the spec's checker cannot be run, or fails time after time
     ├── BudgetExhausted         the next step would exceed `max_budget_usd`
     ├── ShardsFailed            some of the jobs that share a step could not be brought to an end
     ├── TooFewVerifiedRecords   synthesis kept less than training needs
@@ -64,6 +68,11 @@ if TYPE_CHECKING:
     from stratos.problems import Problem
 
 
+_MOST_PROBLEMS = 50
+_LONGEST_PROBLEM = 2_000
+"""Characters."""
+
+
 class StratosError(Exception):
     """Base of every error that a user is meant to read."""
 
@@ -78,6 +87,18 @@ class SpecRejected(StratosError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(_describe(problems))
         self.problems = tuple(problems)
+
+
+class QueueError(StratosError):
+    """A run got no place among those that work."""
+
+
+class QueueFull(QueueError):
+    """No more runs can wait."""
+
+
+class QueueTimedOut(QueueError):
+    """Other runs took all places for as long as a run waits."""
 
 
 class DatasetRejected(StratosError):
@@ -110,6 +131,10 @@ class OutOfMemory(StratosError):
 
 class TeacherFailed(StratosError):
     """A teacher gave no usable answer after every retry."""
+
+
+class CheckerFailed(StratosError):
+    """The spec's checker could not be run, or failed at one rationale after the other."""
 
 
 class BudgetExhausted(StratosError):
@@ -293,6 +318,16 @@ class ModelNotFound(NotFound):
 
 
 def _describe(problems: Sequence[Problem]) -> str:
-    """Return every problem in one text, a line each."""
+    """Return the problems in one text, a line each: no more of them than somebody reads.
+
+    Step Functions and a notification have room for a few hundred thousand bytes.
+    """
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return "\n".join([f"the spec has {count}:", *(f"- {problem}" for problem in problems)])
+    told = [f"- {_cut(str(problem))}" for problem in problems[:_MOST_PROBLEMS]]
+    more = len(problems) - len(told)
+    rest = [f"- and {more} more: correct these first"] if more else []
+    return "\n".join([f"the spec has {count}:", *told, *rest])
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_PROBLEM else f"{text[: _LONGEST_PROBLEM - 1]}…"

@@ -25,4 +25,7 @@ def stack_environment(bucket: str, region: str) -> dict[str, str]:
         "SEVERAL_INSTANCE_TYPES": "true",
         "JOB_POLICIES": "arn:aws:iam::123456789012:policy/jobs",
         "MODEL_POLICIES": "arn:aws:iam::123456789012:policy/models",
+        "MAX_CONCURRENT_RUNS": "10",
+        "MAX_CONCURRENT_RUNS_PER_SPEC": "1",
+        "DEFAULT_MAX_BUDGET_USD": "0",
     }

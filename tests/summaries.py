@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stratos.contracts.distillation import CurvePoint
+from stratos.contracts.distillation import CurvePoint, Reinforced, RewardPoint
 from stratos.contracts.jobs import EvaluatedExample, ProbeResult, SynthesizeResult
 from stratos.contracts.measurements import LoadResult, Measurement, Pace, Percentile
 from stratos.contracts.plan import Interval, Plan, PlanSet, Server
@@ -230,6 +230,19 @@ def succeeded_run(**changes: object) -> RunSummary:
                     learning_rate=0.01,
                 )
                 for step in range(1, 9)
+            ),
+            reinforced=Reinforced(
+                steps=3,
+                planned_steps=4,
+                stopped_by="deadline",
+                resumed_from_step=None,
+                seconds=30,
+                validation_questions=40,
+                accuracy_before=0.25,
+                accuracy_after=0.5,
+                curve=tuple(
+                    RewardPoint(step=step, seconds=step, reward=step / 10) for step in range(1, 4)
+                ),
             ),
         ),
         constraints=(

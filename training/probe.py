@@ -30,7 +30,7 @@ def probe(job: Job[ProbeConfig]) -> ProbeResult:
     """Measure a model on the probe split."""
     config = job.config
     use_cpus(job.paths)
-    judge = load_judge(job)
+    judge = load_judge(job, reads_rationales=config.role == "teacher")
     records = read_judged(job.paths.channel("dataset"), "probe", judge).records
     if isinstance(config.model, Logs):
         return _probe_logs(job, config.model, judge, records)

@@ -33,7 +33,7 @@ def synthesize(job: Job[SynthesizeConfig]) -> SynthesizeResult:
     """
     config = job.config
     use_cpus(job.paths)
-    judge = load_judge(job)
+    judge = load_judge(job, reads_rationales=True)
     gold_only = config.strategy == "injection" and not config.learns_logs
     questions = read_drawn(
         job.paths.channel("dataset"),

@@ -42,6 +42,7 @@ HANDLERS = (
     Handler("claim_run"),
     # A tokenizer.json of 262,000 pieces takes 224 MiB to read.
     Handler("parse_constraints", memory_mib=1769, timeout_seconds=120),
+    Handler("await_place"),
     # Single-threaded: more memory would bring cores that it does not use.
     Handler(
         "inspect_dataset",

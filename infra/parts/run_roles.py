@@ -18,7 +18,12 @@ from constructs import Construct
 
 from infra.parts.network import use_interfaces
 from infra.parts.training import REPOSITORIES as JOB_IMAGES
-from infra.parts.training import batches_on_bedrock, models_on_bedrock, teacher_keys
+from infra.parts.training import (
+    batches_on_bedrock,
+    managed_mlflow,
+    models_on_bedrock,
+    teacher_keys,
+)
 from infra.permissions import (
     PREFIX,
     arn,
@@ -193,3 +198,4 @@ def _teachers() -> Iterator[iam.PolicyStatement]:
     yield from batches_on_bedrock()
     yield pass_role(own, "bedrock.amazonaws.com")
     yield teacher_keys(Aws.REGION)
+    yield managed_mlflow(Aws.REGION)

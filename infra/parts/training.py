@@ -32,6 +32,9 @@ REPOSITORIES = ("pytorch",)
 
 Jobs that name images of the release before cannot start any more: docs/deploy.md says why.
 """
+_MLFLOW = (
+    "CreateExperiment", "CreateRun", "LogBatch", "SearchExperiments", "SearchRuns", "UpdateRun",
+)  # fmt: skip
 
 
 class TrainingJobs(Construct):
@@ -52,6 +55,7 @@ class TrainingJobs(Construct):
         ):
             self.role.add_to_policy(statement)
         self.role.add_to_policy(teacher_keys(Aws.REGION))
+        self.role.add_to_policy(managed_mlflow(Aws.REGION))
 
 
 class WorkerTrainingJobs(Construct):
@@ -68,6 +72,7 @@ class WorkerTrainingJobs(Construct):
         self.role = _role(self)
         _grant(self.role, bucket, key, code_in=bucket, teachers_in=home)
         self.role.add_to_policy(teacher_keys(home))
+        self.role.add_to_policy(managed_mlflow(home))
 
 
 def _role(scope: Construct) -> iam.Role:
@@ -147,6 +152,24 @@ def teacher_keys(region: str) -> iam.PolicyStatement:
         # Its tags say which hosts it may be sent to.
         actions=["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
         resources=[arn("secretsmanager", f"secret:{PREFIX}/*", region=region)],
+    )
+
+
+def managed_mlflow(region: str) -> iam.PolicyStatement:
+    """The calls of a training to SageMaker's managed MLflow, where its owner has tagged it for this
+    stack.
+
+    A spec names it, so the template cannot. An app asks for an action of its own.
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_sagemaker-mlflow.html
+    """
+    return iam.PolicyStatement(
+        sid="ManagedMlflow",
+        actions=["sagemaker:CallMlflowAppApi", *(f"sagemaker-mlflow:{call}" for call in _MLFLOW)],
+        resources=[
+            arn("sagemaker", f"{kind}/*", region=region)
+            for kind in ("mlflow-app", "mlflow-tracking-server")
+        ],
+        conditions={"StringEquals": {f"aws:ResourceTag/{STACK_TAG}": STACK_NAME}},
     )
 
 

@@ -89,8 +89,8 @@ by e-mail, and webhooks, over the internet | a run ends or waits for approval, a
 Nothing else does. Code and packages come with the stack, images from AWS's registry in the region,
 and nothing in the stack reports usage to anybody. The CDK's command line, on the machine of whoever
 deploys, reports its use to AWS unless it is told not to; this project's `cdk.json` [tells
-it](deploy.md#what-the-deployer-needs). What a spec's `checker.py` does is its author's: see
-[whom to trust](deploy.md#whom-to-trust).
+it](deploy.md#what-the-deployer-needs). A spec's `checker.py` runs in a process that has no
+network, no files and no credentials: see [whom to trust](deploy.md#whom-to-trust).
 """
 
 

@@ -53,6 +53,7 @@ def home_findings(regions: tuple[str, ...]) -> tuple[AcceptedFinding, ...]:
         AcceptedFinding("AwsSolutions-L1", new, _of("AwsSolutions-L1").reason),
         wildcard("*", tuple(f"{name}Role" for name in new), "X-Ray's write actions take none."),
         wildcard("<{bucket}.Arn>/runs/*/elsewhere/*", ("Functions/HandOverRole",), _ANY_KEY),
+        wildcard("<{bucket}.Arn>/runs/*/tokens/*", ("Functions/HandOverEndpointRole",), _ANY_KEY),
         *_of_fleets(),
         *(finding for region in regions for finding in _of_fleets_in(region)),
         *(
@@ -92,7 +93,7 @@ def _of_fleets() -> tuple[AcceptedFinding, ...]:
     scales = (measures, retires)
     in_sagemaker = f"arn:<AWS::Partition>:sagemaker:{here}"
     return (
-        wildcard("<{bucket}.Arn>/catalog/*", (stages,), _ANY_KEY),
+        wildcard("<{bucket}.Arn>/catalog/*", (stages, judges), _ANY_KEY),
         wildcard("<{bucket}.Arn>/runs/*/loads/*", (measures,), _ANY_KEY),
         wildcard(
             "<{bucket}.Arn>/runs/*",
@@ -108,6 +109,9 @@ def _of_fleets() -> tuple[AcceptedFinding, ...]:
         wildcard(f"{in_sagemaker}:model/{{prefix}}-*", (retires,), _NAMED),
         wildcard(f"{in_sagemaker}:model-package/{{prefix}}/*", (promotes,), _NAMED),
         wildcard(f"{in_sagemaker}:training-job/*", (judges,), _JOB_NAMES),
+        wildcard(
+            f"arn:<AWS::Partition>:states:{here}:execution:{{prefix}}:*", (judges,), _EXECUTIONS
+        ),
         wildcard(
             f"arn:<AWS::Partition>:scheduler:{here}:schedule/{{prefix}}/*",
             (promotes, retires),
@@ -197,7 +201,7 @@ def worker_findings(home: str) -> tuple[AcceptedFinding, ...]:
         *_of_endpoints(),
         wildcard(
             f"arn:<AWS::Partition>:kms:{there}:key/*",
-            (*_CARRY, _GIVES_UP, _FETCHES_MODEL, _MEASURES, _SWEEPS),
+            (*_CARRY, _GIVES_UP, _FETCHES_MODEL, _WATCHES_ENDPOINT, _MEASURES, _SWEEPS),
             "The id of home's key is not known here; the statement is held to its alias.",
         ),
         wildcard(
@@ -272,6 +276,7 @@ def _copies() -> tuple[AcceptedFinding, ...]:
                 ("/checkpoints/*", _CARRY),
                 ("/runs/*", (*_CARRY, _FETCHES_MODEL)),
                 ("/runs/*/loads/*", (_MEASURES,)),
+                ("/runs/*/tokens/*", (_WATCHES_ENDPOINT, _MEASURES, _GIVES_UP)),
                 ("/served/*", (_SWEEPS,)),
                 ("/specs/*", (_FETCHES,)),
                 ("/runs/*/transfers/*", (_FETCHES, _FETCHES_MODEL, _WATCHES)),
@@ -287,13 +292,13 @@ _AT_HOME_ONLY = ("model-invocation-job", "InferenceComponents", ":alarm:")
 
 
 def _shared(home: str) -> tuple[AcceptedFinding, ...]:
-    """What is accepted of parts that a worker has, too; secrets and Bedrock are home's."""
+    """What is accepted of parts that a worker has, too; secrets, Bedrock and MLflow are home's."""
     found = []
     for finding in FINDINGS:
         rule = finding.rule
         if any(home in rule for home in _AT_HOME_ONLY):
             continue
-        if any(service in rule for service in (":bedrock:<", ":secretsmanager:")):
+        if any(service in rule for service in (":bedrock:<", ":secretsmanager:", ":mlflow-")):
             rule = rule.replace("<AWS::Region>", home)
         if paths := tuple(path for path in finding.paths if path in _SHARED):
             found.append(replace(finding, rule=rule, paths=paths))

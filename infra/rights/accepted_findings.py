@@ -47,7 +47,14 @@ _READS_JOBS = (
     "report",
 )
 _LOOKS_AT_ENDPOINTS = ("check_quality", "match_models", "plan_candidates", "take_turn")
-_NO_RUN_OBJECTS = ("await_component", "claim_run", "request_approval", "sweep", "tell_webhooks")
+_NO_RUN_OBJECTS = (
+    "await_component",
+    "await_place",
+    "claim_run",
+    "request_approval",
+    "sweep",
+    "tell_webhooks",
+)
 _JOBS, _MACHINE = "TrainingJobs/Role", "Workflow/Role"
 _BATCHES = "TrainingJobs/BatchRole"
 _SERVED = ("Endpoints/Role", "Endpoints/QueueRole")
@@ -205,6 +212,14 @@ FINDINGS = (
         f"arn:<AWS::Partition>:secretsmanager:{_HERE}:secret:{{prefix}}/*",
         (_JOBS, *_roles("parse_constraints")),
         "The spec names the secrets of keys and tokens, which must begin with the stack's prefix.",
+    ),
+    *(
+        wildcard(
+            f"{_SAGEMAKER}:mlflow-{kind}/*",
+            (_JOBS,),
+            "The spec names the MLflow, which its owner tags for the stack.",
+        )
+        for kind in ("app", "tracking-server")
     ),
     wildcard(
         f"{_SAGEMAKER}:training-job/*", (*_roles(*_READS_JOBS, "sweep"), _MACHINE), _RUN_NAMES

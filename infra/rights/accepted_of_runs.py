@@ -16,7 +16,10 @@ _NO_RESOURCE = (
 _REGISTRY = "AWS keeps these images in a registry account that differs by region; reading only."
 _STREAMS = "SageMaker writes streams into log groups that it names after endpoints or by itself."
 _INTERFACES = "SageMaker makes the interfaces; the subnets and groups are parameters."
-_TEACHER = "The spec names the teacher, and the secrets with its keys; Bedrock names batches."
+_TEACHER = (
+    "The spec names the teacher, secrets and an MLflow that has the stack's tag; Bedrock names "
+    "batches."
+)
 _ARCHIVES = "Keys of archives are hashes, and nothing else in a worker's bucket begins like one."
 
 
@@ -92,6 +95,8 @@ def _of_teachers(jobs: str) -> Iterator[AcceptedFinding]:
         f"bedrock:{here}:application-inference-profile/*",
         f"bedrock:{here}:model-invocation-job/*",
         f"secretsmanager:{here}:secret:{{prefix}}/*",
+        f"sagemaker:{here}:mlflow-app/*",
+        f"sagemaker:{here}:mlflow-tracking-server/*",
     ):
         yield wildcard(f"arn:<AWS::Partition>:{resource}", (jobs,), _TEACHER)
 

@@ -38,6 +38,7 @@ from infra.rights.shared_rights import (
     end_endpoints,
     make_run_roles,
     measure_and_scale,
+    read_executions,
     read_jobs,
     update_packages,
     use_schedules,
@@ -126,11 +127,19 @@ def _hand_over(reach: Reach) -> Statements:
     return (
         write_objects(reach.bucket, "runs/*/elsewhere/*"),
         use_key(reach.storage.key),
-        *_hand_over_endpoint(reach),
+        *_start_there(reach),
     )
 
 
 def _hand_over_endpoint(reach: Reach) -> Statements:
+    return (
+        write_objects(reach.bucket, "runs/*/tokens/*"),
+        use_key(reach.storage.key),
+        *_start_there(reach),
+    )
+
+
+def _start_there(reach: Reach) -> Statements:
     return (
         reach.in_each(WORKER_MACHINE, "StartExecution"),
         # One that an earlier call has started under the name holds a token of before.
@@ -164,10 +173,12 @@ def _measure_region(reach: Reach) -> Statements:
 
 def _judge_regions(reach: Reach) -> Statements:
     return (
-        *read_objects(reach.bucket, "runs/"),
+        *read_objects(reach.bucket, "runs/", "catalog/"),
         write_objects(reach.bucket, "runs/*"),
         use_key(reach.storage.key),
-        *read_jobs(),  # what the run has spent: is there room for another student?
+        # What the run has spent, and how long staging takes: is there room for other servers?
+        *read_jobs(),
+        read_executions(),
         query_runs(reach.storage.runs_table, "by_spec"),  # the model in service
     )
 

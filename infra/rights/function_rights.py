@@ -118,6 +118,17 @@ def _describe_secrets() -> iam.PolicyStatement:
     )
 
 
+def _await_place(granted: Granted) -> Statements:
+    return (use_runs(granted.runs_table, "GetItem", "UpdateItem"), _wake_runs())
+
+
+def _wake_runs() -> iam.PolicyStatement:
+    """Whoever changes the queue lets the runs go on that have got a place."""
+    return iam.PolicyStatement(
+        actions=["states:SendTaskSuccess"], resources=[arn("states", f"stateMachine:{PREFIX}")]
+    )
+
+
 def _inspect_dataset(granted: Granted) -> Statements:
     return (
         *read_objects(granted.bucket, "specs/", "runs/"),
@@ -268,6 +279,7 @@ def _report(granted: Granted) -> Statements:
         read_executions(),
         _notify(granted),
         delete_run_roles(),
+        _wake_runs(),  # the next one, at the end of a run
     )
 
 
@@ -299,6 +311,7 @@ def _clean_up(granted: Granted) -> Statements:
 def _sweep(granted: Granted) -> Statements:
     return (
         use_runs(granted.runs_table, "Scan", "GetItem", "UpdateItem"),
+        _wake_runs(),  # where the end of a run did not
         # What a run that is over left at an endpoint is CleanUp's to take back.
         iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[granted.clean_up_arn]),
         iam.PolicyStatement(
@@ -351,6 +364,7 @@ def _tell_webhooks(granted: Granted) -> Statements:
 _RIGHTS: Mapping[str, Callable[[Granted], Statements]] = {
     "claim_run": _claim_run,
     "parse_constraints": _parse_constraints,
+    "await_place": _await_place,
     "inspect_dataset": _inspect_dataset,
     "prepare_inspection": _prepare_inspection,
     "plan_candidates": _plan_candidates,

@@ -22,12 +22,17 @@ _ENDS_WHAT_IS_LEFT = "What belongs to no run any more is ended, so that nobody p
 _ROUTES = "It looks at what is in service: its kind, its instances and its component"
 _FOUND_BY_NAME = "A run's jobs and batches are found by its id, which is in their names"
 _ANSWERS = "A model that waits for a person is approved or rejected"
+_GIVES_PLACES = "A run that has got a place among those that work goes on"
 _BY_TAGS = "It knows its own things by their tags, so it reads those of others, too"
 _TELLS_HOME = "Home hears what became of its job or endpoint of this region"
 _STAGED = "Tags say how far an endpoint of several regions has come, and until when it stays"
 _COPIES_TAGS = "A copy has the tags of the original, by which records expire"
 _ROLES_END = "A run's roles go with what runs under them"
 _LISTS_OWN = "What is read from the bucket is all that lies under a prefix"
+_TELLS_MLFLOW = (
+    "A training is told to SageMaker's managed MLflow where the spec names one that its owner has "
+    "tagged for the stack"
+)
 _ENCRYPTED = "Everything that is stored is encrypted by the stack's key"
 
 REASONS: Mapping[str, str] = {
@@ -107,7 +112,14 @@ REASONS: Mapping[str, str] = {
     "s3:ListBucket": "Without it a missing key is answered by 403 instead of 404",
     "s3:PutObject": "It writes its outcome",
     "s3:PutObjectTagging": "S3 deletes records after their time, and knows them by a tag",
+    "sagemaker-mlflow:CreateExperiment": _TELLS_MLFLOW,
+    "sagemaker-mlflow:CreateRun": _TELLS_MLFLOW,
+    "sagemaker-mlflow:LogBatch": _TELLS_MLFLOW,
+    "sagemaker-mlflow:SearchExperiments": _TELLS_MLFLOW,
+    "sagemaker-mlflow:SearchRuns": _TELLS_MLFLOW,
+    "sagemaker-mlflow:UpdateRun": _TELLS_MLFLOW,
     "sagemaker:AddTags": "What a run makes carries the tags of run and stack",
+    "sagemaker:CallMlflowAppApi": _TELLS_MLFLOW,
     "sagemaker:CreateEndpoint": _WORKFLOW_CREATES,
     "sagemaker:CreateEndpointConfig": _WORKFLOW_CREATES,
     "sagemaker:CreateInferenceComponent": _WORKFLOW_CREATES,
@@ -191,6 +203,10 @@ OF_ROLES: Mapping[tuple[str, str], str] = {
     ("FunctionsHandOverEndpointRole", "states:StartExecution"): (
         "An endpoint of another region is made by that region's state machine"
     ),
+    **{
+        (f"Functions{function}Role", "states:SendTaskSuccess"): _GIVES_PLACES
+        for function in ("AwaitPlace", "Report", "CleanUp", "Sweep")
+    },
     ("FunctionsMeasureRegionRole", "states:SendTaskSuccess"): _TELLS_HOME,
     ("FunctionsHandOverRole", "states:StartExecution"): (
         "A job of another region is an execution of that region's state machine"

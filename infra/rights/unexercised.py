@@ -62,6 +62,11 @@ UNEXERCISED = (
         sources=("RunRolesJobs*",),
     ),
     Unexercised(
+        ("sagemaker:CallMlflowAppApi", "sagemaker-mlflow:*"),
+        "For SageMaker's managed MLflow; there is none on this machine.",
+        sources=("RunRolesJobs*",),
+    ),
+    Unexercised(
         ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),
         "Keys of other providers and tokens of the Hub; the tests reach neither.",
         sources=("RunRolesJobs*",),
@@ -228,12 +233,18 @@ UNEXERCISED = (
             "sagemaker:Stop*",
             "sagemaker:UpdateEndpoint*",
             "scheduler:*",
+            "states:SendTaskSuccess",
         ),
         _FAILURES,
         ("FunctionsCleanUp*",),
     ),
     Unexercised(
-        ("lambda:InvokeFunction", "sagemaker:Stop*", "states:DescribeExecution"),
+        (
+            "lambda:InvokeFunction",
+            "sagemaker:Stop*",
+            "states:DescribeExecution",
+            "states:SendTaskSuccess",
+        ),
         _FAILURES,
         ("FunctionsSweep*",),
     ),

@@ -61,6 +61,8 @@ _OUTCOMES = ("runs/", CHECKPOINT_PREFIX)
 _LOADS = "runs/*/loads/*"
 _ELSEWHERE, _TRANSFERS = "runs/*/elsewhere/*", "runs/*/transfers/*"
 """What home is told of a job beside its answer, as `stratos.contracts.bucket` has it."""
+_TOKENS = "runs/*/tokens/*"
+"""By which home waits for endpoints, where it has handed one over again."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,11 @@ class HomeStores:
     def read_records(self, *prefixes: str) -> Statements:
         """Read what is copied nowhere: without its tags."""
         return _of_this_account(*read_objects(self.bucket, *prefixes))
+
+    def find_token(self) -> Statements:
+        """Read by which token home waits, where it may have handed an endpoint over again."""
+        tokens = self.bucket.arn_for_objects(_TOKENS)
+        return _of_this_account(iam.PolicyStatement(actions=["s3:GetObject"], resources=[tokens]))
 
     def read_code(self) -> Statements:
         """Copy the code of jobs: by its version, since the CDK's bucket keeps versions."""
@@ -236,7 +243,12 @@ def _fetch_model(home: HomeStores, storage: WorkerStorage) -> Statements:
 
 
 def _watch_endpoint(home: HomeStores) -> Statements:
-    return (sagemaker("DescribeEndpoint", on=(ENDPOINTS,)), home.answer("Heartbeat"))
+    return (
+        sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
+        *home.find_token(),
+        home.use_key("Decrypt"),
+        home.answer("Heartbeat"),
+    )
 
 
 def _measure_region(home: HomeStores, storage: WorkerStorage) -> Statements:
@@ -245,6 +257,7 @@ def _measure_region(home: HomeStores, storage: WorkerStorage) -> Statements:
         write_objects(storage.bucket, _LOADS),
         use_key(storage.key),
         *home.write(_LOADS),
+        *home.find_token(),
         home.use_key("Decrypt", "GenerateDataKey"),
         *measure_and_scale(),
         home.answer("Success"),
@@ -259,6 +272,7 @@ def _give_up(home: HomeStores, storage: WorkerStorage) -> Statements:
         use_key(storage.key),
         sagemaker_of_runs("DescribeTrainingJob", "StopTrainingJob", on=(TRAINING_JOBS,)),
         *home.read_records(_ELSEWHERE.removesuffix("*")),
+        *home.find_token(),
         *home.write(_ELSEWHERE),
         home.use_key("Decrypt", "GenerateDataKey"),
         home.answer("Failure"),

@@ -1,6 +1,7 @@
 """The states of home that bring a model into service in several regions at once.
 
 StageRegions → StageEverywhere (in each region, at once) → JudgeRegions → PromoteRegions
+     ↑ TakeServersBack, where others are tried next ←┘
 """
 
 from __future__ import annotations
@@ -72,6 +73,10 @@ class RegionalStates:
             sfn.Choice(self.scope, "IsEveryRegionGood", comment="Every gate, in every region?")
             .when(sfn.Condition.boolean_equals("$.measured.passed", True), promote)
             .when(
+                sfn.Condition.is_not_null("$.measured.deployment"),
+                self._next_servers(failed).next(stage),
+            )
+            .when(
                 sfn.Condition.is_numeric("$.measured.next_attempt"),
                 next_student(
                     self.scope,
@@ -85,6 +90,16 @@ class RegionalStates:
             .otherwise(missed.next(failed))
         )
         return stage
+
+    def _next_servers(self, failed: sfn.IChainable) -> tasks.LambdaInvoke:
+        """Take back what missed a gate, which is billed, before other servers are tried."""
+        taken_back = self.lambdas.clean_up(
+            "TakeServersBack",
+            {"run": "$.run", "servers_missed": "$.measured.reason"},
+            "$.cleaned_up",
+        )
+        taken_back.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
+        return taken_back
 
     def draining(self, then: sfn.IChainable) -> sfn.IChainable:
         """What follows a promotion: former endpoints go once no client asks them any more.

@@ -116,6 +116,7 @@ class StagingStates:
         state = self.lambdas.invoke(name, module, payload, result_path)
         if self.home is not None:
             retry_without_home(state)
+            retry_for_another_token(state)
         if failed is not None:
             state.add_catch(failed, errors=["States.ALL"], result_path="$.failure")
         return state
@@ -129,4 +130,16 @@ def retry_without_home(state: sfn.TaskStateBase) -> None:
         max_attempts=10,
         backoff_rate=2,
         max_delay=Duration.minutes(15),
+    )
+
+
+def retry_for_another_token(state: sfn.TaskStateBase) -> None:
+    """For three minutes: where AWS has lost the answer of home's call, home waits for nobody until
+    it calls again, and by another token from then on."""
+    state.add_retry(
+        errors=["NoLongerAwaited"],
+        interval=Duration.seconds(5),
+        max_attempts=6,
+        backoff_rate=2,
+        max_delay=Duration.seconds(60),
     )

@@ -28,7 +28,12 @@ from infra.parts.network import Network
 from infra.permissions import WORKER_MACHINE, arn, names_of, trusted
 from infra.states.lambda_calls import LambdaCalls
 from infra.states.machine import observed_machine
-from infra.states.staging import STAGED, StagingStates, retry_without_home
+from infra.states.staging import (
+    STAGED,
+    StagingStates,
+    retry_for_another_token,
+    retry_without_home,
+)
 from infra.states.training_jobs import LONGEST_ELSEWHERE, RETRY_THROTTLED, training_job_request
 
 _CREATE_SECONDS = 60
@@ -214,6 +219,7 @@ class WorkerWorkflow(Construct):
             )
         if module == "fetch_model":
             retry_without_home(state)
+            retry_for_another_token(state)
         if module in _NEEDS_HOME:
             state.add_retry(
                 errors=["HomeUnreachable"],
@@ -229,7 +235,7 @@ class WorkerWorkflow(Construct):
                 max_attempts=_UNSETTLED_ATTEMPTS,
                 backoff_rate=1,
             )
-        if module in ("fetch_inputs", "fetch_model"):
+        if module == "fetch_inputs":
             state.add_retry(errors=["NoLongerAwaited"], max_attempts=0)
         state.add_retry(
             errors=["States.ALL"],

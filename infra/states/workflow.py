@@ -21,13 +21,15 @@ from infra.states.lambda_calls import LambdaCalls
 from infra.states.load_gate import LoadGateStates
 from infra.states.machine import observed_machine
 from infra.states.probing import ProbeStates
+from infra.states.queueing import LONGEST_WAIT, QueueStates
 from infra.states.regional import RegionalStates
 from infra.states.sharding import ShardStates
 from infra.states.training_jobs import TrainingJobStates
 from stratos.spec import LONGEST_APPROVAL_HOURS
 
-LONGEST_RUN = Duration.hours(3 * 24 + LONGEST_APPROVAL_HOURS)
-"""Three days of work, which every state of it bounds for itself, and a person's answer."""
+LONGEST_RUN = Duration.hours(LONGEST_WAIT.to_hours() + 3 * 24 + LONGEST_APPROVAL_HOURS)
+"""The wait for a place, three days of work, which every state of it bounds for itself, and a
+person's answer."""
 
 
 def state_machine_arn(scope: Construct) -> str:
@@ -79,6 +81,7 @@ class Workflow(Construct):
             "ParseConstraints", "parse_constraints", {"run": "$.run"}, "$.parsed"
         )
         parse.add_catch(rejected, errors=["SpecRejected"], result_path="$.failure")
+        place = QueueStates(scope=self, lambdas=self._lambdas).chain(failed=failed)
         inspect = InspectionStates(
             lambdas=self._lambdas, job=self._job("InspectLarge", "$.inspection")
         ).chain(rejected=rejected, failed=failed)
@@ -101,7 +104,7 @@ class Workflow(Construct):
             result=sfn.Result.from_number(0),
             result_path="$.attempt",
         )
-        claim.next(parse).next(inspect).next(
+        claim.next(parse).next(place).next(inspect).next(
             sfn.Choice(self, "IsUnchanged", comment="A rerun of what ran well before?")
             .when(
                 sfn.Condition.boolean_equals("$.dataset.unchanged", True),

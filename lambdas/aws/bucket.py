@@ -19,7 +19,7 @@ from lambdas.aws.clients import client, error_code
 from stratos.contracts.bucket import TAGGED_AS_RECORDS, TELLING_CHECKSUM, s3_uri, split_uri
 
 Model = TypeVar("Model", bound=BaseModel)
-_ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
+_ABSENT = ("NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404")
 _CHANGED = ("PreconditionFailed", "ConditionalRequestConflict")
 _APPEND_ATTEMPTS = 8
 _FIRST_PAUSE_SECONDS = 0.05

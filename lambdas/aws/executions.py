@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 
 from lambdas.aws.clients import client, error_code
 
+_NO_LONGER_AWAITED = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")
+
 
 def is_running(execution_arn: str, region: str | None = None) -> bool:
     """Whether an execution is running. One that Step Functions has forgotten is not."""
@@ -26,6 +28,19 @@ def running_input(execution_arn: str, region: str | None = None) -> str | None:
             return None
         raise
     return str(found.get("input", "")) if found["status"] == "RUNNING" else None
+
+
+def answer(task_token: str, output: str) -> None:
+    """Let a task go on that waits for an answer, if it still does.
+
+    Args:
+        output: Of the task, as JSON.
+    """
+    try:
+        client("stepfunctions").send_task_success(taskToken=task_token, output=output)
+    except ClientError as error:
+        if error_code(error) not in _NO_LONGER_AWAITED:
+            raise
 
 
 @dataclass(frozen=True)

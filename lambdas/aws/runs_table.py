@@ -109,6 +109,21 @@ def give_up(run_id: str, promotions_end: timedelta) -> bool:
     return _decide(run_id, "given_up_at", free, moment, moment - promotions_end)
 
 
+def forget_place_token(run_id: str, token: str) -> None:
+    """Note that a run's token was answered, unless it asks with another one by now."""
+    try:
+        client("dynamodb").update_item(
+            TableName=settings().runs_table,
+            Key={"run_id": {"S": run_id}},
+            UpdateExpression="REMOVE place_token",
+            ConditionExpression="place_token = :token",
+            ExpressionAttributeValues={":token": {"S": token}},
+        )
+    except ClientError as error:
+        if error_code(error) != "ConditionalCheckFailedException":
+            raise
+
+
 def _decide(
     run_id: str, column: str, condition: str, moment: datetime, since: datetime | None = None
 ) -> bool:

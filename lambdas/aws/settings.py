@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import NonNegativeFloat, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stratos.contracts.served import DRAIN_SECONDS
@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     several_instance_types: bool
     """Whether SageMaker is given a choice: InstancePreferences of jobs, InstancePools of endpoints.
     Step Functions has to know these fields, too."""
+    max_concurrent_runs: PositiveInt
+    max_concurrent_runs_per_spec: PositiveInt
+    default_max_budget_usd: NonNegativeFloat
+    """Of a run whose spec names none; 0 is no limit."""
     worker_regions: str = ""
     """Other regions for jobs and endpoints, separated by commas; none without worker stacks."""
     private_hosts: str = ""
@@ -66,6 +70,10 @@ class Settings(BaseSettings):
     @property
     def allowed_private_hosts(self) -> tuple[str, ...]:
         return tuple(filter(None, self.private_hosts.split(",")))
+
+    @property
+    def account(self) -> str:
+        return self.state_machine_arn.split(":")[4]
 
     @property
     def names(self) -> StackNames:

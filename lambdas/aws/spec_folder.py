@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from lambdas.aws.bucket import Bucket
+from lambdas.aws.clients import error_code
 from stratos.contracts.bucket import (
     PLAN_FILE,
     PLAN_METADATA,
@@ -74,8 +76,13 @@ class SpecFolder:
                 "the stack or the command line, and plan again"
             ) from error
 
-    def put_rejection(self, rejection: Rejection) -> str:
-        return self._bucket.put_model(self._prefix + REJECTION_FILE, rejection)
+    def put_rejection(self, rejection: Rejection) -> None:
+        """Tell whoever uploaded the spec; nobody, where its bucket is gone."""
+        try:
+            self._bucket.put_model(self._prefix + REJECTION_FILE, rejection)
+        except ClientError as error:
+            if error_code(error) != "NoSuchBucket":
+                raise
 
     def open(self, path: str) -> Any:
         """A file's body, as a stream.

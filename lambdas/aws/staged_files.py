@@ -33,6 +33,12 @@ class StagedFiles:
     def put_fleet(self, fleet: StagedFleet) -> str:
         return self.bucket.put_model(self._keys.staged, fleet)
 
+    def put_token(self, name: str, region: str, token: str) -> str:
+        """Keep the task token by which home waits for an endpoint. Returns its key."""
+        key = self._keys.token_of(name, region)
+        self.bucket.put(key, token, "text/plain")
+        return key
+
     def find_load(self, name: str, region: str) -> RegionLoad | None:
         """What an endpoint did under load; None before it was measured."""
         return self.bucket.find_model(self._keys.load_in(name, region), RegionLoad)

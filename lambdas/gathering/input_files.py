@@ -11,6 +11,7 @@ from posixpath import commonpath, dirname
 from lambdas.aws.spec_folder import SpecFile, SpecFolder
 from stratos.dataset.lines import DataFile
 from stratos.spec import Spec, Weights
+from stratos.spec.default_budget import as_written
 from stratos.spec.folder import belongs_to_model, dataset_files
 
 _PACKED = (".gz", ".parquet")
@@ -66,7 +67,7 @@ def data_files(folder: SpecFolder, spec: Spec) -> Iterator[DataFile]:
 
 
 def content_hash(folder: SpecFolder, spec: Spec) -> str:
-    """Hash of the spec as read, and of dataset, checker and model folders by their ETags.
+    """Hash of the spec as written, and of dataset, checker and model folders by their ETags.
 
     Equal hashes mean equal inputs. The reverse need not hold: an encrypted object has a new ETag
     each time it is uploaded.
@@ -84,7 +85,7 @@ def content_hash(folder: SpecFolder, spec: Spec) -> str:
         ),
     ]
     etags = {item.path: item.etag for item in files}
-    digest = hashlib.sha256(spec.model_dump_json().encode())
+    digest = hashlib.sha256(as_written(spec).model_dump_json().encode())
     for path in sorted(etags):
         digest.update(f"\n{path} {etags[path]}".encode())
     return digest.hexdigest()

@@ -6,7 +6,7 @@ from typing import Any
 
 from lambdas.aws import registry, runs_table
 from lambdas.end_of_run import close_run
-from lambdas.serving import served_records
+from lambdas.serving import served_records, staged_leftovers
 from lambdas.serving.leftovers import Removed, remove_leftovers
 from lambdas.step import step
 from stratos.contracts.run import RunRef, RunStatus
@@ -23,6 +23,10 @@ def handler(payload: CleanUpInput) -> CleanedUp:
         return _after_execution(payload.event["detail"])
     if payload.run is None:
         raise ValueError("give `run`, or an execution status change as `event`")
+    if payload.servers_missed:
+        removed = Removed()
+        staged_leftovers.remove(payload.run, removed.stopped_jobs, removed.deleted)
+        return _cleaned_up(payload.run, removed, payload.servers_missed)
     if payload.failure is None:  # another of the run's models may still be promoted
         served_records.finish_if_committed(payload.run)
     else:

@@ -10,7 +10,7 @@ from stratos.pipeline.steps import Measured
 
 @step
 def handler(payload: JudgeRegionsInput) -> Measured:
-    """Pass all endpoints or none; after a miss, name the next student.
+    """Pass all endpoints or none; after a miss, name the next servers or the next student.
 
     Raises:
         GateError: it would replace a model in service, and the run has missed its own limits.

@@ -18,6 +18,7 @@ from stratos.contracts.saved_plan import SavedPlan, obstacles
 from stratos.errors import SpecRejected
 from stratos.pipeline.steps import Parsed, ParseInput
 from stratos.problems import Problem, Rejection
+from stratos.spec.default_budget import with_default_budget
 from stratos.spec.folder import ListFiles, RunningStack, read_spec_in_folder
 from stratos.spec.yaml_tree import MAX_BYTES
 
@@ -36,6 +37,7 @@ def handler(payload: ParseInput) -> Parsed:
             settings().aws_region,
             settings().regions[1:],
             settings().allowed_private_hosts,
+            settings().account,
         )
         content = _uploaded(folder)
         spec = read_spec_in_folder(content, _files_in(folder), folder.name, stack)
@@ -48,7 +50,7 @@ def handler(payload: ParseInput) -> Parsed:
         )
         folder.put_rejection(rejection)
         raise
-    uri = RunFiles(run).put_spec(spec)
+    uri = RunFiles(run).put_spec(with_default_budget(spec, settings().default_max_budget_usd))
     if plan is not None:
         RunFiles(run).put_saved_plan(plan)
     runs_table.update(run.run_id, spec_name=spec.name)

@@ -16,7 +16,8 @@ from stratos.pipeline.region_endpoints import StagedFleet, StageInput
 def handler(payload: StageInput) -> StagedFleet:
     """Take the turn, and plan every endpoint anew with the lease that begins now.
 
-    What is in service is not touched: it answers, is scaled and expires as before.
+    The run may have the turn, if others of its endpoints have missed a gate. What is in service is
+    not touched: it answers, is scaled and expires as before.
 
     Raises:
         EndpointBusy: another run of the spec has the turn.
@@ -26,7 +27,7 @@ def handler(payload: StageInput) -> StagedFleet:
     turns.take(run, settings().names.endpoint(spec.name))
     assert isinstance(planned, EndpointDeployment), "the run has no endpoints to stage"
     artifact = planned.container["ModelDataUrl"]
-    fleet, deployment = staged_fleet(run, spec, files.match(), artifact)
+    fleet, deployment = staged_fleet(run, artifact)
     StagedFiles.of(run).put_fleet(fleet)
     files.put_deployment(deployment)
     return fleet

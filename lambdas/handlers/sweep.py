@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas import admission
 from lambdas.aws import (
     components,
     executions,
@@ -86,18 +87,16 @@ def handler(payload: SweepInput) -> Swept:
     swept_at = now()
     holders = {turn.endpoint_name: turn.run_id for turn in turns.all_held()}
     for run_id in holders.values():
-        regional_sweeping.finish_promotion(run_id)
-    ownership = Ownership(
-        found,
-        map(_owner, runs_table.all_runs()),
-        max(swept_at, payload.scheduled_at or swept_at),
-        holders,
-        unreached | refused,
-    )
+        regional_sweeping.settle_promotion(run_id, dry_run=payload.dry_run)
+    owners = [_owner(row) for row in runs_table.all_runs()]
+    judged_at = max(swept_at, payload.scheduled_at or swept_at)
+    left_behind = regional_sweeping.left_behind(owners, judged_at)
+    unseen = unreached | refused | left_behind
+    ownership = Ownership(found, owners, judged_at, holders, unseen)
     orphans = ownership.orphans()
     if payload.dry_run:
-        return Swept(dry_run=True, removed=orphans, unreached=unreached | refused)
-    unfinished = clean_up_retries.retry(swept_at)
+        return Swept(dry_run=True, removed=orphans, unreached=unseen)
+    unfinished = [*admission.sweep(), *clean_up_retries.retry(swept_at)]
     failed, kept = [], set()
     for orphan in orphans:
         if why := _removal_problem(orphan, holders, deadline):
@@ -110,14 +109,35 @@ def handler(payload: SweepInput) -> Swept:
     regional_sweeping.confirm_again(one for one in found if (one.name, one.region) not in going)
     with single_metric(name=METRIC, unit=MetricUnit.Count, value=len(orphans) - len(failed)):
         pass  # on leaving, it is written to the log, where CloudWatch reads it
+    _refuse_incomplete(len(orphans), failed, unfinished, refused, left_behind)
+    return Swept(dry_run=False, removed=orphans, unreached=unreached)
+
+
+def _refuse_incomplete(
+    num_orphans: int,
+    failed: list[str],
+    unfinished: list[str],
+    refused: Mapping[str, str],
+    left_behind: Mapping[str, str],
+) -> None:
+    """
+    Args:
+        failed: Of the orphans, those that could not be removed, and why.
+        unfinished: Turns that could not be taken back.
+        refused: Regions that let nobody look, and why.
+        left_behind: Regions that are none of the stack's any more, and what is in service there.
+
+    Raises:
+        SweepIncomplete: there is any of these.
+    """
     if failed:
         raise SweepIncomplete(
-            f"{len(failed)} of {len(orphans)} resources without an owner could not be removed and "
+            f"{len(failed)} of {num_orphans} resources without an owner could not be removed and "
             f"may be billed: {'; '.join(failed)}. The next sweep tries again"
         )
     if unfinished:
         raise SweepIncomplete(
-            f"{'; '.join(unfinished)}. Other runs of the spec wait; the next sweep tries again"
+            f"{'; '.join(unfinished)}. Other runs wait; the next sweep tries again"
         )
     if refused:
         told = "; ".join(f"{region}: {why}" for region, why in refused.items())
@@ -125,7 +145,13 @@ def handler(payload: SweepInput) -> Swept:
             f"what is in {len(refused)} regions could not be looked at and may be billed: {told}. "
             "Deploy the stack anew, so that its sweeper is let in there"
         )
-    return Swept(dry_run=False, removed=orphans, unreached=unreached)
+    if left_behind:
+        told = "; ".join(f"{region}: {names}" for region, names in left_behind.items())
+        raise SweepIncomplete(
+            f"models are in service in {len(left_behind)} regions that are no worker regions any "
+            f"more, and billed there: {told}. End them by `stratos delete RUN`, or name the region "
+            "in stratos:worker_regions again"
+        )
 
 
 def _elsewhere() -> tuple[list[Resource], dict[str, str], dict[str, str]]:

@@ -15,7 +15,7 @@ from lambdas.aws.spec_folder import SpecFolder
 from stratos.catalog.images import image_uri
 from stratos.catalog.model_card import ModelCard
 from stratos.contracts.job_start import CODE_CHANNEL, PACKAGES_CHANNEL, PRIVATE_HOSTS
-from stratos.contracts.jobs import AnyJobConfig, InspectConfig
+from stratos.contracts.jobs import AnyJobConfig, ProbeConfig, SynthesizeConfig
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
 from stratos.pipeline.steps import TrainingJob
@@ -70,7 +70,9 @@ class JobFactory:
         servers = servers if settings().several_instance_types else servers[:1]
         files.put_job_config(step, config.model_copy(update={"servers": tuple(servers)}))
         inputs = {**_code(), "config": files.job_config_uri(step), **channels}
-        if self.spec.task.checker is not None and not isinstance(config, InspectConfig):
+        if self.spec.task.checker is not None and isinstance(
+            config, ProbeConfig | SynthesizeConfig
+        ):
             inputs["checker"] = files.checker_uri
         return TrainingJob(
             step=step,
@@ -86,17 +88,7 @@ class JobFactory:
                 "S3Uri": files.checkpoints_uri(step),
                 "LocalPath": CHECKPOINT_DIR,
             },
-            environment={
-                "AWS_DEFAULT_REGION": settings().aws_region,
-                "STRATOS_CHECKPOINT_DIR": CHECKPOINT_DIR,
-                "STRATOS_STACK": settings().stack_name,
-                # Bedrock does in a batch what the job itself may do.
-                "STRATOS_BEDROCK_ROLE_ARN": settings().role_arn(
-                    settings().names.job_role(self.run.run_id)
-                ),
-                **({PRIVATE_HOSTS: settings().private_hosts} if settings().private_hosts else {}),
-                **(training_processes(servers) if config.kind == "distill" else {}),
-            },
+            environment=self._environment(config, servers),
             result_uri=config.result_uri,
             **placement(
                 servers,
@@ -104,6 +96,18 @@ class JobFactory:
                 needed_gib(reads, trains, method, data_bytes),
             ),
         )
+
+    def _environment(self, config: AnyJobConfig, servers: Sequence[Server]) -> dict[str, str]:
+        told = settings()
+        return {
+            "AWS_DEFAULT_REGION": told.aws_region,
+            "STRATOS_CHECKPOINT_DIR": CHECKPOINT_DIR,
+            "STRATOS_STACK": told.stack_name,
+            # Bedrock does in a batch what the job itself may do.
+            "STRATOS_BEDROCK_ROLE_ARN": told.role_arn(told.names.job_role(self.run.run_id)),
+            **({PRIVATE_HOSTS: told.private_hosts} if told.private_hosts else {}),
+            **(training_processes(servers) if config.kind == "distill" else {}),
+        }
 
     def model_channel(self, name: str, model: Teacher) -> dict[str, str]:
         """A channel with a model's folder or file; none of a model that the job fetches by name."""

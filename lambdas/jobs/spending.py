@@ -54,10 +54,10 @@ def outlay_of(run: RunRef) -> Outlay:
 
 
 def hours_of(run: RunRef) -> float:
-    """Hours a run has taken until now, without those it waited for a person's approval."""
-    elapsed = now() - run.started_at
+    """Hours a run has taken until now, without those it waited for its place or for approval."""
+    seconds = (now() - run.started_at).total_seconds() - run.waited_seconds
     given = RunFiles(run).find_approval()
-    return max(0.0, elapsed.total_seconds() / 3600 - (given.waited_hours if given else 0.0))
+    return max(0.0, seconds / 3600 - (given.waited_hours if given else 0.0))
 
 
 def begun_at(run: RunRef, steps: Collection[str]) -> datetime | None:

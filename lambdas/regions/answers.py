@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 
+from lambdas.aws.bucket import Bucket
 from lambdas.aws.clients import client, error_code, is_unreachable
 from stratos.errors import HomeUnreachable, NoLongerAwaited
 from stratos.pipeline.steps import JobFailure
@@ -90,16 +91,38 @@ class Pulse:
 
 
 def _tell(home: Home, operation: str, **told: str) -> bool:
-    states = client("stepfunctions", home.region)
     try:
-        getattr(states, operation)(taskToken=home.task_token, **told)
+        if _is_taken(home, home.task_token, operation, told):
+            return True
+        newer = _newer_token(home)
+        return newer is not None and _is_taken(home, newer, operation, told)
     except (BotoCoreError, ClientError) as error:
-        if error_code(error) in _GONE:
-            return False
         if is_unreachable(error):
             raise HomeUnreachable(f"{home.region} does not answer: {error}") from error
         raise
+
+
+def _is_taken(home: Home, token: str, operation: str, told: Mapping[str, str]) -> bool:
+    """Tell home something, and return whether anybody waits for it by this token."""
+    states = client("stepfunctions", home.region)
+    try:
+        getattr(states, operation)(taskToken=token, **told)
+    except ClientError as error:
+        if error_code(error) in _GONE:
+            return False
+        raise
     return True
+
+
+def _newer_token(home: Home) -> str | None:
+    """By which home waits since it handed the endpoint over again; None if it has not."""
+    if home.token_key is None:
+        return None
+    try:
+        token = Bucket(home.bucket, home.region).read(home.token_key).decode()
+    except FileNotFoundError:
+        return None
+    return None if token == home.task_token else token
 
 
 def _as_sync_tells(job: Mapping[str, Any]) -> str:

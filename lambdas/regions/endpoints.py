@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from lambdas.aws import sagemaker, scaling
-from lambdas.aws.elsewhere_files import ElsewhereFiles
 from lambdas.aws.staged_files import StagedFiles
 from lambdas.regions import answers
 from lambdas.regions.answers import Pulse
@@ -13,6 +12,7 @@ from lambdas.regions.copier import Copier
 from lambdas.regions.inputs import PATIENCE_SECONDS
 from lambdas.regions.ledger import CopyLedger
 from lambdas.regions.places import Move, Place
+from lambdas.regions.records_at_home import keep_transfers
 from stratos.contracts.bucket import RunKeys, split_uri
 from stratos.contracts.run import RunRef
 from stratos.errors import HomeUnreachable
@@ -47,9 +47,7 @@ def fetch_model(worker: WorkerEndpoint) -> RegionEndpoint:
         copier.copy(Place(home.region, bucket, home.kms_key_arn), model_key)
         copier.copy_all(home, (keys.spec, f"{keys.dataset}heldout.jsonl"))
     finally:
-        if copier.transfers:
-            files = ElsewhereFiles(home.files, worker.run.run_id)
-            files.add_transfers(deployment.endpoint_name, copier.transfers)
+        keep_transfers(worker.run, worker.home, deployment.endpoint_name, copier.transfers)
     container = deployment.container | {"ModelDataUrl": Move(home, own).uri(model_uri)}
     moved = deployment.model_copy(update={"container": container})
     return worker.staged.model_copy(update={"deployment": moved})

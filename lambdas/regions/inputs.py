@@ -51,7 +51,7 @@ def fetch_inputs(worker: WorkerJob) -> WorkerJob:
                 copier.copy(Place(home.region, bucket, home.kms_key_arn), key)
         _fetch_checkpoints(copier, home, worker)
     finally:
-        keep_transfers(worker, copier.transfers)
+        keep_transfers(worker.run, worker.home, worker.job.name, copier.transfers)
     config = RunKeys(worker.run.run_id).job_config(worker.job.step) + "config.json"
     own.files.put(config, move.config(home.files.read(config)), "application/json")
     return worker.model_copy(update={"job": move.job(worker.job)})

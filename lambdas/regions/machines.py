@@ -45,8 +45,9 @@ class WorkerMachine:
     def start(self, name: str, worker: WorkerJob | WorkerEndpoint) -> str:
         """Start the execution that is named as the job or the endpoint, and return its ARN.
 
-        The same message may come twice: it is one execution. One of another message under this
-        name holds a token for which nobody waits; it is stopped.
+        The same message may come twice: it is one execution. So may one of an endpoint that has
+        another token, which the execution finds at home. Any other under this name holds a token
+        for which nobody waits; it is stopped.
 
         Raises:
             HandedOverBefore: there was one of another message.
@@ -61,7 +62,7 @@ class WorkerMachine:
         else:
             return str(started["executionArn"])
         try:
-            return self._same(name, text)
+            return self._same(name, worker, text)
         except (BotoCoreError, ClientError) as error:
             self._raise_refusal(name, error)
 
@@ -83,10 +84,11 @@ class WorkerMachine:
             raise
         return bool(found["status"] == "RUNNING")
 
-    def _same(self, name: str, text: str) -> str:
+    def _same(self, name: str, worker: WorkerJob | WorkerEndpoint, text: str) -> str:
         arn = self.execution_arn(name)
         found = self._states.describe_execution(executionArn=arn)
-        if found.get("input") == text:
+        before = str(found.get("input", ""))
+        if before == text or (found["status"] == "RUNNING" and _learns_token(before, worker)):
             return arn
         self.stop(name, "it was handed over anew")
         raise HandedOverBefore(
@@ -102,3 +104,13 @@ class WorkerMachine:
     @property
     def _states(self) -> Any:
         return client("stepfunctions", self.region)
+
+
+def _learns_token(before: str, worker: WorkerJob | WorkerEndpoint) -> bool:
+    """Whether a message is of the same endpoint, whose execution finds another token at home."""
+    if not isinstance(worker, WorkerEndpoint):
+        return False
+    return (
+        WorkerEndpoint.model_validate_json(before).model_copy(update={"home": worker.home})
+        == worker
+    )

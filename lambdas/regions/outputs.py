@@ -39,7 +39,7 @@ def bring_outputs(worker: WorkerJob) -> None:
         if own.files.exists(result):  # last: with it, home takes the job's part for done
             copier.copy(own, result)
     finally:
-        keep_transfers(worker, copier.transfers)
+        keep_transfers(worker.run, worker.home, worker.job.name, copier.transfers)
 
 
 def bring_checkpoints(worker: WorkerJob) -> None:
@@ -48,7 +48,7 @@ def bring_checkpoints(worker: WorkerJob) -> None:
     try:
         copy_checkpoints(copier, own, worker.run.run_id, worker.job.step)
     finally:
-        keep_transfers(worker, copier.transfers)
+        keep_transfers(worker.run, worker.home, worker.job.name, copier.transfers)
 
 
 def bring_progress(worker: WorkerJob) -> None:

@@ -6,11 +6,17 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.aws.bucket import Bucket
+from lambdas.aws.clients import is_unreachable
 from lambdas.aws.elsewhere_files import ElsewhereFiles
 from lambdas.regions.places import Place
+from stratos.contracts.bucket import untold_key
 from stratos.contracts.regions import JobElsewhere, Transfer
+from stratos.contracts.run import RunRef
 from stratos.moment import now
-from stratos.pipeline.worker_jobs import WorkerJob
+from stratos.pipeline.worker_jobs import Home, WorkerJob
 
 _STOPPING = timedelta(seconds=120)
 """That a job has to end in after it was told to, billed.
@@ -18,10 +24,31 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_StopTrainingJob.ht
 """
 
 
-def keep_transfers(worker: WorkerJob, transfers: Sequence[Transfer]) -> None:
-    """Add what was moved for a job to what the run has moved."""
-    if transfers:
-        _files(worker).add_transfers(worker.job.name, transfers)
+def keep_transfers(run: RunRef, home: Home, name: str, transfers: Sequence[Transfer]) -> None:
+    """Add what was moved for a job or an endpoint to what the run has moved.
+
+    What home could not be told stays in the region, and the next call tells it.
+    """
+    own, key = Place.own().files, untold_key(run.run_id, name)
+    untold = _untold(own, key)
+    if not (untold or transfers):
+        return
+    files = ElsewhereFiles(Place.of_home(home).files, run.run_id)
+    try:
+        files.add_transfers(name, [*untold, *transfers])
+    except (BotoCoreError, ClientError) as error:
+        if is_unreachable(error):
+            own.append_rows(key, transfers)
+        raise
+    if untold:
+        own.put(key, "", "application/x-ndjson")
+
+
+def _untold(own: Bucket, key: str) -> list[Transfer]:
+    try:
+        return own.read_rows(key, Transfer)
+    except FileNotFoundError:
+        return []
 
 
 def keep_job(worker: WorkerJob, described: Mapping[str, Any]) -> None:

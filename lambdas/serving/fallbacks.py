@@ -81,12 +81,10 @@ def next_server_or_student(
         return Fallback(f"{why}; {student.ending}", attempt=student.attempt)
     evaluation = RunFiles(run).evaluated(evidence.attempt)
     if OF_ANSWERS & set(last.missed):
-        following = _in_full_precision(evaluation, evidence, last, spec, mode)
+        following = next_precision(evaluation, evidence, last, spec, mode)
     else:
         mine = on_servers(measured, evidence.attempt)
-        passed = precisions_passed(evaluation, evidence, spec) - _answering_wrong(
-            measured, evidence
-        )
+        passed = precisions_passed(evaluation, evidence, spec) - answering_wrong(measured, evidence)
         following = mode.next_server(Tried(spec, evidence, mine, current.replaces_former, passed))
     plan = following.plan
     if plan is None:
@@ -104,7 +102,7 @@ def next_server_or_student(
     return Fallback(f"next: {server}", plan=plan, deployment=deployment)
 
 
-def _answering_wrong(
+def answering_wrong(
     measured: tuple[Measurement, ...], evidence: MatchEvidence
 ) -> frozenset[ServedPrecision]:
     """Precisions of the student whose endpoint missed the gate on its answers."""
@@ -113,7 +111,7 @@ def _answering_wrong(
     return frozenset(engine.precision for engine in wrong if engine is not None)
 
 
-def _in_full_precision(
+def next_precision(
     evaluation: EvaluateResult,
     evidence: MatchEvidence,
     last: Measurement,

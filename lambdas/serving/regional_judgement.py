@@ -8,9 +8,9 @@ from operator import and_
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.staged_files import StagedFiles
 from lambdas.serving.after_measuring import spare_live_model
-from lambdas.serving.fallbacks import next_student
+from lambdas.serving.regional_fallbacks import next_fleet_or_student
 from stratos.contracts.match import MatchEvidence
-from stratos.contracts.measurements import Measurement
+from stratos.contracts.measurements import Measurement, Measurements
 from stratos.contracts.plan import Interval
 from stratos.contracts.run import RunRef
 from stratos.measuring.gates import FAILED_REQUESTS, Verdict
@@ -39,7 +39,8 @@ def judge_regions(run: RunRef) -> Measured:
     spec, evidence = files.spec(), files.match()
     staged = StagedFiles.of(run)
     fleet = staged.fleet()
-    evaluation = files.evaluated(evidence.attempt).served_by(evidence.plan.engine)
+    engine = fleet.endpoints[0].plan.engine  # another than the match's, if its servers failed
+    evaluation = files.evaluated(evidence.attempt).served_by(engine)
     loads = {one.region: staged.find_load(fleet.name, one.region) for one in fleet.endpoints}
     found = [(one, load) for one in fleet.endpoints if (load := loads[one.region]) is not None]
     assert len(found) == len(fleet.endpoints), "judged before every region was measured"
@@ -56,13 +57,18 @@ def judge_regions(run: RunRef) -> Measured:
     for measurement in sorted(kept, key=_worst_ms):
         measurements = measurements.adding(measurement)
     files.put_measurements(measurements)
-    return _what_follows(run, spec, evidence, verdict, measurements.measured[-1])
+    return _what_follows(run, spec, evidence, verdict, measurements)
 
 
 def _what_follows(
-    run: RunRef, spec: Spec, evidence: MatchEvidence, verdict: Verdict, last: Measurement
+    run: RunRef,
+    spec: Spec,
+    evidence: MatchEvidence,
+    verdict: Verdict,
+    measurements: Measurements,
 ) -> Measured:
-    """Promotion, the next student, or the end: no other server is tried over several regions."""
+    """Promotion, other servers, the next student, or the end; other servers are written down."""
+    last = measurements.measured[-1]
     told = Measured(
         passed=verdict.passed,
         reason=verdict.reason,
@@ -74,9 +80,18 @@ def _what_follows(
     if verdict.passed:
         spare_live_model(run, spec)
         return told
-    following = next_student(run, spec, evidence)
+    following = next_fleet_or_student(run, spec, evidence, measurements.measured)
+    if following.plan is not None:
+        files = RunFiles(run)
+        files.put_measurements(measurements.model_copy(update={"next_plan": following.plan}))
     reason = f"{evidence.plan.student}: {verdict.reason}; {following.ending}"
-    return told.model_copy(update={"reason": reason, "next_attempt": following.attempt})
+    return told.model_copy(
+        update={
+            "reason": reason,
+            "deployment": following.deployment,
+            "next_attempt": following.attempt,
+        }
+    )
 
 
 def _measured(one: RegionEndpoint, found: RegionLoad) -> MeasuredEndpoint:

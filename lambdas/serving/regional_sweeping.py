@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.aws import runs_table, sagemaker, scaling
+from lambdas.aws import executions, runs_table, sagemaker, scaling
 from lambdas.aws.settings import settings
 from lambdas.regions.machines import WorkerMachine
 from lambdas.serving import served_records
 from lambdas.serving.regional_promotion import confirm
 from lambdas.step import logger
-from stratos.hosting.ownership import Kind, Orphan, Resource
+from stratos.hosting.ownership import Kind, Orphan, Owner, Resource
 
 
-def finish_promotion(run_id: str) -> None:
-    """Let the table say what the record says, where a run was cut short between the two."""
-    if len(settings().regions) > 1 and (row := runs_table.find(run_id)) is not None:
+def settle_promotion(run_id: str, *, dry_run: bool) -> None:
+    """Decide whether the model of a run that has the turn is in service, before it is judged.
+
+    A run that goes on is let alone. One that was stopped may be seen here seconds before CleanUp:
+    its promotion must not go on over endpoints that the sweep deletes.
+
+    Args:
+        dry_run: Only let the table say what the record says.
+    """
+    row = runs_table.find(run_id)
+    if len(settings().regions) == 1 or row is None:
+        return
+    if dry_run or (row.status == "running" and executions.is_running(row.execution_arn)):
         served_records.finish_if_committed(row.ref)
+    else:
+        served_records.settle(row.ref)
+
+
+def left_behind(owners: Iterable[Owner], moment: datetime) -> dict[str, str]:
+    """Regions that are no worker regions any more, and what is in service there."""
+    found: dict[str, list[str]] = {}
+    for owner in owners:
+        if owner.endpoint_name is None or owner.expired(moment):
+            continue  # the region's own sweeper ends what has expired
+        for region in set(owner.serving_regions) - set(settings().regions):
+            found.setdefault(region, []).append(f"{owner.endpoint_name} of run {owner.run_id}")
+    return {region: ", ".join(names) for region, names in found.items()}
 
 
 def confirm_again(found: Iterable[Resource]) -> None:

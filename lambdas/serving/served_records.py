@@ -70,6 +70,18 @@ def give_up(run: RunRef) -> None:
         )
 
 
+def settle(run: RunRef) -> None:
+    """Decide for a run that has ended, before its event has called CleanUp, what becomes of it.
+
+    The table says what the record says; where there is none, the run writes none any more, unless
+    it is about to right now: then `is_promoting` says so of the row.
+    """
+    finish_if_committed(run)
+    row = runs_table.find(run.run_id)
+    if row is not None and not row.in_charge:
+        runs_table.give_up(run.run_id, _PROMOTIONS_END)
+
+
 def is_promoting(row: RunRow) -> bool:
     """Whether a run may be putting its model into service right now, also one that was stopped."""
     begun = row.committing_at

@@ -37,19 +37,31 @@ def serves_elsewhere(plan: Plan) -> bool:
 
 
 def planned_fleet(
-    run: RunRef, spec: Spec, evidence: MatchEvidence, model_artifact: str
+    run: RunRef, spec: Spec, evidence: MatchEvidence, model_artifact: str, *, number: int = 0
 ) -> EndpointDeployment:
     """The deployment of the whole fleet: the endpoint with the most requests, the dollars of all.
 
     Nothing of it is made before the fleet is staged.
+
+    Args:
+        number: Of its servers, counted from 0 for the match's own.
     """
-    return _whole(_endpoints(run, spec, evidence, model_artifact))
+    return _whole(_endpoints(run, spec, evidence, model_artifact, number))
 
 
-def staged_fleet(
-    run: RunRef, spec: Spec, evidence: MatchEvidence, model_artifact: str
-) -> tuple[StagedFleet, EndpointDeployment]:
-    """Every endpoint as it is made now, and the deployment of the whole fleet."""
+def staged_fleet(run: RunRef, model_artifact: str) -> tuple[StagedFleet, EndpointDeployment]:
+    """Every endpoint as it is made now, and the deployment of the whole fleet.
+
+    By the plan of the match, or by the one that follows servers which missed a gate.
+    """
+    files = RunFiles(run)
+    spec, evidence, measurements = files.spec(), files.match(), files.measurements()
+    number = 0
+    if measurements.next_plan is not None:
+        mine = (item for item in measurements.measured if item.attempt == evidence.attempt)
+        number = len({item.endpoint_config_name for item in mine})
+        matching = evidence.matching.model_copy(update={"plan": measurements.next_plan})
+        evidence = evidence.model_copy(update={"matching": matching})
     since = now()
     lease_ends = to_the_second(since + timedelta(seconds=STAGED_SECONDS))
     endpoints = tuple(
@@ -63,7 +75,7 @@ def staged_fleet(
                 )
             }
         )
-        for endpoint in _endpoints(run, spec, evidence, model_artifact)
+        for endpoint in _endpoints(run, spec, evidence, model_artifact, number)
     )
     return StagedFleet(endpoints=endpoints, lease_ends=lease_ends), _whole(endpoints)
 
@@ -99,7 +111,7 @@ def _whole(endpoints: tuple[RegionEndpoint, ...]) -> EndpointDeployment:
 
 
 def _endpoints(
-    run: RunRef, spec: Spec, evidence: MatchEvidence, model_artifact: str
+    run: RunRef, spec: Spec, evidence: MatchEvidence, model_artifact: str, number: int
 ) -> tuple[RegionEndpoint, ...]:
     evaluation = RunFiles(run).evaluated(evidence.attempt).served_by(evidence.plan.engine)
     found = []
@@ -113,6 +125,7 @@ def _endpoints(
             evidence.model_copy(update={"matching": matching}),
             model_artifact,
             live=None,
+            suffix=f"-s{number}" if number else "",
             own_endpoint=True,
         )
         if not isinstance(deployment, EndpointDeployment):

@@ -45,6 +45,7 @@ _REPEATS_LAYERS = frozenset({"hrm_text"})
 _EMBEDDINGS = re.compile(
     r"(?:^|\.)(?:embed_tokens|wte|\w*word_embeddings|embed_in|embeddings)\.weight$"
 )
+_MOST_LAYERS = 10_000
 WINDOWED = "sliding_attention"
 FULL_ATTENTION = "full_attention"
 
@@ -184,6 +185,11 @@ def architecture(name: str, config: Config, tensors: Sequence[StoredTensor]) -> 
     layers = found.size("num_hidden_layers", len(kinds) if isinstance(kinds, list) else None)
     stored = {layer for tensor in kept if (layer := layer_of(tensor.name)) is not None}
     repeats = text.get("model_type") in _REPEATS_LAYERS
+    if layers > _MOST_LAYERS:
+        raise ValueError(
+            f"{name}: config.json says {layers:,} layers, and no model has more than "
+            f"{_MOST_LAYERS:,}; save the model again"
+        )
     if stored and stored != set(range(layers)) and not repeats:
         raise ValueError(
             f"{name}: config.json says {layers} layers, the files hold {len(stored)}; "

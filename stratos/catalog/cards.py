@@ -8,7 +8,7 @@ from stratos.catalog.architecture import architecture, positive, text_config
 from stratos.catalog.complete import require_complete
 from stratos.catalog.exportable import export_obstacle
 from stratos.catalog.exportable_families import same_until
-from stratos.catalog.files import Files, parse_json
+from stratos.catalog.files import Files, as_saved, read_json
 from stratos.catalog.model_card import ModelCard
 from stratos.catalog.models import hub_card, priced_card
 from stratos.catalog.safetensors import StoredTensor, stored_tensors
@@ -57,9 +57,10 @@ def folder_card(
         ValueError, FileNotFoundError: if it cannot be described or lacks weights, with the reason.
     """
     folder = folder.rstrip("/")
-    config = _config(files, folder)
-    _refuse(name, teaching_obstacle(config))
-    return _complete_card(name, files, folder, config, licence, layers)
+    with as_saved(folder):
+        config = _config(files, folder)
+        _refuse(name, teaching_obstacle(config))
+        return _complete_card(name, files, folder, config, licence, layers)
 
 
 def card_from_config(
@@ -122,21 +123,21 @@ def student_card(model: Weights, files: Files) -> ModelCard:
     if model.path is None:
         return hub_card(model)
     folder = model.path.rstrip("/")
-    config = _config(files, folder)
-    _refuse(model.name, training_obstacle(config))
-    card = _complete_card(model.name, files, folder, config, model.licence, model.layers)
+    with as_saved(folder):
+        config = _config(files, folder)
+        _refuse(model.name, training_obstacle(config))
+        card = _complete_card(model.name, files, folder, config, model.licence, model.layers)
     if card.llama_cpp_obstacle is not None:
         return card
     try:
-        content = files.read(f"{folder}/tokenizer.json")
+        tokenizer = read_json(files, f"{folder}/tokenizer.json")
     except FileNotFoundError:
         return card  # of another format, which the job reads
-    tokenizer = parse_json(content, f"{folder}/tokenizer.json")
     if not isinstance(tokenizer, dict):
         raise ValueError(f"{folder}/tokenizer.json is not what tokenizers write; save it again")
     try:
         obstacle = export_obstacle(config, tokenizer)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise ValueError(
             f"{folder}/tokenizer.json is not what tokenizers write ({error!r}); save it again"
         ) from error
@@ -158,7 +159,7 @@ def _complete_card(
 
 
 def _config(files: Files, folder: str) -> dict[str, object]:
-    config = parse_json(files.read(f"{folder}/config.json"), f"{folder}/config.json")
+    config = read_json(files, f"{folder}/config.json")
     if not isinstance(config, dict):
         raise ValueError(f"{folder}/config.json is not what save_pretrained() writes")
     return config

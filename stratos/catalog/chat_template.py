@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from pydantic import JsonValue
 
-from stratos.catalog.files import Files, parse_json
+from stratos.catalog.files import Files, as_saved, read_json, read_text
 from stratos.catalog.gguf_header import is_gguf
 from stratos.errors import StratosError
 from stratos.frozen import FrozenModel
@@ -134,12 +134,13 @@ def find_template(files: Files, folder: str) -> tuple[str, dict[str, str]]:
     config = _json(files, folder, "tokenizer_config.json", names)
     tokens = {key: text for key in _TOKENS if (text := _text(config.get(key))) is not None}
     if "chat_template.jinja" in names:
-        template = files.read(f"{folder}/chat_template.jinja").decode("utf-8", "replace")
+        template = read_text(files, f"{folder}/chat_template.jinja").decode("utf-8", "replace")
         return template, tokens
     for told in (_json(files, folder, "chat_template.json", names), config):
         found = told.get("chat_template")
         if isinstance(found, list):
-            named = {one.get("name"): one.get("template") for one in found}
+            with as_saved(folder):
+                named = {one["name"]: one["template"] for one in found}
             found = named.get("default")
         if isinstance(found, str) and found:
             return found, tokens
@@ -173,7 +174,7 @@ def _is_gguf(files: Files, path: str) -> bool:
 def _json(files: Files, folder: str, name: str, names: set[str]) -> Mapping[str, object]:
     if name not in names:
         return {}
-    content = parse_json(files.read(f"{folder}/{name}"), f"{folder}/{name}")
+    content = read_json(files, f"{folder}/{name}")
     return content if isinstance(content, dict) else {}
 
 

@@ -109,6 +109,11 @@ def gguf_config(header: GgufHeader, read_range: ReadRange, name: str) -> dict[st
     _require_known_keys(header, family, name)
     size = GgufSizes(header, name)
     layers = size.of("block_count")
+    if layers > len(header.tensors):
+        raise ValueError(
+            f"{name} says block_count {layers:,} and has {len(header.tensors):,} tensors; download "
+            "or convert it again"
+        )
     tensors = {tensor.name: tensor for tensor in header.tensors}
     biased = _require_tensors(tensors, family, layers, name)
     width = size.of("embedding_length")

@@ -15,9 +15,11 @@ ReadRange = Callable[[int, int], bytes]
 MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
 _CHUNK = 4 * 2**20
-_MAX_HEADER_BYTES = 256 * 2**20
+_MAX_HEADER_BYTES = 64 * 2**20
 _MAX_ENTRIES = 1_000_000
 """Of metadata, of tensors, and of one array: four times the largest vocabulary there is."""
+_MAX_ITEMS = 5_000_000
+"""Of all arrays together."""
 _MAX_DEPTH = 4
 _MAX_FILE_BYTES = 2**50
 _ALIGNMENT = 32
@@ -197,6 +199,7 @@ class _Reader:
     def __init__(self, read_range: ReadRange, name: str) -> None:
         self._read, self.name = read_range, name
         self._buffer, self._start, self._at = b"", 0, 0
+        self._num_items = 0
 
     @property
     def position(self) -> int:
@@ -243,6 +246,12 @@ class _Reader:
         if kind != _ARRAY or depth >= _MAX_DEPTH:
             raise ValueError(f"{self.name}: its header has a value of type {kind}; it is damaged")
         inner, size = int(self.number("I")), self.count()
+        self._num_items += size
+        if self._num_items > _MAX_ITEMS:
+            raise ValueError(
+                f"{self.name}: the arrays of its header have more than {_MAX_ITEMS:,} items; it is "
+                "damaged"
+            )
         if inner in _NUMBERS:
             code = f"<{size}{_NUMBERS[inner]}"
             return struct.unpack(code, self.take(struct.calcsize(code)))

@@ -11,6 +11,7 @@ from stratos.catalog.gguf_sizes import GgufSizes, rounded
 ROPE_FACTORS = "rope_freqs.weight"
 _LLAMA3_LOW, _LLAMA3_HIGH, _LLAMA3_ORIGINAL = 1.0, 4.0, 8192
 """Of every Llama 3.1, 3.2 and 3.3; a GGUF stores what follows from them."""
+_MOST_DIVISORS = 65_536
 
 
 def rope_scaling(
@@ -57,7 +58,11 @@ def _llama3_scaling(
     """The scaling of Llama 3 that a file's divisors follow from."""
     if tensor.stored != "F32":
         raise ValueError(f"{name}: {tensor.name} is stored as {tensor.stored}, not F32")
+    if not 0 < tensor.numbers <= _MOST_DIVISORS:
+        raise ValueError(f"{name}: {tensor.name} has {tensor.numbers:,} numbers; it is damaged")
     content = read_range(tensor.begin, tensor.end - tensor.begin)
+    if len(content) < 4 * tensor.numbers:
+        raise ValueError(f"{name} ends within {tensor.name}; download or upload it again")
     found = struct.unpack(f"<{tensor.numbers}f", content)
     factor = max(found)
     wanted = _llama3_divisors(2 * len(found), size.number("rope.freq_base", 10_000.0), factor)

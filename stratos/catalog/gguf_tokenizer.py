@@ -13,6 +13,7 @@ from stratos.catalog.pre_tokenizer import pre_tokenizer_named
 from stratos.catalog.sentence_pieces import BLANK
 
 _CONTROL, _USER_DEFINED, _UNUSED, _UNKNOWN = 3, 4, 5, 2
+_LONGEST_PIECE = 512
 _ENDS_OF_TURN = ("<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>", "<turn|>")
 """That llama.cpp stops at without being told."""
 
@@ -159,6 +160,11 @@ def _merges_of(
     merges = []
     for index in sorted(range(len(tokens)), key=lambda index: -scores[index]):
         token = tokens[index]
+        if len(token) > _LONGEST_PIECE:  # every place to cut it is tried
+            raise ValueError(
+                f"token {index} of the GGUF has {len(token):,} characters, and no vocabulary one "
+                f"of more than {_LONGEST_PIECE}; convert the model again"
+            )
         pairs = [
             (vocabulary[token[:cut]], vocabulary[token[cut:]])
             for cut in range(1, len(token))

@@ -9,10 +9,11 @@ from contextlib import suppress
 from functools import partial
 from math import prod
 
-from stratos.catalog.files import Files
+from stratos.catalog.files import Files, as_saved, read_text
 from stratos.catalog.gguf_config import gguf_config
 from stratos.catalog.gguf_header import GgufTensor, is_gguf, read_gguf_header
 from stratos.catalog.gguf_tokenizer import gguf_tokenizer, gguf_tokenizer_config
+from stratos.catalog.safetensors import WEIGHTS
 from stratos.spec.folder import template_beside
 
 _KEPT_BYTES = 2**20
@@ -67,7 +68,8 @@ class ModelFiles:
         if found is None:
             return self._read_once(path, start, length)
         # Whoever looks for the end of the weights finds some: those of the GGUF are there.
-        return found[start : start + length] or b"\0"
+        end = b"\0" if path.endswith(f"/{WEIGHTS}") else b""
+        return found[start : start + length] or end
 
     def _read_once(self, path: str, start: int, length: int) -> bytes:
         if length > _KEPT_BYTES:
@@ -110,16 +112,17 @@ class ModelFiles:
 
     def _make(self, path: str) -> Mapping[str, bytes]:
         read_range = partial(self._files.read_range, path)
-        header = read_gguf_header(read_range, path)
-        config = gguf_config(header, read_range, path)
-        made = {
-            "config.json": json.dumps(config).encode(),
-            "tokenizer.json": json.dumps(gguf_tokenizer(header, path)).encode(),
-            "tokenizer_config.json": json.dumps(gguf_tokenizer_config(header)).encode(),
-            "model.safetensors": _weights(header.tensors, config),
-        }
+        with as_saved(path):
+            header = read_gguf_header(read_range, path)
+            config = gguf_config(header, read_range, path)
+            made = {
+                "config.json": json.dumps(config).encode(),
+                "tokenizer.json": json.dumps(gguf_tokenizer(header, path)).encode(),
+                "tokenizer_config.json": json.dumps(gguf_tokenizer_config(header)).encode(),
+                WEIGHTS: _weights(header.tensors, config),
+            }
         with suppress(FileNotFoundError):
-            made["chat_template.jinja"] = self._files.read(template_beside(path))
+            made["chat_template.jinja"] = read_text(self._files, template_beside(path))
         return made
 
 

@@ -11,20 +11,22 @@ from dataclasses import dataclass
 from math import prod
 from typing import Annotated
 
-from pydantic import Field, NonNegativeInt, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from stratos.catalog.files import Files, parse_json
+from stratos.catalog.files import Files, parse_json, read_text
 from stratos.frozen import FrozenModel
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 """Of weights in several files: which tensor lies in which."""
 _LENGTH_BYTES = 8
-_LONGEST_HEADER = 100_000_000
-"""Bytes; the limit that the library itself has."""
+_LONGEST_HEADER = 25_000_000
+"""Bytes: of some two hundred thousand tensors. The library's own limit, four times that, would let
+a header of nothing but names take a gigabyte of memory."""
 _FIRST_BYTES = 64 * 2**10
 """Read at once: most headers are within."""
 _Offset = Annotated[int, Field(ge=0, le=2**50)]
+_Shape = Annotated[tuple[_Offset, ...], Field(max_length=16)]
 _BITS = {"F64": 64, "I64": 64, "U64": 64, "F32": 32, "I32": 32, "U32": 32} | {
     "F16": 16,
     "BF16": 16,
@@ -57,7 +59,7 @@ class _Entry(FrozenModel):
     """Of a tensor, in a header."""
 
     dtype: str
-    shape: tuple[NonNegativeInt, ...]
+    shape: _Shape
     data_offsets: tuple[_Offset, _Offset]
 
 
@@ -101,7 +103,7 @@ def weight_map(files: Files, folder: str) -> dict[str, str]:
         ValueError: when it is none.
     """
     try:
-        return _Index.model_validate_json(files.read(f"{folder}/{INDEX}")).weight_map
+        return _Index.model_validate_json(read_text(files, f"{folder}/{INDEX}")).weight_map
     except ValidationError as error:
         raise ValueError(
             f"{folder}/{INDEX} is not what save_pretrained() writes; save the model again"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.table import Table
 
 from stratos.catalog.bedrock_listing import fetch_listing
@@ -28,8 +29,12 @@ catalog_app = typer.Typer(
 console = make_console()
 
 Catalog = Annotated[
-    Path | None,
-    typer.Option("--catalog", help="A servers.json; the shipped catalog by default."),
+    str | None,
+    typer.Option(
+        "--catalog",
+        help="A servers.json, or s3:// and the bucket of a stack that has one; by default the "
+        "shipped catalog of AWS.",
+    ),
 ]
 
 
@@ -39,11 +44,22 @@ class CatalogTopic(StrEnum):
     TEACHERS = "teachers"
 
 
-def load_servers(path: Path | None) -> ServerCatalog:
-    """A catalog file, or the shipped catalog."""
-    if path is None:
+def load_servers(source: str | None) -> ServerCatalog:
+    """A catalog's file, that of a bucket, or the shipped one.
+
+    Raises:
+        typer.BadParameter: there is none, or it cannot be read.
+    """
+    if source is None:
         return ServerCatalog.aws()
-    return ServerCatalog.model_validate_json(path.read_text(encoding="utf-8"))
+    try:
+        return ServerCatalog.model_validate_json(_read(_servers_at(source)))
+    except OSError as error:
+        raise typer.BadParameter(f"there is no catalog at {source}: {error}") from error
+    except ValidationError as error:
+        raise typer.BadParameter(
+            f"{source} is no catalog; `stratos catalog refresh` and `measure` write one"
+        ) from error
 
 
 @catalog_app.command()
@@ -141,10 +157,32 @@ def refresh(
 
 def write_catalog(servers: ServerCatalog, target: str) -> str:
     """Write servers.json to a file, or to the key in a bucket that the pipeline reads."""
-    if target.startswith("s3://"):
-        bucket, key = split_uri(target if target.count("/") > 2 else target + "/")
-        target = s3_uri(bucket, key or SERVERS_KEY)
-    return _write(servers.model_dump_json(indent=1), target)
+    return _write(servers.model_dump_json(indent=1), _servers_at(target))
+
+
+def _servers_at(place: str) -> str:
+    """The file or key itself, where only a bucket is named."""
+    if not place.startswith("s3://"):
+        return place
+    bucket, key = split_uri(place if place.count("/") > 2 else place + "/")
+    return s3_uri(bucket, key or SERVERS_KEY)
+
+
+def _read(source: str) -> bytes:
+    """
+    Raises:
+        OSError: There is none.
+    """
+    if not source.startswith("s3://"):
+        return Path(source).read_bytes()
+    import boto3
+    from botocore.exceptions import ClientError
+
+    bucket, key = split_uri(source)
+    try:
+        return bytes(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    except ClientError as error:
+        raise FileNotFoundError(error.response["Error"]["Code"]) from error
 
 
 def _write(text: str, target: str) -> str:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stratos.cli.screen import folded
 from stratos.deploying.changes import Action, Change, ChangeSet
 from stratos.deploying.following import ResourceEvent
 
@@ -37,7 +38,7 @@ def print_changes(console: Console, change_set: ChangeSet, where: str) -> None:
     for word, what, which, marks, lost in _rows(change_set):
         style = "bold red" if lost else ""
         table.add_row(Text(word, style), Text(what), Text(which), Text(marks, "yellow"))
-    console.print(table)
+    console.print(folded(table))
     if any(change.concerns_rights for change in change_set.changes):
         _say(
             console,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +14,12 @@ from rich.console import Console
 
 from stratos.cli.account import account_in, told_of
 from stratos.cli.change_table import event_line, print_changes
+from stratos.cli.ending import refuse_left_behind
 from stratos.cli.screen import make_console
+from stratos.cli.stack import Stack
 from stratos.deploying.assembly import BuiltStack, built_folder, read_stacks
 from stratos.deploying.deployment import Deployment
-from stratos.deploying.following import ResourceEvent
+from stratos.deploying.following import ResourceEvent, describe
 from stratos.errors import StackFailed, StratosError
 from stratos.hosting.names import STACK_VARIABLE
 from stratos.moment import now
@@ -66,6 +69,7 @@ def deploy_command(
     for account in {one.account.region: one.account for one in deployments}.values():
         _say(console, told_of(account))
     _say(console, f"{', '.join(one.stack.name for one in deployments)}, from {folder}")
+    _keep_regions_in_use(console, deployments)
     try:
         _propose(console, deployments, settings or [], from_cdk=from_cdk)
         agreed = not dry_run and _agreed(deployments, yes=yes)
@@ -86,6 +90,21 @@ def _deployments(stacks: list[BuiltStack]) -> list[Deployment]:
     return [
         Deployment(stack, home if stack.is_home else account_in(stack.region)) for stack in stacks
     ]
+
+
+def _keep_regions_in_use(console: Console, deployments: list[Deployment]) -> None:
+    """
+    Raises:
+        StackInUse: A region that is left out has something that would be billed unseen.
+    """
+    home = deployments[0]
+    present = describe(home.account.cloudformation, home.stack.name)
+    outputs = {} if present is None else _outputs(present)
+    before = filter(None, outputs.get("WorkerRegions", "").split(","))
+    built = {one.account.region for one in deployments}
+    if left_out := [region for region in before if region not in built]:
+        stack = Stack.find(home.stack.name, home.account.region)
+        refuse_left_behind(stack, left_out, lambda line: _say(console, line))
 
 
 def _propose(
@@ -182,10 +201,7 @@ def _carry_out(console: Console, deployment: Deployment, *, protect: bool | None
 
 def _say_what_next(console: Console, home: Deployment) -> None:
     described: Any = home.account.cloudformation.describe_stacks(StackName=home.stack.name)
-    outputs = {
-        output["OutputKey"]: output["OutputValue"]
-        for output in described["Stacks"][0].get("Outputs", ())
-    }
+    outputs = _outputs(described["Stacks"][0])
     for key in sorted(outputs):
         _say(console, f"{key:<20} {outputs[key]}")
     if bucket := outputs.get("Bucket"):
@@ -194,6 +210,10 @@ def _say_what_next(console: Console, home: Deployment) -> None:
             f"next: stratos catalog refresh --region {home.account.region} --out s3://{bucket}, "
             "stratos notify add YOUR-E-MAIL, then stratos submit FOLDER --watch",
         )
+
+
+def _outputs(described: Mapping[str, Any]) -> dict[str, str]:
+    return {one["OutputKey"]: one["OutputValue"] for one in described.get("Outputs", ())}
 
 
 def _say(console: Console, text: str) -> None:

@@ -7,7 +7,7 @@ before the stack does.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,6 +118,37 @@ def _why_unreached_keeps_it(unreached: dict[str, str]) -> str:
         "billed until its time is over. The stack was left alone; repeat the command once the "
         "region answers, or take it out of `stratos:worker_regions` and deploy first"
     )
+
+
+def refuse_left_behind(stack: Stack, regions: Collection[str], tell: Callable[[str], None]) -> None:
+    """Refuse to take regions out of a stack where something of it is still billed.
+
+    Args:
+        regions: That it works in now, and is not to any more.
+
+    Raises:
+        StackInUse: Jobs or endpoints stand there, which home's sweeper would know no more.
+    """
+    jobs = tuple(f"{row.run_id}-" for row in list_runs(stack))
+    found = []
+    for region in regions:
+        try:
+            there = list(_billed_in(stack.in_region(region, _FAR_SECONDS), jobs))
+        except (ClientError, BotoCoreError) as error:
+            if not is_unanswered(error):
+                raise
+            tell(
+                f"{region} does not answer, so nobody can see what stands there; what does is "
+                "billed until its time is over, and home will know the region no more"
+            )
+            continue
+        found += [f"{name} in {region}" for name in there]
+    if found:
+        raise StackInUse(
+            f"{', '.join(regions)} would be no worker region any more, and {', '.join(found)} "
+            "would be billed there and known to home no more. End these first (`stratos stop` or "
+            "`stratos delete` of their runs), or name the region in stratos:worker_regions again"
+        )
 
 
 def empty_registry(stack: Stack) -> int:

@@ -7,7 +7,7 @@ import os
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from stratos.dataset.proposal import (
     proposed_accuracy,
     proposed_splits,
 )
-from stratos.dataset.usual_columns import usual_columns
+from stratos.dataset.usual_columns import other_columns, usual_columns
 from stratos.errors import DatasetRejected, FolderTaken
 from stratos.planning.offline.folder import inspect_folder
 from stratos.spec import PersonalData, Spec, Task
@@ -55,6 +55,7 @@ class Seen:
         task: As it is proposed, but for numbers and limits.
         personal: Kind → sampled records that hold such data.
         sampled: Records that were searched for it.
+        unread: Columns of a table that are in no record.
     """
 
     task: dict[str, Any]
@@ -62,6 +63,7 @@ class Seen:
     verifier: ProposedVerifier
     personal: dict[PersonalData, int]
     sampled: int
+    unread: tuple[str, ...] = ()
 
     @property
     def num_usable(self) -> int:
@@ -161,7 +163,9 @@ def look(folder: Path, dataset: str) -> Seen:
     for record in records:
         personal.update({one.kind for text in _texts(record) for one in finder.find(text)})
     proposed = propose_verifier(golds, labels, calling)
-    return Seen(named, found, proposed, dict(personal), len(records))
+    columns = named.get("columns")
+    unread = other_columns(folder / dataset, columns) if columns else ()
+    return Seen(named, found, proposed, dict(personal), len(records), tuple(unread))
 
 
 def refuse_what_a_run_would(folder: Path, text: str) -> Inspection:
@@ -200,6 +204,7 @@ def spec_text(name: str, seen: Seen) -> str:
             "task:",
             f"  dataset: {_yaml(seen.task['dataset'])}  # {_read(seen.found)}",
             *(f"  {key}: {_yaml(seen.task[key])}" for key in seen.task if key != "dataset"),
+            *_unread(seen.unread),
             *_verifier(seen.verifier),
             f"  heldout_records: {heldout}  # of {seen.num_usable:,}: on these it is measured",
             f"  probe_records: {probe}  # on these models are compared before anything is trained",
@@ -255,6 +260,11 @@ def _teachers(seen: Seen) -> Iterator[str]:
     yield ""
     yield f"# {seen.num_replies:,} rows hold a logged reply. To learn from them and pay no teacher:"
     yield "# teachers: [{kind: logs}]"
+
+
+def _unread(columns: Sequence[str]) -> Iterator[str]:
+    if columns:
+        yield f"  # columns that are not read: {', '.join(map(_yaml, columns))}"
 
 
 def _read(found: Inspection) -> str:

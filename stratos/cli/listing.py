@@ -42,6 +42,7 @@ def run_json(row: RunRow) -> dict[str, Any]:
             row.awaiting_approval_since if row.awaits_approval else None
         ),
         "approve_by": _written(row.approve_by if row.awaits_approval else None),
+        "queued": row.queued,
     }
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from stratos.catalog.local import measure_local_servers
-from stratos.cli.catalog import load_servers
+from stratos.cli.catalog import Catalog, load_servers
 from stratos.cli.options import Json
 from stratos.cli.plan_tables import print_advice, print_beside, print_plans
 from stratos.cli.screen import aloud, make_console
@@ -57,9 +57,6 @@ WorkerRegions = Annotated[
     typer.Option(
         help="Plan as if the stack had workers there, and endpoints: eu-west-1,ap-northeast-1."
     ),
-]
-Catalog = Annotated[
-    Path | None, typer.Option(help="A servers.json; the shipped AWS catalog by default.")
 ]
 Local = Annotated[bool, typer.Option("--local", help="Measure this machine and plan for it.")]
 Html = Annotated[Path | None, typer.Option(help="Write the front as an HTML page to explore.")]

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stratos.cli.screen import folded, say
 from stratos.contracts.plan import Interval, Outcome, Plan, PlanSet
 from stratos.contracts.plan_document import Advice
 from stratos.hosting.modes.table import told_endpoint
@@ -38,18 +39,18 @@ def print_plans(console: Console, name: str, plans: PlanSet) -> None:
     _print_choice(console, plans)
     _print_others(console, plans)
     for caveat in gathered(plans.chosen.caveats):
-        _say(console, f"  note: {caveat}")
+        say(console, f"  note: {caveat}")
 
 
 def print_advice(console: Console, advice: Sequence[Advice]) -> None:
     """Changes that were tried, each as a command to paste."""
     if not advice:
-        _say(console, "No single change that was tried is enough; change several of them.")
+        say(console, "No single change that was tried is enough; change several of them.")
         return
     console.print(Text("Each of these changes holds every constraint, and was planned with:"))
     for one in advice:
         console.print(Text(f"  {one.command}", "bold"), soft_wrap=True)
-        _say(console, f"      {told(one)}")
+        say(console, f"      {told(one)}")
 
 
 def print_beside(console: Console, changes: Sequence[str], before: PlanSet, after: PlanSet) -> None:
@@ -75,9 +76,9 @@ def _column(plans: PlanSet) -> list[tuple[str, str]]:
 
 
 def _print_verdict(console: Console, name: str, plans: PlanSet) -> None:
-    console.print(Text.assemble((name, "bold"), ": ", _headline(plans)), soft_wrap=True)
+    say(console, Text.assemble((name, "bold"), ": ", _headline(plans)))
     if not plans.verdicts:
-        _say(console, "The spec sets no limits (`constraints`); any plan holds them.")
+        say(console, "The spec sets no limits (`constraints`); any plan holds them.")
         return
     table = _table("constraint", "asked", "forecast (95%)", "verdict")
     for number in (1, 2):
@@ -88,7 +89,7 @@ def _print_verdict(console: Console, name: str, plans: PlanSet) -> None:
     console.print(table)
     for row in plans.verdicts:
         if row.note:
-            _say(console, f"  {row.name}: {row.note}")
+            say(console, f"  {row.name}: {row.note}")
 
 
 def _headline(plans: PlanSet) -> Text:
@@ -115,7 +116,7 @@ def _print_choice(console: Console, plans: PlanSet) -> None:
     _describe(console, chosen)
     if not plans.infeasible:
         binding = f"; {', '.join(plans.binding)} kept better ones out" if plans.binding else ""
-        _say(
+        say(
             console,
             f"   why: best by the spec's preferences of {plans.front_size:,} plans that no other "
             f"beats in all of accuracy, p95, time and cost, out of {plans.num_candidates:,}"
@@ -124,7 +125,7 @@ def _print_choice(console: Console, plans: PlanSet) -> None:
     if chosen.origins:
         _print_origins(console, chosen)
     if cost := finding_out(chosen):
-        _say(
+        say(
             console,
             f"To find out what the models can do costs {cost}: the probes, after which the run "
             "chooses again, or ends where nothing would hold",
@@ -132,45 +133,47 @@ def _print_choice(console: Console, plans: PlanSet) -> None:
 
 
 def _describe(console: Console, plan: Plan) -> None:
-    _say(console, f"   {plan.teacher} → {plan.student}, {plan.method}, {plan.precision}")
-    _say(console, f"   train on {_server(plan)}; serve on {told_endpoint(plan)}")
+    say(console, f"   {plan.teacher} → {plan.student}, {plan.method}, {plan.precision}")
+    say(console, f"   train on {_server(plan)}; serve on {told_endpoint(plan)}")
     figures = (f"{title} {text}" for title, text in zip(_TITLES, _figures(plan), strict=True))
-    _say(console, f"   forecast (95%): accuracy {_accuracy(plan)}; {'; '.join(figures)}")
+    say(console, f"   forecast (95%): accuracy {_accuracy(plan)}; {'; '.join(figures)}")
     if plan.elsewhere is not None:
-        _say(console, f"   away: {plan.elsewhere.told}")
-    _say(console, f"   hosting: {plan.hosting.reason}")
+        say(console, f"   away: {plan.elsewhere.told}")
+    say(console, f"   hosting: {plan.hosting.reason}")
     if plan.engine is not None:
-        _say(console, f"   engine: {plan.engine.told}")
+        say(console, f"   engine: {plan.engine.told}")
     if plan.precision_reason:
-        _say(console, f"   precision: {plan.precision_reason}")
+        say(console, f"   precision: {plan.precision_reason}")
 
 
 def _print_others(console: Console, plans: PlanSet) -> None:
-    rows: dict[str, tuple[list[str], Plan]] = {plans.chosen.id: (["the choice"], plans.chosen)}
+    rows: dict[str, tuple[list[str], Plan]] = {}
     near = {f"near {number}": plan for number, plan in enumerate(plans.front[1:], 2)}
     others = plans.alternatives or (near if plans.infeasible else {})
     for name, plan in others.items():
-        rows.setdefault(plan.id, ([], plan))[0].append(name.replace("_", " "))
-    if len(rows) == 1:
+        if plan.id != plans.chosen.id:
+            rows.setdefault(plan.id, ([], plan))[0].append(name.replace("_", " "))
+    if not rows:
         return
-    table = _table("what the others cost", "accuracy", *_TITLES, "expected to miss")
-    for column in table.columns[1:-1]:
+    rows = {plans.chosen.id: (["the choice"], plans.chosen)} | rows
+    console.print(Text("What the others cost", "bold"))
+    table = _table("", "accuracy", *_TITLES)
+    for column in table.columns[1:]:
         column.justify = "right"
     for names, plan in rows.values():
         middles = [
             "–" if (found := forecast(plan)) is None else quantity(name, found.value)
             for name, forecast in _FIGURES
         ]
-        misses = ", ".join(miss.partition(":")[0] for miss in plan.misses)
-        table.add_row(
-            ", ".join(names), f"{plan.accuracy.value:.2f}", *middles, Text(misses, "yellow")
-        )
+        table.add_row(", ".join(names), f"{plan.accuracy.value:.2f}", *middles)
     console.print(table)
     for names, plan in list(rows.values())[1:]:
-        _say(
+        misses = ", ".join(miss.partition(":")[0] for miss in plan.misses)
+        say(
             console,
             f"  {', '.join(names)}: {plan.teacher} → {plan.student} ({plan.method}), train on "
-            f"{_server(plan)}, serve on {told_endpoint(plan)}",
+            f"{_server(plan)}, serve on {told_endpoint(plan)}"
+            + (f"; expected to miss {misses}" if misses else ""),
         )
 
 
@@ -207,11 +210,4 @@ def _server(plan: Plan) -> str:
 
 
 def _table(*titles: str) -> Table:
-    table = Table(*titles, box=None, pad_edge=False, header_style="dim")
-    for column in table.columns:
-        column.overflow = "fold"  # a narrow terminal shows every sign, if on more lines
-    return table
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(Text(text), soft_wrap=True)
+    return folded(Table(*titles, box=None, pad_edge=False, header_style="dim"))

@@ -77,9 +77,16 @@ class RunStory:
         if self.usd is not None:
             of = "" if self.forecast_usd is None else f" of about {dollars(self.forecast_usd)}"
             parts.append(dollars(self.usd) + of)
-        if self.seconds_left is not None:
-            parts.append(f"about {duration(self.seconds_left)} left by forecast")
-        return ", ".join(parts)
+        return ", ".join(filter(None, (*parts, self.told_left)))
+
+    @property
+    def told_left(self) -> str:
+        """`about 9 min 10 s left by forecast`; empty where nothing says."""
+        if self.seconds_left is None:
+            return ""
+        if self.seconds_left < 1:
+            return "its forecast time is over"
+        return f"about {duration(self.seconds_left)} left by forecast"
 
     def phase(self, name: str) -> PhaseRow | None:
         return next((row for row in self.phases if row.name == name), None)

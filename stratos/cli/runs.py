@@ -15,12 +15,16 @@ from stratos.client.passed_over import is_unanswered
 from stratos.contracts.bucket import PROGRESS_FILE, RESULT_FILE, RunKeys
 from stratos.contracts.jobs import Progress
 from stratos.contracts.run import RunRow
+from stratos.contracts.run_queue import QUEUE_KEY, RunQueue
 from stratos.errors import RunNotFound
 from stratos.hosting.monthly import HOURS_PER_MONTH
 from stratos.pipeline.summary import RunSummary
 from stratos.sharding.number import step_of_shard
 from stratos.sharding.progress import shared_progress
 
+GONE = "gone"
+"""Of an execution that Step Functions does not know any more."""
+WHY_GONE = "the embedded cloud lost it when it ended, or it is over for more than 90 days"
 _FAR_SECONDS = 10.0
 """How long a call to another region may take, which may be gone."""
 
@@ -34,7 +38,24 @@ def find_run(stack: Stack, run_id: str) -> RunRow:
     item = stack.table.get_item(Key={"run_id": run_id}, ConsistentRead=True).get("Item")
     if item is None:
         raise RunNotFound(no_such_run(stack, run_id))
-    return RunRow.model_validate(item)
+    (row,) = _with_queue(stack, [RunRow.model_validate(item)])
+    return row
+
+
+def read_queue(stack: Stack) -> RunQueue:
+    """Which runs have a place, and which wait."""
+    return RunQueue.of_item(stack.table.get_item(Key=QUEUE_KEY, ConsistentRead=True).get("Item"))
+
+
+def _with_queue(stack: Stack, rows: list[RunRow]) -> list[RunRow]:
+    """Say of runs that wait for their place what for."""
+    if not any(row.awaits_place for row in rows):
+        return rows
+    queue = read_queue(stack)
+    return [
+        row.model_copy(update={"queued": queue.why_waits(row.run_id)}) if row.awaits_place else row
+        for row in rows
+    ]
 
 
 def no_such_run(stack: Stack, run_id: str) -> str:
@@ -53,7 +74,7 @@ def latest_runs(stack: Stack) -> str:
 
 def list_runs(stack: Stack) -> list[RunRow]:
     """Every run, newest first."""
-    # The table also holds turns at an endpoint (lambdas/serving/turns.py).
+    # The table also holds the queue, and turns at an endpoint (lambdas/serving/turns.py).
     runs = {"FilterExpression": "attribute_exists(spec_key)"}
     items: list[dict[str, Any]] = []
     page = stack.table.scan(**runs)
@@ -61,7 +82,8 @@ def list_runs(stack: Stack) -> list[RunRow]:
     while "LastEvaluatedKey" in page:
         page = stack.table.scan(**runs, ExclusiveStartKey=page["LastEvaluatedKey"])
         items += page["Items"]
-    return sorted(_rows(items), key=lambda row: row.started_at, reverse=True)
+    rows = sorted(_rows(items), key=lambda row: row.started_at, reverse=True)
+    return _with_queue(stack, rows)
 
 
 def _rows(items: Iterable[dict[str, Any]]) -> Iterator[RunRow]:
@@ -184,6 +206,9 @@ def _progress_at(stack: Stack, key: str) -> Progress | None:
 
 
 def execution_ended(stack: Stack, execution_arn: str) -> str | None:
-    """How the execution ended (`FAILED`, …), or None while it runs."""
-    status = stack.states.describe_execution(executionArn=execution_arn)["status"]
+    """How the execution ended (`FAILED`, …, or `GONE`), or None while it runs."""
+    try:
+        status = stack.states.describe_execution(executionArn=execution_arn)["status"]
+    except stack.states.exceptions.ExecutionDoesNotExist:
+        return GONE
     return None if status == "RUNNING" else str(status)

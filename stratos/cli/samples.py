@@ -18,6 +18,7 @@ from stratos.contracts.messages import calls_text
 from stratos.contracts.records import SampledAttempt, TrainingRecord
 from stratos.errors import RunNotFound
 from stratos.frozen import FrozenModel
+from stratos.units import count
 
 PAGE_SIZE = 10
 console = make_console()
@@ -171,5 +172,9 @@ def _print(shown: SamplePage) -> None:
             if text is not None:
                 console.print(title, style="dim")
                 console.out(text, highlight=False)
+    if not shown.num:
+        console.print(f"run {shown.run_id} has no such record", markup=False, highlight=False)
+        return
     console.print()
-    console.print(f"page {shown.page} of {shown.pages}, {shown.num} records", highlight=False)
+    pages = f"page {shown.page} of {shown.pages}, {count(shown.num, 'record')}"
+    console.print(pages, highlight=False)

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 from stratos.report.figures import duration
 
@@ -24,6 +27,24 @@ def make_console(*, stderr: bool = False) -> Console:
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDTH_OF_NO_TERMINAL
     return console
+
+
+def say(console: Console, text: str | Text, style: str = "") -> None:
+    """Print a sentence: on a terminal broken between words, as far in as it begins; elsewhere on
+    one line, for whoever searches it."""
+    text = Text(text, style) if isinstance(text, str) else text
+    if not console.is_terminal:
+        console.print(text, soft_wrap=True)
+        return
+    inwards = len(text.plain) - len(text.plain.lstrip(" "))
+    console.print(Padding(text[inwards:], (0, 0, 0, inwards), expand=False))
+
+
+def folded(table: Table) -> Table:
+    """The table, of which a narrow terminal shows every sign, if on more lines."""
+    for column in table.columns:
+        column.overflow = "fold"
+    return table
 
 
 def print_json(value: object) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from stratos.cli.options import RunId
-from stratos.cli.runs import find_run
+from stratos.cli.runs import WHY_GONE, find_run
 from stratos.cli.screen import make_console
 from stratos.cli.stack import Stack
+from stratos.errors import RunLost
 
 
 def stop_command(run_id: RunId) -> None:
@@ -14,5 +15,13 @@ def stop_command(run_id: RunId) -> None:
     if run.finished:
         console.print(f"run {run_id} has ended already: {run.status}")
         return
-    stack.states.stop_execution(executionArn=run.execution_arn, cause="stopped by `stratos stop`")
+    try:
+        stack.states.stop_execution(
+            executionArn=run.execution_arn, cause="stopped by `stratos stop`"
+        )
+    except stack.states.exceptions.ExecutionDoesNotExist as error:
+        raise RunLost(
+            f"nothing of run {run_id} goes on: its execution is gone ({WHY_GONE}). What it has "
+            "made is removed by `stratos sweep`"
+        ) from error
     console.print(f"run {run_id} is stopping; `stratos watch {run_id}` shows it end")

@@ -13,14 +13,17 @@ from pydantic import ValidationError
 
 from stratos.catalog.files import FilesOnDisk
 from stratos.catalog.model_files import ModelFiles
+from stratos.catalog.servers import ServerCatalog
 from stratos.catalog.spec_models import require_models
 from stratos.cli.options import Json
+from stratos.cli.runs import read_object, read_queue
 from stratos.cli.screen import make_console, print_json
 from stratos.cli.stack import Stack
 from stratos.cli.watch import watch_run
 from stratos.contracts.bucket import (
     PLAN_FILE,
     PLAN_METADATA,
+    SERVERS_KEY,
     SPEC_FILE,
     SPEC_PREFIX,
     TELLING_CHECKSUM,
@@ -45,6 +48,8 @@ class Submission:
     """What was uploaded, and the run that it starts."""
 
     run_id: str
+    queued: str | None
+    """Where it will wait in the queue and what for; None if it may begin at once."""
     spec_uri: str
     num_files: int
     num_bytes: int
@@ -112,9 +117,24 @@ def read_plan(path: Path, folder: Path, stack: Stack) -> SavedPlan:
     spec = read_spec_in_folder(content, files_under(folder))
     if dataset_sha256(folder, spec.task.dataset) != saved.basis.dataset_sha256:
         problems.append("the dataset has changed since; plan again with `stratos plan --out`")
+    problems += _not_offered(saved, stack)
     if problems:
         raise SpecRejected([Problem(path="--plan", line=None, message=why) for why in problems])
     return saved
+
+
+def _not_offered(saved: SavedPlan, stack: Stack) -> Iterator[str]:
+    """What a plan trains on, if the stack has a catalog of its own, and that does not offer it."""
+    text = read_object(stack, SERVERS_KEY)
+    if text is None:
+        return
+    offered = ServerCatalog.model_validate_json(text).instance_types
+    wanted = saved.chosen.training.instance_type
+    if wanted not in {each.instance_type for each in offered}:
+        yield (
+            f"this stack's own catalog has no {wanted}; plan with that catalog: "
+            f"stratos plan FOLDER --catalog s3://{stack.bucket} --out plan.json"
+        )
 
 
 def submit(
@@ -128,9 +148,10 @@ def submit(
     Raises:
         SpecRejected, NoFeasiblePlan: before anything is uploaded.
     """
-    spec, files = read_folder(
-        folder, RunningStack(stack.names.prefix, stack.region, stack.worker_regions)
+    running = RunningStack(
+        stack.names.prefix, stack.region, stack.worker_regions, account=stack.account
     )
+    spec, files = read_folder(folder, running)
     saved = None if plan is None else read_plan(plan, folder, stack)
     prefix = f"{SPEC_PREFIX}{spec.name}/"
     num_bytes, metadata = 0, {}
@@ -143,6 +164,7 @@ def submit(
         key = prefix + file.as_posix()
         stack.s3.upload_file(str(folder / file), stack.bucket, key, ExtraArgs=TELLING_CHECKSUM)
         num_bytes += (folder / file).stat().st_size
+    queued = read_queue(stack).why_would_wait(spec.name)  # before anything is begun
     body = (folder / SPEC_FILE).read_bytes()
     key = prefix + SPEC_FILE
     version = stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=body, Metadata=metadata)[
@@ -150,6 +172,7 @@ def submit(
     ]
     return Submission(
         run_id=run_id_of(stack.bucket, key, version),
+        queued=queued,
         spec_uri=s3_uri(stack.bucket, key),
         num_files=len(files) + 1,
         num_bytes=num_bytes + len(body),
@@ -175,9 +198,12 @@ def submit_command(
         plan,
     )
     if json_:
-        print_json({"run_id": submission.run_id, "spec_uri": submission.spec_uri})
+        told = {"run_id": submission.run_id, "spec_uri": submission.spec_uri}
+        print_json(told | {"queued": submission.queued})
     else:
         told = f"run {submission.run_id} starts from {submission.spec_uri}"
         console.print(told, soft_wrap=True, markup=False)
+        if submission.queued is not None:
+            console.print(f"it waits first, {submission.queued}", soft_wrap=True, markup=False)
     if watch:
         watch_run(stack, submission.run_id, json_=json_)

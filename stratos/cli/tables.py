@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stratos.cli.runs import usd_per_month
+from stratos.cli.screen import folded, say
 from stratos.contracts.run import RunRow
 from stratos.pipeline.summary import RunSummary
 from stratos.report.figures import (
@@ -31,12 +32,8 @@ VERDICTS = {True: "green", False: "red", None: "dim"}
 
 def print_outcome(console: Console, run: RunSummary) -> None:
     """Constraints, accuracies, where the time went, and what was decided."""
-    console.print(
-        Text.assemble(
-            (run.run_id, "bold"), " ", (run.status, STYLES.get(run.status, "")), f"  {run.reason}"
-        ),
-        soft_wrap=True,
-    )
+    status = (run.status, STYLES.get(run.status, ""))
+    say(console, Text.assemble((run.run_id, "bold"), " ", status, f"  {run.reason}"))
     console.print(_constraints(run), _accuracies(run), sep="\n")
     if any(item.load is not None for item in run.measurements):
         console.print(_measurements(run))
@@ -44,16 +41,13 @@ def print_outcome(console: Console, run: RunSummary) -> None:
         console.print(_batches(run))
     console.print(_phases(run))
     if run.strategy:
-        console.print(
-            f"strategy: Knowledge {run.strategy.choice.title()}: {run.strategy.reason}",
-            soft_wrap=True,
-        )
+        say(console, f"strategy: Knowledge {run.strategy.choice.title()}: {run.strategy.reason}")
     if (engine := engine_told(run)) is not None:
-        console.print(f"served by {engine}", soft_wrap=True)
+        say(console, f"served by {engine}")
     if run.served and run.served.changed:
-        console.print(run.served.changed, soft_wrap=True)
+        say(console, run.served.changed)
     for note in run.notes:
-        console.print(note, style="dim", soft_wrap=True)
+        say(console, note, "dim")
     if steps := next_steps(run):
         table = Table("next", "", box=None, pad_edge=False, header_style="dim")
         table.columns[0].no_wrap = True
@@ -127,27 +121,40 @@ def _table(first: str, *others: str) -> Table:
     table.add_column(first, min_width=26)
     for name in others:
         table.add_column(name, justify="right")
-    return table
+    return folded(table)
 
 
 def print_runs(console: Console, rows: list[RunRow]) -> None:
-    """Every run, with what is live and what it costs."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("run", "status", "started", "endpoint", "live since", "until", "a month"):
-        table.add_column(name)
+    """Every run, with what is live and what it costs; where a table would cut words, in lines."""
+    titles = ("run", "status", "started", "endpoint", "live since", "until", "a month")
+    table = Table(*titles, box=None, pad_edge=False, header_style="dim")
     for row in rows:
         hosting = _hosting(row) if row.live else ("", "", "", "")
         table.add_row(row.run_id, _status(row), _second(row.started_at), *hosting)
-    console.print(table)
+    if table.__rich_measure__(console, console.options).minimum <= console.width:
+        console.print(table)
+    else:
+        for row in rows:
+            _print_run(console, row, titles[3:])
     live = [usd for row in rows if (usd := usd_per_month(row)) is not None]
     if live:
         console.print(f"{len(live)} live, {money(sum(live))} a month in all")
+
+
+def _print_run(console: Console, row: RunRow, titles: tuple[str, ...]) -> None:
+    say(console, Text.assemble((row.run_id, "bold"), "  ", _status(row)))
+    hosting = zip(titles, _hosting(row), strict=True) if row.live else ()
+    for title, told in (("started", _second(row.started_at)), *hosting):
+        if told:
+            say(console, f"  {title} {told}")
 
 
 def _status(row: RunRow) -> Text:
     if row.awaits_approval:
         since, by = _second(row.awaiting_approval_since), _second(row.approve_by)
         return Text(f"awaits approval since {since}, at most until {by}", "cyan")
+    if row.queued:
+        return Text(f"queued, {row.queued}", "cyan")
     return Text(row.status, STYLES.get(row.status, ""))
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from datetime import datetime
 
 import typer
 from rich.console import Console, Group, RenderableType
@@ -15,128 +13,28 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from stratos import moment
+from stratos.cli.following import SILENT_SECONDS, Snapshot, belongs, follow
 from stratos.cli.listing import run_json
 from stratos.cli.options import Json, RunId
-from stratos.cli.run_story import RunStory, StoryTeller, history_lines, story_table
+from stratos.cli.run_story import RunStory, history_lines, story_table
 from stratos.cli.runs import (
-    execution_ended,
-    find_run,
-    latest_progress,
-    latest_runs,
-    no_such_run,
     read_summary,
 )
-from stratos.cli.screen import make_console, print_json
+from stratos.cli.screen import make_console, print_json, say
 from stratos.cli.stack import Stack
 from stratos.cli.tables import print_outcome
 from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, run_id_of
 from stratos.contracts.jobs import Progress
 from stratos.contracts.run import RunRow
-from stratos.errors import RunLost, RunNotFound
-from stratos.moment import written
-from stratos.report.figures import duration
-from stratos.waiting import wait_until
+from stratos.report.figures import duration, told_moment
 
 EXIT_CODES = {"succeeded": 0, "unchanged": 0, "failed": 3, "rejected": 4, "stopped": 5}
 """Of a run that was followed, by how it ended."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as of any program that SIGINT ends."""
-START_TIMEOUT_SECONDS = 60.0
-SILENT_SECONDS = 10.0
-"""Without a line, after which the last one is said again with the time it has taken."""
-REPORT_TIMEOUT_SECONDS = 960.0
-"""Clean-up has 15 minutes, most of them to wait for the endpoint before it reports."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A run at one time."""
-
-    run: RunRow
-    state: str | None
-    progress: Progress | None
-    story: RunStory | None = None
-    """From its beginning; None before its first state."""
-
-
-def follow(
-    stack: Stack,
-    run_id: str,
-    *,
-    start_timeout_seconds: float = START_TIMEOUT_SECONDS,
-    poll_seconds: float = 1.0,
-    may_not_have_begun: bool = True,
-    sleep: Callable[[float], None] = time.sleep,
-    tell: Callable[[str], object] = lambda text: None,
-) -> Iterator[Snapshot]:
-    """Yield snapshots of the run until it has finished.
-
-    Args:
-        may_not_have_begun: Whether a run that is not there may yet begin, and is waited for.
-        tell: Called with what is waited for if there is no such run yet, now and then.
-
-    Raises:
-        RunNotFound: if there is no such run, or it does not appear in time.
-        RunLost: if the execution ends and no report follows in time.
-    """
-    unreported = waited = 0.0
-    num_pauses = math.ceil(start_timeout_seconds / poll_seconds)
-    teller = StoryTeller(stack, run_id)
-    if _run_if_begun(stack, run_id) is None:
-        if not may_not_have_begun:
-            raise RunNotFound(no_such_run(stack, run_id))
-        tell(f"waiting up to {start_timeout_seconds:.0f} s for run {run_id} to start")
-
-    def pause(seconds: float) -> None:
-        nonlocal waited
-        sleep(seconds)
-        before, waited = waited, waited + seconds
-        if waited // SILENT_SECONDS > before // SILENT_SECONDS:
-            tell(f"still waiting for run {run_id} to start: {waited:.0f} s")
-
-    while True:
-        run = wait_until(
-            lambda: _run_if_begun(stack, run_id),
-            pauses=itertools.repeat(poll_seconds, num_pauses),
-            sleep=pause,
-        )
-        if run is None:
-            raise RunNotFound(
-                f"run {run_id} did not start within {start_timeout_seconds:.0f} s; the latest runs "
-                f"are: {latest_runs(stack)}. If it was submitted, look at the rule's dead-letter "
-                "queue and at the state machine's executions"
-            )
-        yield _snapshot(stack, run, teller)
-        if run.finished:
-            return
-        if run.execution_arn and (ended := execution_ended(stack, run.execution_arn)):
-            # Clean-up after a stopped execution writes the report; it takes a while.
-            unreported += poll_seconds
-            if unreported > REPORT_TIMEOUT_SECONDS:
-                raise RunLost(
-                    f"the execution of run {run_id} is {ended}, but nothing reported its end; "
-                    f"look at its history ({run.execution_arn}) and the log of "
-                    f"{stack.names.function('clean_up')}"
-                )
-        sleep(poll_seconds)
-
-
-def _snapshot(stack: Stack, run: RunRow, teller: StoryTeller) -> Snapshot:
-    progress = latest_progress(stack, run.run_id)
-    if not run.execution_arn:
-        return Snapshot(run, None, progress)
-    state = teller.state(run)
-    left = None
-    if progress is not None and belongs(progress, state):
-        left = progress.seconds_left
-    return Snapshot(run, state, progress, teller.story(run, state, left))
-
-
-def _run_if_begun(stack: Stack, run_id: str) -> RunRow | None:
-    try:
-        return find_run(stack, run_id)
-    except RunNotFound:
-        return None
+ASK_AGAIN_SECONDS = 600.0
+"""Between two lines of a run that waits: for a person, or in the queue."""
 
 
 class Screen:
@@ -147,8 +45,13 @@ class Screen:
     seconds in which neither comes. What was over before is told first.
     """
 
-    def __init__(self, console: Console, now: Callable[[], float] = time.monotonic) -> None:
-        self._console, self._now = console, now
+    def __init__(
+        self,
+        console: Console,
+        now: Callable[[], float] = time.monotonic,
+        clock: Callable[[], datetime] = moment.now,
+    ) -> None:
+        self._console, self._now, self._clock = console, now, clock
         self._states: list[tuple[str, float]] = []
         self._last_key, self._printed_at = "", 0.0
         self._began_at = now()
@@ -179,41 +82,54 @@ class Screen:
             for line in history_lines(snapshot.story.phases):
                 self._say(f"before: {line}")
 
-    def _print_ended_phase(self, story: RunStory) -> None:
-        """What a phase took and cost, once the next one has begun."""
+    def _print_ended_phase(self, story: RunStory) -> bool:
+        """What a phase took and cost, once the next one has begun; whether one has."""
         current = next((row.name for row in story.phases if row.under_way), None)
         before, self._phase = self._phase, current
         row = story.phase(before) if before is not None and before != current else None
-        if row is not None and row.forecast_seconds is not None:
-            self._say(f"{row.told}; the run: {story.told}")
+        if row is None or row.forecast_seconds is None:
+            return False
+        self._say(f"{row.told}; the run: {story.told}")
+        return True
 
     def _say(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
+        say(self._console, line)
 
     def _print_line(self, snapshot: Snapshot) -> None:
-        now, state = self._now(), snapshot.state or "starting"
-        progress = snapshot.progress
-        if snapshot.story is not None:
-            self._print_ended_phase(snapshot.story)
-        if progress is not None and not belongs(progress, snapshot.state):
-            progress = None
-        key, told = state, ""
-        if snapshot.run.awaits_approval:
-            key = told = asks(snapshot.run)
-        elif progress is not None:
-            tenth = int(10 * progress.done / progress.total) if progress.total else 0
-            key = f"{state}{progress.label}{tenth}{progress.note is None}"
-            told = describe(progress, done=tenth * progress.total / 10)
+        now, story = self._now(), snapshot.story
+        has_told_left = story is not None and self._print_ended_phase(story)
+        key, told = self._news(snapshot)
         if key == self._last_key:
-            if snapshot.run.awaits_approval or now - self._printed_at < SILENT_SECONDS:
+            waits = waits_for(snapshot.run, self._clock()) is not None
+            if now - self._printed_at < (ASK_AGAIN_SECONDS if waits else SILENT_SECONDS):
                 return
-            since = now - (self._states[-1][1] if self._states else self._began_at)
-            told = describe(progress) if progress is not None else ""
-            run = snapshot.story.told if snapshot.story is not None else None
-            told = ", ".join(filter(None, (told, f"{duration(since)} so far")))
-            told += f"; the run: {run}" if run is not None else ""
+            told = told if waits else self._no_news(snapshot)
+        elif not told and story is not None and not has_told_left:
+            told = story.told_left
+        state = snapshot.state or "starting"
         self._say(f"{state}: {told}" if told else state)
         self._last_key, self._printed_at = key, now
+
+    def _news(self, snapshot: Snapshot) -> tuple[str, str]:
+        """What is told of a state, and a key that changes when it is to be told again."""
+        state, progress = snapshot.state or "starting", snapshot.progress
+        if (waits := waits_for(snapshot.run, self._clock())) is not None:
+            # What is left of the time to answer changes every second, and is no news.
+            return f"{state}, a person" if snapshot.run.awaits_approval else waits, waits
+        if progress is None or not belongs(progress, snapshot.state):
+            return state, ""
+        tenth = int(10 * progress.done / progress.total) if progress.total else 0
+        key = f"{state}{progress.label}{tenth}{progress.note is None}"
+        return key, describe(progress, done=tenth * progress.total / 10)
+
+    def _no_news(self, snapshot: Snapshot) -> str:
+        """How long a state goes on already, and the run."""
+        since = self._now() - (self._states[-1][1] if self._states else self._began_at)
+        parts = [f"{duration(since)} so far"]
+        if snapshot.progress is not None and belongs(snapshot.progress, snapshot.state):
+            parts.insert(0, describe(snapshot.progress))
+        run = "" if snapshot.story is None else f"; the run: {snapshot.story.told}"
+        return ", ".join(parts) + run
 
     def _picture(self, snapshot: Snapshot) -> Group:
         if snapshot.story is not None:
@@ -232,12 +148,11 @@ class Screen:
             rows.add_row(mark, state, Text(duration(left - entered), "dim"))
         return rows
 
-    @staticmethod
-    def _doing(snapshot: Snapshot) -> Iterator[RenderableType]:
-        """What the job under way says, or what a person is asked."""
+    def _doing(self, snapshot: Snapshot) -> Iterator[RenderableType]:
+        """What the job under way says, or what the run waits for."""
         progress = snapshot.progress
-        if snapshot.run.awaits_approval:
-            yield Text(asks(snapshot.run))
+        if (waits := waits_for(snapshot.run, self._clock())) is not None:
+            yield Text(waits)
         elif progress is not None and belongs(progress, snapshot.state):
             if not progress.total:
                 yield Text(describe(progress))
@@ -248,15 +163,22 @@ class Screen:
             yield line
 
 
-def asks(run: RunRow) -> str:
-    """What a run that waits for approval waits for."""
-    by = "" if run.approve_by is None else f", by {written(run.approve_by)}"
-    return f"`stratos approve {run.run_id}` or `stratos reject {run.run_id}`{by}"
+def waits_for(run: RunRow, at: datetime) -> str | None:
+    """What a run waits for, whose time it does not take; None if it is at work."""
+    return asks(run, at) if run.awaits_approval else run.queued
 
 
-def belongs(progress: Progress, state: str | None) -> bool:
-    """Whether a job's progress note belongs to the current state."""
-    return state is not None and progress.step[:5] in state.lower()
+def asks(run: RunRow, at: datetime) -> str:
+    """What a run that waits for approval waits for, and until when."""
+    until = ""
+    if run.approve_by is not None:
+        left = (run.approve_by - at).total_seconds()
+        until = f", until {told_moment(run.approve_by)}"
+        until += f" ({duration(left)} left)" if left > 0 else ""
+    return (
+        f"waits for you{until}: `stratos approve {run.run_id}` puts its model into service, "
+        f"`stratos reject {run.run_id} --reason WHY` does not"
+    )
 
 
 def describe(progress: Progress, done: float | None = None) -> str:
@@ -318,12 +240,15 @@ def watch_run(stack: Stack, run_id: str, *, json_: bool, submitted: bool = True)
             err=True,
         )
         raise typer.Exit(INTERRUPTED) from None
+    summary = read_summary(stack, run_id)
     if not json_:
-        if (summary := read_summary(stack, run_id)) is not None:
+        if summary is not None:
             print_outcome(console, summary)
-        else:
+        if summary is None or run.status == "deleted":
             console.print(f"run {run_id}: {run.status}")
-    raise typer.Exit(EXIT_CODES.get(run.status, 1))
+    # A deletion is no end of a run: how it ended is in its summary.
+    ended = summary.status if summary is not None and run.status == "deleted" else run.status
+    raise typer.Exit(EXIT_CODES.get(ended, 1))
 
 
 def _print_as_json(snapshots: Iterator[Snapshot]) -> RunRow:

@@ -27,6 +27,7 @@ runs/<run id>/lineage.json        what the model in deployment.json was made fro
 runs/<run id>/approval.json       who approved it, and how long that took
 runs/<run id>/deployment.json     names of the model, configuration and endpoint it may create
 runs/<run id>/staged.json         the same of each region that serves, if not only home does
+runs/<run id>/tokens/<name>/      <region>: the task token by which home waits for one of those
 runs/<run id>/loads/<name>/       <region>.json: what one endpoint of those did under load
 runs/<run id>/measurements.json   every endpoint of the run as measured under load, or its batches
 runs/<run id>/batches/<name>/     questions.jsonl of a batch, and its answers/<job>/
@@ -41,6 +42,7 @@ checkpoints/<run id>/<step>/      of the training job; separate, so that they ex
 The bucket of a worker region has the same keys, for what a job or an endpoint reads and writes
 there, and
 copies/<region>/<content>         where a content lies in a region's bucket, or is being copied to
+copies/untold/<run id>/           <job>.jsonl: what was moved for a job, of which home has not heard
 """
 
 from __future__ import annotations
@@ -120,6 +122,11 @@ def spec_folder(spec_key: str) -> str:
 def async_folder(spec_name: str) -> str:
     """Key prefix of the requests and answers of an asynchronous endpoint, with its slash."""
     return f"{ASYNC_PREFIX}{spec_name}/"
+
+
+def untold_key(run_id: str, job_name: str) -> str:
+    """What was moved for a job or an endpoint while home did not answer; in a region's bucket."""
+    return f"{COPIES_PREFIX}untold/{run_id}/{job_name}.jsonl"
 
 
 def served_key(spec_name: str) -> str:
@@ -208,6 +215,14 @@ class RunKeys:
     @property
     def staged(self) -> str:
         return self.prefix + "staged.json"
+
+    def token_of(self, name: str, region: str) -> str:
+        """By which home waits for an endpoint of a region.
+
+        Args:
+            name: Of the endpoint.
+        """
+        return f"{self.prefix}tokens/{name}/{region}"
 
     def load_in(self, name: str, region: str) -> str:
         """What an endpoint did under load in its region.

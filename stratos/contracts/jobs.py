@@ -55,7 +55,7 @@ class Judging(FrozenModel):
     verifier: Verifier
     answer_marker: str
     has_checker: bool
-    """The `checker` channel holds `checker.py`."""
+    """The `checker` channel holds `checker.py`, in jobs that read rationales."""
 
 
 class JobConfig(FrozenModel):

@@ -251,6 +251,8 @@ class ForecastVerdict(FrozenModel):
     outcome: Outcome
     note: str = ""
     """What finding out costs, or what the forecast does not show."""
+    by_default: bool = False
+    """Nobody asked for it: the spec names none, and the stack has one."""
 
 
 class PlanSet(FrozenModel):

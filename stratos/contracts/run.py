@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,6 +23,8 @@ class RunRef(FrozenModel):
     started_at: Moment
     rerun: bool = False
     """Started by a schedule: ends early when nothing changed."""
+    waited_seconds: Annotated[float, Field(exclude_if=lambda seconds: seconds == 0)] = 0.0
+    """For its place among the runs that work; it has taken none of the run's own time."""
 
 
 class RunRow(BaseModel):
@@ -40,6 +42,7 @@ class RunRow(BaseModel):
     execution_arn: str
     started_at: Moment
     rerun: bool = False
+    waited_seconds: float = 0.0
     status: RunStatus | Literal["deleted"] = "running"
     spec_name: str | None = None
     """None until the spec has been read."""
@@ -61,6 +64,11 @@ class RunRow(BaseModel):
     approve_by: Moment | None = None
     task_token: str | None = Field(default=None, repr=False)
     """Set while the run waits for a person; who answers to it decides."""
+    place_token: str | None = Field(default=None, repr=False)
+    """Set while the run waits for its place: see `stratos.contracts.run_queue`."""
+    queued: str | None = None
+    """Its place in the queue and what it waits for. The queue says so, and whoever reads a row to
+    show it adds it; the table does not hold it."""
     model_package_arn: str | None = None
     committing_at: Moment | None = None
     """When the run was about to put its model into service; may be set though it never did."""
@@ -82,6 +90,16 @@ class RunRow(BaseModel):
     @property
     def awaits_approval(self) -> bool:
         return self.task_token is not None and not self.finished
+
+    @property
+    def awaits_place(self) -> bool:
+        return self.place_token is not None and not self.finished
+
+    @property
+    def shown_status(self) -> str:
+        if self.awaits_approval:
+            return "awaits approval"
+        return "queued" if self.awaits_place else self.status
 
     @property
     def in_charge(self) -> bool:

@@ -25,11 +25,12 @@ def csv_rows(stream: Readable, *, gzipped: bool, separator: str) -> Iterator[Row
         BrokenFileError: if it cannot be decompressed, has no names, or a quote is never closed.
     """
     csv.field_size_limit(min(MAX_LINE_BYTES, sys.maxsize))
-    lines = _texts(lines_of(chunks_of(stream, gzipped=gzipped)))
+    lines = _Rows(_texts(lines_of(chunks_of(stream, gzipped=gzipped))))
     rows = csv.reader(lines, delimiter=separator, strict=True)
     names: list[str] | None = None
     try:
         for row in rows:
+            lines.row_ended()
             if names is None:
                 names = _names(row)
             elif row:
@@ -39,6 +40,31 @@ def csv_rows(stream: Readable, *, gzipped: bool, separator: str) -> Iterator[Row
             f"line {rows.line_num} is no CSV ({error}); quote fields that hold quotes or line "
             "breaks"
         ) from error
+
+
+class _Rows:
+    """Lines, of which no more than `MAX_LINE_BYTES` may be one row: quoted fields go over several.
+
+    Raises:
+        BrokenFileError: a row is longer.
+    """
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines, self._of_row = lines, 0
+
+    def __iter__(self) -> Iterator[str]:
+        for number, line in enumerate(self._lines, start=1):
+            self._of_row += len(line)
+            # One line alone is within its own bound.
+            if self._of_row > len(line) and self._of_row > MAX_LINE_BYTES:
+                raise BrokenFileError(
+                    f"the row that ends after line {number} is longer than {MAX_LINE_BYTES:,} "
+                    "characters; close the quotes of its fields"
+                )
+            yield line
+
+    def row_ended(self) -> None:
+        self._of_row = 0
 
 
 def _names(row: list[str]) -> list[str]:

@@ -39,7 +39,7 @@ def json_rows(stream: Readable, *, gzipped: bool) -> Iterator[bytes | Row | RowE
     start = b""
     for chunk in chunks:
         start += chunk
-        if start.removeprefix(_BOM).strip():
+        if start.removeprefix(_BOM).strip() or len(start) > MAX_LINE_BYTES:
             break
     refuse_other_encoding(start)
     chunks = itertools.chain((start,), chunks)

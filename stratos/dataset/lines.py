@@ -12,6 +12,12 @@ from stratos.units import MIB
 
 MAX_LINE_BYTES = 4 * MIB
 CHUNK_BYTES = MIB
+MAX_RATIO = 500
+"""Of a gzipped file: text whose lines repeat each other reaches 300, and nothing more than 1032."""
+_RATIO_FROM_BYTES = 64 * MIB
+"""Less comes out of any file before its ratio is looked at."""
+MAX_INFLATED_BYTES = 200 * 1000**3
+"""Of one gzipped file."""
 
 
 class Readable(Protocol):
@@ -97,18 +103,40 @@ def _chunks(stream: Readable) -> Iterator[bytes]:
 def _inflated(stream: Readable) -> Iterator[bytes]:
     """Decompress in steps of a chunk, so that a gzip bomb fills no memory."""
     inflate = zlib.decompressobj(wbits=31)
-    empty = True
+    taken = given = 0
     try:
         for chunk in _chunks(stream):
+            taken += len(chunk)
             while chunk:
                 if inflate.eof:  # a further member: `cat a.gz b.gz` is a gzip file
                     inflate = zlib.decompressobj(wbits=31)
-                yield inflate.decompress(chunk, CHUNK_BYTES)
+                piece = inflate.decompress(chunk, CHUNK_BYTES)
+                given += len(piece)
+                _check_ratio(taken, given)
+                yield piece
                 chunk = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
-                empty = False
         while not inflate.eof and (rest := inflate.decompress(b"", CHUNK_BYTES)):
             yield rest
     except zlib.error as error:
         raise BrokenFileError(f"not a sound gzip file ({error}); compress it again") from error
-    if empty or not inflate.eof:
+    if not taken or not inflate.eof:
         raise BrokenFileError("the gzip file ends early; upload it again in full")
+
+
+def _check_ratio(taken: int, given: int) -> None:
+    """Refuse a file that is next to nothing but grows without an end.
+
+    Args:
+        taken: Compressed bytes that were read.
+        given: Bytes that came out.
+    """
+    if given > _RATIO_FROM_BYTES and given > MAX_RATIO * taken:
+        raise BrokenFileError(
+            f"it grows to more than {MAX_RATIO} times its size when it is decompressed, as no "
+            "dataset does; upload it uncompressed if it is one"
+        )
+    if given > MAX_INFLATED_BYTES:
+        raise BrokenFileError(
+            f"it grows to more than {MAX_INFLATED_BYTES // 1000**3} GB when it is decompressed; "
+            "cut it into several files"
+        )

@@ -12,10 +12,9 @@ from uuid import UUID
 
 from stratos.dataset.allowance import UNLIMITED, Allowance
 from stratos.dataset.formats.row import Row, RowError
-from stratos.dataset.lines import CHUNK_BYTES, BrokenFileError, Readable
+from stratos.dataset.lines import CHUNK_BYTES, MAX_LINE_BYTES, BrokenFileError, Readable
 from stratos.errors import DatasetTooLarge
 
-_ROWS = 1000
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # Of DuckDB's own buffers. A row group's columns must fit in; those of common writers do.
     "memory_limit": "512MB",
@@ -73,9 +72,9 @@ def _rows_of(path: Path) -> Iterator[Row | RowError]:
         try:
             cursor = database.execute("SELECT * FROM read_parquet(?)", [str(path)])
             names = [column[0] for column in cursor.description or ()]
-            while rows := cursor.fetchmany(_ROWS):
-                for row in rows:
-                    yield _as_json(dict(zip(names, row, strict=True)))
+            # One by one: a value that many rows share is small in the file, and not in memory.
+            while (row := cursor.fetchone()) is not None:
+                yield _as_json(dict(zip(names, row, strict=True)))
         except duckdb.OutOfMemoryException as error:
             raise BrokenFileError(
                 "its row groups are too large to read in bounded memory; write it again with "
@@ -88,9 +87,25 @@ def _rows_of(path: Path) -> Iterator[Row | RowError]:
 
 def _as_json(row: Mapping[str, Any]) -> Row | RowError:
     try:
+        if sum(map(_num_characters, row.values())) > MAX_LINE_BYTES:
+            return RowError(f"is longer than {MAX_LINE_BYTES:,} characters")
         return {name: _value(item, name) for name, item in row.items() if item is not None}
     except RowError as error:
         return error
+    except RecursionError:
+        return RowError("is nested too deeply to be written as JSON")
+
+
+def _num_characters(item: Any) -> int:
+    """Of the texts in a value, and one for each of its other parts."""
+    match item:
+        case str() | bytes() | bytearray() | memoryview():
+            return len(item)
+        case dict():
+            return sum(_num_characters(k) + _num_characters(v) for k, v in item.items())
+        case list() | tuple():
+            return sum(map(_num_characters, item))
+    return 1
 
 
 def _value(item: Any, name: str) -> object:

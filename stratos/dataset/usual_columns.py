@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,11 @@ def usual_columns(file: Path) -> dict[str, Any]:
     if asked is None or answer is None or known:
         return {}
     return {"columns": {"prompt": asked, "answer": answer}}
+
+
+def other_columns(file: Path, columns: Mapping[str, str]) -> list[str]:
+    """Names of columns of a table that `columns` does not name."""
+    return [name for name in _fields(file) if name.strip() and name not in columns.values()]
 
 
 def _fields(file: Path) -> list[str]:

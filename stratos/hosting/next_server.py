@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from stratos.contracts.match import MatchEvidence, gguf_in_full, model_of, plans_in_order
+from stratos.contracts.match import (
+    MatchEvidence,
+    gguf_in_full,
+    model_of,
+    plans_in_order,
+    trained_alike,
+)
 from stratos.contracts.measurements import Measurement
 from stratos.contracts.plan import Interval, Plan, PlannedEngine, PlannedHosting, ServedPrecision
 from stratos.hosting.monthly import HOURS_PER_MONTH
@@ -76,10 +82,30 @@ def better_server(tried: Tried, mode: ModeName) -> NextServer:
     if not better:
         return _NO_BETTER
     out = max((_times_forecast(m) for m in mine), default=1.0)
-    asked = tried.spec.constraints.max_p95_latency_ms
-    holding = (plan for plan in better if asked is None or plan.p95_latency_ms.value * out <= asked)
-    fastest = min(better, key=lambda plan: plan.p95_latency_ms.value)
-    return NextServer(served_as(evidence.plan, next(holding, fastest)))
+    return NextServer(served_as(evidence.plan, _fast_enough(better, out, tried.spec)))
+
+
+def better_fleet(tried: Tried) -> NextServer:
+    """The next servers of a model that several regions serve, or one that is not the stack's own.
+
+    As for one endpoint, with the forecasts of all of them: the latency of the origin that is served
+    worst, and their dollars together. The regions stay.
+    """
+    evidence, fleets = tried.evidence, _fleets(tried.measured)
+    if len(fleets) >= MAX_SERVERS:
+        return _tried_enough(fleets)
+    better = [
+        plan
+        for plan in trained_alike(plans_in_order(evidence.matching), evidence.plan)
+        if plan.hosting.mode == evidence.plan.hosting.mode
+        and _stays(plan, evidence.plan)
+        and _may_follow(plan.engine, tried)
+        and all(_improves_fleet(plan, fleet) for fleet in fleets)
+    ]
+    if not better:
+        return _NO_BETTER
+    out = max((_times_forecast(item) for item in tried.measured), default=1.0)
+    return NextServer(served_as(evidence.plan, _fast_enough(better, out, tried.spec)))
 
 
 def better_batch_server(tried: Tried) -> NextServer:
@@ -174,6 +200,9 @@ def served_as(trained: Plan, other: Plan) -> Plan:
         "usd_per_1000_requests",
         "calibration",
         "caveats",
+        "origins",
+        "beyond_home_ms",
+        "more_endpoints",
     )
     changes = {name: getattr(other, name) for name in of_server}
     if not _as_precise(other.engine, trained.engine):
@@ -230,11 +259,37 @@ def _times_forecast(measured: Measurement) -> float:
     return seen / measured.plan.p95_latency_ms.value
 
 
+def _fast_enough(better: Sequence[Plan], out: float, spec: Spec) -> Plan:
+    """The first that holds the limit `out` times slower than its forecast, or else the fastest."""
+    asked = spec.constraints.max_p95_latency_ms
+    holding = (plan for plan in better if asked is None or plan.p95_latency_ms.value * out <= asked)
+    return next(holding, min(better, key=lambda plan: plan.p95_latency_ms.value))
+
+
 _NO_BETTER = NextServer(why="the front has no better server for it")
 
 
-def _tried_enough(measured: Sequence[Measurement]) -> NextServer:
-    return NextServer(why=f"{len(measured)} servers were tried")
+def _tried_enough(tried: Sequence[object]) -> NextServer:
+    return NextServer(why=f"{len(tried)} servers were tried")
+
+
+def _fleets(measured: Sequence[Measurement]) -> list[list[Measurement]]:
+    """What was measured, by the endpoints that were judged together."""
+    found: dict[str, list[Measurement]] = {}
+    for item in measured:
+        found.setdefault(item.endpoint_config_name, []).append(item)
+    return list(found.values())
+
+
+def _improves_fleet(plan: Plan, on: Sequence[Measurement]) -> bool:
+    """Whether a plan's endpoints promise more of what was missed together."""
+    missed = {name for item in on for name in item.missed}
+    costly = {COST_CONSTRAINT, MONTHLY_CONSTRAINT}
+    monthly = sum(item.plan.usd_per_month.value for item in on)
+    if missed & costly and plan.usd_per_month.value >= monthly:
+        return False
+    slowest = max(item.plan.p95_latency_ms.value for item in on)
+    return not missed - costly or plan.p95_latency_ms.value < slowest
 
 
 def _improves(plan: Plan, on: Measurement) -> bool:

@@ -238,8 +238,9 @@ def judge_outlay(spent: Outlay, constraints: Constraints) -> Verdict:
     asked = constraints
     missed = {}
     if asked.max_budget_usd is not None and spent.usd > asked.max_budget_usd:
+        allowed = "allowed by default" if asked.budget_by_default else "asked"
         missed["max_budget_usd"] = (
-            f"${figure(spent.usd)} spent, {figure(asked.max_budget_usd)} asked"
+            f"${figure(spent.usd)} spent, {figure(asked.max_budget_usd)} {allowed}"
         )
     if asked.max_training_hours is not None and spent.hours > asked.max_training_hours:
         missed["max_training_hours"] = (

@@ -26,6 +26,7 @@ from stratos.pipeline.summary import (
     StrategySummary,
     TrainingSummary,
 )
+from stratos.spec.default_budget import is_default
 from stratos.statistics.wilson import Proportion
 
 _OF_THE_WHOLE_RUN = frozenset(("max_training_hours", "max_budget_usd"))
@@ -237,7 +238,9 @@ def _constraints(evidence: RunEvidence) -> Iterator[ConstraintOutcome]:
         limit = getattr(asked, name)
         if limit is None:
             continue
-        outcome = _outcome(name, limit, getattr(plan, predicted, None), measured)
+        outcome = _outcome(name, limit, getattr(plan, predicted, None), measured).model_copy(
+            update={"by_default": is_default(evidence.spec, name)}
+        )
         if name == "max_usd_per_1000_requests" and cost is not None:
             outcome = outcome.model_copy(update={"passed": cost.lo <= limit})
         if not done and name in _OF_THE_WHOLE_RUN and outcome.passed:
@@ -303,7 +306,7 @@ def _notes(evidence: RunEvidence) -> Iterator[str]:
         if removed:
             yield f"{removed} duplicate or near-duplicate records were left out"
         if found.num_contradictions:
-            yield f"{found.num_contradictions} questions have two answers; the first one counts"
+            yield f"questions with two answers (the first counts): {found.num_contradictions}"
         if found.no_answer:
             kinds = ", ".join(f"{count} {why}" for why, count in found.no_answer.items())
             yield f"replies that are no answer: {kinds}"

@@ -9,6 +9,7 @@ from typing import Any
 PHASE_OF_STATE = {
     "ClaimRun": "ClaimRun",
     "ParseConstraints": "ParseConstraints",
+    "AwaitPlace": "AwaitPlace",
     "InspectDataset": "InspectDataset",
     "PlanCandidates": "PlanCandidates",
     "ProbeModels": "ProbeModels",
@@ -41,6 +42,7 @@ PHASE_OF_STATE = {
     "CleanUp": "CleanUp",
     "TakeEndpointBack": "CleanUp",
     "TakeRegionsBack": "CleanUp",
+    "TakeServersBack": "CleanUp",
     "Report": "Report",
     "ReportFailure": "Report",
     "ReportRejected": "Report",

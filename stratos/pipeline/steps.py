@@ -40,7 +40,8 @@ from stratos.spec import StrategyName
 class ClaimInput(FrozenModel):
     """An EventBridge `Object Created` event, or `{"rerun": {"bucket", "key"}}` from a schedule."""
 
-    event: dict[str, Any]
+    event: Any
+    """As whoever started the execution wrote it."""
     execution_arn: str
     started_at: Moment
 
@@ -59,6 +60,21 @@ class Parsed(FrozenModel):
     """How long a person has to approve the model; None if nobody is asked."""
     schedule_timezone: str = "UTC"
     """Time zone of the schedule. Runs that began before there was a choice do not have it."""
+
+
+class PlaceInput(FrozenModel):
+    """A run that asks for a place among those that work; the answer goes to the task token."""
+
+    run: RunRef
+    spec_name: str
+    task_token: str
+
+
+class PlaceAsked(FrozenModel):
+    """For the log; the state goes on with the answer, which is the run."""
+
+    waits: str | None
+    """Its place in the queue and what it waits for; None if it may work."""
 
 
 class InspectInput(FrozenModel):
@@ -353,6 +369,9 @@ class CleanUpInput(FrozenModel):
     run: RunRef | None = None
     missed: str = ""
     """What a model missed under load, in words, if the next student is tried."""
+    servers_missed: str = ""
+    """The same of its endpoints in several regions, which alone go: it is tried on other servers.
+    """
     failure: JobFailure | None = None
     event: dict[str, Any] | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from stratos.contracts.distillation import CurvePoint
+from stratos.contracts.distillation import CurvePoint, Reinforced
 from stratos.contracts.jobs import EvaluatedExample, PrecisionScore, ProbeResult, SynthesizeResult
 from stratos.contracts.measurements import BatchResult, LoadResult, Measurement
 from stratos.contracts.plan import Interval, PlannedEngine, PlanSet, ServedPrecision, Server
@@ -62,6 +62,8 @@ class ConstraintOutcome(FrozenModel):
     passed: bool | None
     """None if nothing was measured, if too few requests came to claim the percentile, or if the run
     ended before it was done, within the hours or dollars that it had spent until then."""
+    by_default: bool = False
+    """Nobody asked for it: the spec names none, and the stack has one."""
 
 
 class Saving(FrozenModel):
@@ -130,6 +132,8 @@ class TrainingSummary(FrozenModel):
     """What ended it before its planned steps were done, and what to ask for."""
     cpu_share: float | None = None
     """Of the CPU time that it asked for, what it got: other programs had the rest."""
+    reinforced: Reinforced | None = None
+    """Without it, and in runs of before it was told, null."""
 
 
 class RunSummary(FrozenModel):

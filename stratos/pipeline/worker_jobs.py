@@ -16,6 +16,10 @@ but to end. Of any other error, GiveUp is told.
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from stratos.contracts.run import RunRef
 from stratos.frozen import FrozenModel
 from stratos.pipeline.steps import TrainingJob
@@ -53,6 +57,9 @@ class Home(FrozenModel):
     bucket: str
     kms_key_arn: str
     task_token: str
+    token_key: Annotated[str | None, Field(exclude_if=lambda key: key is None)] = None
+    """Of an endpoint: key of the token by which home waits now. It is another if AWS has lost the
+    answer of the call that handed the endpoint over, and home has called again."""
 
 
 class WorkerJob(FrozenModel):

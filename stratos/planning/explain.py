@@ -33,7 +33,8 @@ def unattainable(limits: list[Limit]) -> str:
     alone = [limit for limit in limits if not limit.holds.any()]
     if alone:
         return "; ".join(
-            f"{x.name}: {_shown(x, x.asked)} was asked, at best {_shown(x, x.best())} is attainable"
+            f"{x.name}: {_shown(x, x.asked)} {'is the default' if x.by_default else 'was asked'}, "
+            f"at best {_shown(x, x.best())} is attainable"
             for x in alone
         )
     names = ", ".join(f"{x.name} {_shown(x, x.asked)}" for x in limits)

@@ -12,6 +12,7 @@ from stratos.planning.arrays import Floats, Integers, Mask
 from stratos.planning.candidates.pool import Pool
 from stratos.planning.request import PlanningRequest
 from stratos.spec.constraints import LATENCY_PERCENTILES
+from stratos.spec.default_budget import is_default
 from stratos.statistics.wilson import proportion
 from stratos.units import figure, quantity
 
@@ -26,6 +27,7 @@ class Limit:
     Attributes:
         reached: What decides whether a candidate is ruled out: of accuracy the optimistic end.
         forecast: The middle of what is forecast; None where that is `reached`.
+        by_default: Nobody asked for it; the stack has it.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Limit:
     holds: Mask
     at_least: bool = False
     forecast: Floats | None = None
+    by_default: bool = False
 
     @property
     def expected(self) -> Floats:
@@ -86,7 +89,8 @@ def limits_of(request: PlanningRequest, pool: Pool) -> list[Limit]:
         ),
     ):
         if limit is not None:
-            limits.append(Limit(name, limit, values, values <= limit))
+            by_default = is_default(request.spec, name)
+            limits.append(Limit(name, limit, values, values <= limit, by_default=by_default))
     return limits
 
 

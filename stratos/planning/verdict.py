@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from stratos.contracts.plan import ForecastVerdict, Interval, Outcome, Plan
 from stratos.planning.limits import gate
 from stratos.planning.request import PlanningRequest
+from stratos.spec.default_budget import CHOSEN, is_default
 from stratos.units import between, dollars, figure, quantity
 
 OUTCOMES: dict[Outcome, str] = {
@@ -49,7 +50,7 @@ def asked_text(verdict: ForecastVerdict) -> str:
     if isinstance(verdict.asked, tuple):
         return ", ".join(verdict.asked)
     relation = "≥" if verdict.name.startswith("min_") else "≤"
-    return f"{relation} {quantity(verdict.name, verdict.asked)}"
+    return f"{relation} {quantity(verdict.name, verdict.asked)}" + CHOSEN * verdict.by_default
 
 
 def forecast_text(verdict: ForecastVerdict) -> str:
@@ -88,7 +89,8 @@ def _rows(
     for name, field in _FORECASTS.items():
         limit, forecast = getattr(asked, name), getattr(plan, field)
         if limit is not None:
-            yield _below(name, limit, forecast)
+            by_default = is_default(request.spec, name)
+            yield _below(name, limit, forecast).model_copy(update={"by_default": by_default})
         if name == "max_p95_latency_ms" and asked.max_p99_latency_ms is not None:
             yield _p99(asked.max_p99_latency_ms, plan)
     if asked.regions is not None:

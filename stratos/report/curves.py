@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from stratos.look.charts import Line, axis, curves
+from stratos.look.charts import Axis, Line, axis, curves
 from stratos.pipeline.summary import TrainingSummary
 
 
@@ -25,6 +25,52 @@ def learning_curve(training: TrainingSummary) -> Markup | None:
     last = training.curve[-1].loss
     title = f"Learning curve: the loss over {training.steps:,} steps, {last:.3g} at the end"
     return _drawn(title, lines)
+
+
+def reward_curve(training: TrainingSummary) -> Markup | None:
+    """What share of its own samples was accepted in each step of reinforcement, and the accuracy
+    on the questions set aside where it was measured; None without points."""
+    reinforced = training.reinforced
+    if reinforced is None or not reinforced.curve:
+        return None
+    points = reinforced.curve
+    lines = [Line("reward", [(float(point.step), point.reward) for point in points])]
+    measured = [
+        (float(point.step), point.validation_accuracy)
+        for point in points
+        if point.validation_accuracy is not None
+    ]
+    if reinforced.accuracy_before is not None:
+        measured.insert(0, (0.0, reinforced.accuracy_before))
+    if measured:
+        lines.append(Line("questions set aside", measured, "second"))
+    drawn = [point for line in lines for point in line.points]
+    highest = max(y for _, y in drawn)
+    title = (
+        f"Reward curve: the share of samples that were accepted over {reinforced.steps:,} steps, "
+        f"{points[-1].reward:.3g} at the end"
+    )
+    return curves(
+        title,
+        lines,
+        axis("step of reinforcement", [x for x, _ in drawn]),
+        Axis("share accepted", 0.0, 1.08 * highest or 1.0),
+    )
+
+
+def reinforcement_told(training: TrainingSummary) -> str | None:
+    """How reinforcement went, in a sentence; None without it."""
+    found = training.reinforced
+    if found is None:
+        return None
+    told = f"{found.steps:,} of {found.planned_steps:,} steps of reinforcement"
+    before, after = found.accuracy_before, found.accuracy_after
+    if before is None or after is None:
+        return told
+    return (
+        f"{told}; on {found.validation_questions:,} questions set aside {before:.1%} were right "
+        f"before, {after:.1%} with the weights that were kept"
+    )
 
 
 def two_learning_curves(trainings: Mapping[str, TrainingSummary]) -> Markup | None:

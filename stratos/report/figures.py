@@ -10,6 +10,7 @@ from stratos.contracts.plan import Interval
 from stratos.hosting.modes.table import mode_named
 from stratos.pipeline.summary import RunSummary
 from stratos.spec.constraints import LATENCY_PERCENTILES
+from stratos.spec.default_budget import CHOSEN
 from stratos.statistics.mcnemar import Comparison
 from stratos.statistics.wilson import Proportion
 from stratos.units import dollars, figure
@@ -130,7 +131,7 @@ def constraint_rows(summary: RunSummary) -> list[ConstraintRow]:
         rows.append(
             ConstraintRow(
                 name=outcome.name,
-                asked=f"{relation} {figure(outcome.asked)}{unit}",
+                asked=f"{relation} {figure(outcome.asked)}{unit}" + CHOSEN * outcome.by_default,
                 predicted=interval(predicted) if predicted else "–",
                 measured="–"
                 if outcome.measured is None

@@ -13,7 +13,7 @@ from stratos.look.plans import PlanRow, forecast, front_chart, front_limits, pla
 from stratos.measuring.gates import SIGNIFICANCE
 from stratos.pipeline.summary import RunSummary
 from stratos.report.comparisons import comparison_told
-from stratos.report.curves import learning_curve
+from stratos.report.curves import learning_curve, reinforcement_told, reward_curve
 from stratos.report.dataset_rows import answer_rows, counted_by, fact_rows, length_rows
 from stratos.report.figures import (
     AccuracyRow,
@@ -60,6 +60,8 @@ def render(run: RunSummary) -> str:
         "dataset": _dataset(run.dataset) if run.dataset else None,
         "front": front_chart(run.plans, _limits(run)) if run.plans else None,
         "curve": learning_curve(run.training) if run.training else None,
+        "rewards": reward_curve(run.training) if run.training else None,
+        "reinforced": reinforcement_told(run.training) if run.training else None,
     }
     return pages.get_template("report/report.html.j2").render(
         run=run,

@@ -6,6 +6,7 @@ import math
 from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from stratos.frozen import FrozenModel
 
@@ -38,10 +39,16 @@ class Constraints(FrozenModel):
     """The planner rules out a plan whose p95 exceeds it; p99 itself is checked after
     measurement."""
     max_training_hours: PositiveFloat | None = None
-    """For the whole run. Waiting for approval does not count; waiting for another run of the spec
-    to finish with the endpoint does."""
+    """For the whole run. Waiting for a place among the runs of the stack does not count, nor does
+    waiting for approval; waiting for another run of the spec to finish with the endpoint does."""
     max_budget_usd: PositiveFloat | None = None
-    """Everything spent until the endpoint is in service, teacher tokens included."""
+    """Everything spent until the endpoint is in service, teacher tokens included. By default the
+    stack's own limit, `stratos:default_max_budget_usd` (100 as shipped; 0 is none), which plan and
+    report then call chosen by default."""
+    budget_by_default: SkipJsonSchema[
+        Annotated[bool, Field(exclude_if=lambda chosen: not chosen)]
+    ] = False
+    """`max_budget_usd` is the stack's, which no spec says of itself."""
     max_hosting_usd_per_month: PositiveFloat | None = None
     max_usd_per_1000_requests: PositiveFloat | None = None
     """Hosting at the declared load. The lower end of the measured interval must not exceed it."""

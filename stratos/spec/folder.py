@@ -13,6 +13,7 @@ from stratos.spec.addresses import service_address
 from stratos.spec.hosts import why_not_asked
 from stratos.spec.reader import SpecDocument, read_document
 from stratos.spec.refusals import did_you_mean
+from stratos.spec.tracking import ManagedMlflow
 from stratos.spec.yaml_tree import Location
 
 ListFiles = Callable[[str], Iterable[str]]
@@ -41,12 +42,14 @@ class RunningStack:
         region: Where it stands, with its data and its endpoints.
         worker_regions: Others in which it can run jobs.
         private_hosts: Those within private networks that its jobs ask; None where nobody knows.
+        account: Whose it is; empty where nobody knows.
     """
 
     prefix: str
     region: str
     worker_regions: tuple[str, ...] = ()
     private_hosts: tuple[str, ...] | None = None
+    account: str = ""
 
 
 def read_spec_in_folder(
@@ -71,6 +74,7 @@ def read_spec_in_folder(
     if stack is not None:
         _check_secrets(document, stack.prefix)
         _check_regions(document, stack)
+        _check_mlflow(document, stack)
         if stack.private_hosts is not None:
             _check_hosts(document, stack.private_hosts)
     if document.spec is None or document.problems:
@@ -117,8 +121,8 @@ def _check_name(document: SpecDocument, folder_name: str) -> None:
 
 def _check_secrets(document: SpecDocument, stack_prefix: str) -> None:
     """A stack's jobs may read the secrets below its prefix, by name or ARN, and no others."""
-    of_tracker: Location = ("training", "tracking", "token_secret")
-    for location in (of_tracker, *_of_models(document, *_SECRETS)):
+    of_tracker = (("training", "tracking", field) for field in ("token_secret", "login_secret"))
+    for location in (*of_tracker, *_of_models(document, *_SECRETS)):
         secret = document.tree.at(*location)
         if not isinstance(secret, str):
             continue
@@ -158,6 +162,18 @@ def _of_models(document: SpecDocument, *fields: str) -> Iterator[Location]:
         models = document.tree.at(role)
         count = len(models) if isinstance(models, list) else 0
         yield from ((role, i, field) for i in range(count) for field in fields)
+
+
+def _check_mlflow(document: SpecDocument, stack: RunningStack) -> None:
+    """A stack's jobs may tell a managed MLflow of its own account and region, and no other."""
+    location: Location = ("training", "tracking", "tracking_uri")
+    uri = document.tree.at(*location)
+    managed = ManagedMlflow.of(uri) if isinstance(uri, str) else None
+    if managed is None or not stack.account:
+        return
+    problem = managed.why_not_of(stack.account, stack.region)
+    if problem is not None:
+        document.tree.report(location, problem)
 
 
 def _check_regions(document: SpecDocument, stack: RunningStack) -> None:
@@ -243,10 +259,17 @@ def files_under(folder: Path) -> ListFiles:
         for top in sorted((root / above).glob(f"{escape(begun)}*")):
             below = [] if top.is_symlink() else top.rglob("*")
             for path in sorted((top, *below)):
-                if path.resolve().is_relative_to(root) and path.is_file():
+                if _is_file_within(path, root):
                     yield path.relative_to(root).as_posix()
 
     return list_files
+
+
+def _is_file_within(path: Path, root: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(root) and path.is_file()
+    except (OSError, RuntimeError):  # links that lead back to themselves
+        return False
 
 
 def _model_folders(files: Iterable[str]) -> set[PurePosixPath]:

@@ -50,9 +50,9 @@ def named_secrets(spec: Spec) -> Iterator[NamedSecret]:
         if isinstance(teacher, OpenAICompatible):
             yield from _key_of(teacher, f"teachers[{index}]")
     tracking = spec.training.tracking
-    if tracking is not None and tracking.token_secret is not None:
-        host = host_of(tracking.tracking_uri)
-        yield NamedSecret("training.tracking.token_secret", tracking.token_secret, host)
+    if tracking is not None:
+        for field, secret in tracking.secrets:
+            yield NamedSecret(f"training.tracking.{field}", secret, tracking.host)
     models = {"teachers": spec.teachers, "students": spec.students}
     for role, listed in models.items():
         for index, model in enumerate(listed):

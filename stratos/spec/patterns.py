@@ -34,6 +34,16 @@ _ADVICE = {
 }
 
 
+MOST_STEPS = 10_000
+"""Matching takes as many steps as text and pattern are long, multiplied: with four times as many,
+a reply of 32,000 characters takes ten seconds."""
+_PART = re.compile(
+    r"\\[pPxuU]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]"
+    r"|\{(?P<least>\d{1,9})(?:,(?P<most>\d{0,9}))?\}|.",
+    re.DOTALL,
+)
+
+
 class PatternRefused(Exception):
     """A pattern that cannot be matched in linear time. Specs from before may hold one."""
 
@@ -42,6 +52,12 @@ def pattern_fault(pattern: str) -> str | None:
     """Return why a pattern cannot be matched in linear time, and what to do; None if it can."""
     if (named := _unsupported(pattern)) is not None:
         return f"holds {named}"
+    if _num_steps(pattern) > MOST_STEPS:
+        return (
+            f"stands for more than {MOST_STEPS:,} characters once its repetitions are written out, "
+            "and each character of a reply could be compared with all of them; ask for fewer "
+            "repetitions within repetitions"
+        )
     try:
         _compiled(pattern)
         _compiled(_whole(pattern))
@@ -94,6 +110,28 @@ def _compiled(pattern: str) -> SchemaValidator:
 def _whole(pattern: str) -> str:
     # A verbose pattern may end in a comment, which would swallow the bracket.
     return rf"\A(?:{pattern}{chr(10) if '(?x' in pattern else ''})\z"
+
+
+def _num_steps(pattern: str) -> int:
+    """How many characters and classes a pattern has once its counted repetitions are written out.
+
+    Those of a group's own marks, such as `?:`, are counted, too.
+    """
+    sums, last = [0], 0
+    for part in _PART.finditer(pattern):
+        if part["least"] is not None:
+            times = max(1, int(part["most"] or part["least"]))
+            sums[-1] += last * (times - 1)
+            last *= times
+        elif part[0] == "(":
+            sums.append(0)
+        elif part[0] == ")" and len(sums) > 1:
+            last = sums.pop()
+            sums[-1] += last
+        elif part[0] not in "*+?|)":
+            last = 1
+            sums[-1] += 1
+    return sum(sums)
 
 
 def _unsupported(pattern: str) -> str | None:

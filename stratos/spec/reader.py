@@ -16,6 +16,7 @@ from stratos.errors import SpecRejected
 from stratos.problems import Problem
 from stratos.regions import known_regions
 from stratos.spec import Spec
+from stratos.spec.default_budget import MARK
 from stratos.spec.refusals import by_place, did_you_mean, explain_all
 from stratos.spec.schedule import At, Cron, next_times, parse_schedule, time_zone
 from stratos.spec.verifier_faults import verifier_faults
@@ -67,6 +68,7 @@ def read_document(content: str | bytes) -> SpecDocument:
             tree.report(*explain_all(found, location))
     _check_attainable(tree)
     _check_regions(tree)
+    _check_marks(tree)
     _check_schedule(tree)
     if spec is not None:
         _check_names(spec, tree)
@@ -118,6 +120,16 @@ def _check_regions(tree: YamlTree) -> None:
                 f"{region!r} is no region whose place is known{did_you_mean(region, known)} "
                 f"(known: {', '.join(known)})",
             )
+
+
+def _check_marks(tree: YamlTree) -> None:
+    """Refuse what only the pipeline writes, into the specs that it stores."""
+    if tree.at("constraints", MARK) is not None:
+        tree.report(
+            ("constraints", MARK),
+            "no field of a spec: a run is marked so whose spec names no max_budget_usd. Leave it "
+            "out",
+        )
 
 
 def _enough_records(best: float, records: int, asked: float) -> int:

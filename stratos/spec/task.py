@@ -104,7 +104,8 @@ class Regex(FrozenModel):
     """The reply matches a pattern in full. Needs no gold answer.
 
     It is matched in linear time by Rust's `regex`, which has no lookahead, lookbehind,
-    back-references, atomic groups and possessive quantifiers. A pattern with them is refused.
+    back-references, atomic groups and possessive quantifiers. A pattern with them is refused, and
+    one that stands for more than 10,000 characters once its repetitions are written out.
     """
 
     kind: Literal["regex"]
@@ -202,7 +203,9 @@ class Task(FrozenModel):
     [gold answers](answers.md#gold-answers-in-logged-replies)). Empty: there is no marker."""
     checker: BucketPath | None = None
     """Python file with `check(question, answer, rationale) -> list[str]`, which returns the
-    problems of a rationale; an empty list if every step holds. Runs only inside the jobs."""
+    problems of a rationale; an empty list if every step holds. Runs only inside jobs, without
+    files, network or other processes, and bounded in time and memory (see
+    [the checker](objectives.md#the-checker))."""
     max_reply_tokens: CompletionTokens = 512
     """Longest reply to a question, when probing, evaluating and measuring the endpoint."""
     probe_records: Annotated[int, Field(ge=20, le=5_000)] = 200

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from stratos.frozen import FrozenModel
-from stratos.spec.addresses import host_of, service_address
 from stratos.spec.constraints import CompletionTokens, Probability
+from stratos.spec.tracking import MlflowTracking
 
 StrategyName = Literal["alignment", "injection", "blend"]
 Method = Literal["full", "lora"]
@@ -110,45 +110,6 @@ class Reinforcement(FrozenModel):
     """By default a tenth of the learning rate on the records."""
     max_new_tokens: CompletionTokens = 512
     """Longest sample."""
-
-
-class MlflowTracking(FrozenModel):
-    """An MLflow server that is told of the training: loss, learning rate, pace, validation loss.
-    Where it cannot be reached, the training goes on, and its log says so once. TensorBoard's files
-    are written in any case."""
-
-    tracking_uri: Annotated[str, Field(pattern=r"^https?://[^/]+")]
-    """Of the server, such as `https://mlflow.example.com`. The job needs a way there: from a VPC of
-    your own, a route or an endpoint."""
-    experiment: Annotated[str, Field(max_length=256, pattern=r'^[^"\\]+$')] | None = None
-    """Made there if there is none of this name; by default the spec's `name`."""
-    token_secret: str | None = None
-    """Name of the Secrets Manager secret that holds a token, which is sent as `Authorization:
-    Bearer`: the text itself, or the field `token` of a JSON object. It must begin with the stack's
-    prefix, as `api_key_secret`, and is sent over https only."""
-
-    @field_validator("tracking_uri")
-    @classmethod
-    def _names_one_host(cls, uri: str) -> str:
-        if "?" in uri or "#" in uri:
-            raise ValueError(
-                "calls are made below this address, so it has no `?` and no `#`; write one such as "
-                "https://mlflow.example.com"
-            )
-        return service_address(uri)
-
-    @model_validator(mode="after")
-    def _sends_no_token_in_clear(self) -> MlflowTracking:
-        if self.token_secret is not None and not self.tracking_uri.startswith("https://"):
-            raise ValueError(
-                f"a token would go to {self.tracking_uri} in clear; give an https:// address, or "
-                "leave token_secret out"
-            )
-        return self
-
-    @property
-    def host(self) -> str:
-        return host_of(self.tracking_uri)
 
 
 class Training(FrozenModel):

@@ -183,7 +183,7 @@ class _Builder:
                     f"line {_line(event)} has a field whose name is not plain text; "
                     "quote braces and brackets that belong to a value",
                 )
-            key, line = event.value, _line(event)
+            key, line = self._text(event.value, location), _line(event)
             child = (*location, key)
             if key in fields:
                 tree.problems.append(
@@ -198,7 +198,7 @@ class _Builder:
         return fields
 
     def _scalar(self, event: yaml.ScalarEvent, location: Location) -> object:
-        text: str = event.value
+        text = self._text(event.value, location)
         if event.style is not None:
             return text
         if text in _CONSTANTS:
@@ -209,3 +209,14 @@ class _Builder:
             self._tree.report(location, f"{text[:40]} is not a finite number; leave the field out")
             return None
         return float(text) if _FLOAT.fullmatch(text) else text
+
+    def _text(self, text: str, location: Location) -> str:
+        """A text without halves of surrogate pairs, which an escape can write and no file hold."""
+        whole = text.encode("utf-8", "replace").decode()
+        if whole != text:
+            self._tree.report(
+                location,
+                "a text has half of a surrogate pair, such as `\\ud800`, without its other half; "
+                "write the whole character",
+            )
+        return whole

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from stratos.cli.following import belongs
 from stratos.cli.runs import find_run, latest_progress, read_summary
 from stratos.cli.stack import Stack
-from stratos.cli.watch import belongs, describe
+from stratos.cli.watch import describe
 from stratos.contracts.jobs import Progress
 from stratos.contracts.run import RunRow
 from stratos.pipeline.summary import RunSummary

@@ -11,7 +11,7 @@ from stratos.contracts.jobs import ProbeResult
 from stratos.look.plans import front_chart, front_limits, plan_rows
 from stratos.pipeline.summary import RunSummary
 from stratos.report.comparisons import comparison_told
-from stratos.report.curves import learning_curve
+from stratos.report.curves import learning_curve, reinforcement_told, reward_curve
 from stratos.report.dataset_rows import fact_rows
 from stratos.report.figures import (
     accuracy_rows,
@@ -52,6 +52,8 @@ def run_view(
         "plans": plan_rows(summary.plans) if summary.plans else [],
         "front": _front(summary),
         "curve": learning_curve(summary.training) if summary.training else None,
+        "rewards": reward_curve(summary.training) if summary.training else None,
+        "reinforced": reinforcement_told(summary.training) if summary.training else None,
         "dataset": [(each.name, each.found) for each in fact_rows(summary.dataset)]
         if summary.dataset
         else [],

@@ -88,7 +88,7 @@ def summary_so_far(
         run=row.ref,
         status="running",
         ended_at=ended_at,
-        hours=(ended_at - row.started_at).total_seconds() / 3600,
+        hours=((ended_at - row.started_at).total_seconds() - row.waited_seconds) / 3600,
         reason="under way" if not row.finished else f"the run is {row.status}; it has no report",
         content_hash=row.content_hash,
         spec_name=row.spec_name,

@@ -68,7 +68,7 @@ def coded(text: str) -> Markup:
 
 def status_badge(row: RunRow) -> str:
     """The kind of a run's badge."""
-    return "open" if row.awaits_approval else _BADGES.get(row.status, "")
+    return "open" if row.awaits_approval or row.awaits_place else _BADGES.get(row.status, "")
 
 
 # --- the graph as a drawing -------------------------------------------------------------------

@@ -17,7 +17,7 @@ def test_plain_http_is_refused(template, policy):
 
 
 def test_a_run_ends_in_days(definition):
-    assert definition["TimeoutSeconds"] == 10 * 24 * 3600
+    assert definition["TimeoutSeconds"] == (14 + 10) * 24 * 3600
 
 
 def test_outputs_are_the_ones_the_tools_look_for(template):

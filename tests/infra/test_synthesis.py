@@ -15,6 +15,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from infra.app import ROOT
 from infra.parts.network import NetworkDefaults
+from infra.parts.run_limits import RunLimits
 from infra.parts.storage import Retention
 from infra.rights.accepted_findings import accepted
 from infra.stack import Stratos, retention_of_logs
@@ -39,6 +40,7 @@ def test_cfn_lint_finds_no_error(template, tmp_path):
 
 
 RETENTION = Retention(record_days=0, upload_days=400, checkpoint_days=14, version_days=1)
+RUN_LIMITS = RunLimits(concurrent_runs=4, concurrent_runs_per_spec=2, default_budget_usd=20)
 NO_VPC = NetworkDefaults(subnets="", security_groups="", encrypts_traffic=False)
 
 
@@ -51,6 +53,7 @@ def test_every_accepted_finding_is_one_that_cdk_nag_has(assets, tmp_path):
         network=NO_VPC,
         log_retention_days=30,
         retention=RETENTION,
+        run_limits=RUN_LIMITS,
         several_instance_types=True,
         notification_email=None,
     )
@@ -92,6 +95,7 @@ def test_an_address_and_private_hosts_of_the_settings_reach_the_stack(assets, tm
         network=replace(NO_VPC, private_hosts=("a.example", "b.example")),
         log_retention_days=7,
         retention=RETENTION,
+        run_limits=RUN_LIMITS,
         several_instance_types=False,
         notification_email="a@example.com",
     )

@@ -24,6 +24,33 @@ def read_secret(secret: str, field: str, *, named_by: str, host: str) -> str:
         ValueError: it is not there, is not for this job or host, or holds no such text.
     """
     what = f"secret {secret!r}, which `{named_by}` names,"
+    text = _text(secret, what, f"the {field}", host)
+    if not text.startswith("{"):
+        return text
+    (found,) = _fields(text, what, f"the {field} alone", field)
+    return found
+
+
+def read_login(secret: str, *, named_by: str, host: str) -> tuple[str, str]:
+    """A user's name and password.
+
+    Args:
+        named_by: As above; `host` as well.
+
+    Raises:
+        ValueError: as above, or it is no JSON object that holds both.
+    """
+    what = f"secret {secret!r}, which `{named_by}` names,"
+    told = "a JSON object with username and password"
+    text = _text(secret, what, told, host)
+    if not text.startswith("{"):
+        raise ValueError(f"{what} is no {told.removeprefix('a ')}; store one")
+    username, password = _fields(text, what, told, "username", "password")
+    return username, password
+
+
+def _text(secret: str, what: str, wanted: str, host: str) -> str:
+    """All that a secret holds, if it may be sent to the host."""
     try:
         tags = _manager().describe_secret(SecretId=secret).get("Tags", ())
         hosts = next((tag["Value"] for tag in tags if tag["Key"] == HOSTS_TAG), None)
@@ -34,19 +61,23 @@ def read_secret(secret: str, field: str, *, named_by: str, host: str) -> str:
         raise ValueError(f"{what} {_refusal(error)}") from error
     text: str | None = found.get("SecretString")
     if text is None:
-        raise ValueError(f"{what} is binary; store the {field} as text")
-    if not text.lstrip().startswith("{"):
-        return text.strip()
+        raise ValueError(f"{what} is binary; store {wanted} as text")
+    return text.strip()
+
+
+def _fields(text: str, what: str, wanted: str, *names: str) -> list[str]:
+    """Fields of a JSON object."""
     try:
-        fields = json.loads(text)
+        held = json.loads(text)
     except ValueError:
         # Without its cause, which would quote the secret.
         raise ValueError(
-            f"{what} begins like JSON and is none; mend it, or store the {field} alone"
+            f"{what} begins like JSON and is none; mend it, or store {wanted}"
         ) from None
-    if field not in fields:
-        raise ValueError(f"{what} has the fields {sorted(fields)}; expected {field}")
-    return str(fields[field]).strip()
+    missing = [name for name in names if name not in held]
+    if missing:
+        raise ValueError(f"{what} has the fields {sorted(held)}; expected {' and '.join(missing)}")
+    return [str(held[name]).strip() for name in names]
 
 
 def _manager() -> Any:

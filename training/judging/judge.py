@@ -171,14 +171,18 @@ class Judge:
         return f"checker: {reason[:_MAX_REASON_CHARACTERS]}"
 
 
-def load_judge(job: Job[Config], *, in_part: bool = False) -> Judge:
+def load_judge(job: Job[Config], *, in_part: bool = False, reads_rationales: bool = False) -> Judge:
     """Open a job's judge. A model's verdicts are kept for the next attempt, after a kill.
 
     Args:
         in_part: Other jobs judge more of the same set, so that no verdict at all is no error.
+        reads_rationales: The user's checker is started. A job whose result decides a gate reads
+            none, and runs no code of the user's.
     """
     judging, paths = job.config.judging, job.paths
-    checker = load_checker(paths.channel("checker")) if judging.has_checker else None
+    checker = None
+    if reads_rationales and judging.has_checker:
+        checker = load_checker(paths.channel("checker"))
     assessor = None
     if isinstance(judging.verifier, LlmJudge):
         model = open_service(judging.verifier.model, job.config)

@@ -25,6 +25,8 @@ _STATUSES: dict[Status, str] = {"finished": "FINISHED", "failed": "FAILED"}
 _JOB_TAG = "stratos.job"
 
 Send = Callable[[SplitResult, bytes, Mapping[str, str]], HttpReply]
+Authorize = Callable[[str, bytes], Mapping[str, str]]
+"""Headers that let a call in, from its address and its body; may raise anything."""
 
 
 class MlflowRefused(Exception):
@@ -53,18 +55,20 @@ class MlflowServer:
         self,
         uri: str,
         run: MlflowRun,
-        headers: Callable[[], Mapping[str, str]],
+        authorize: Authorize,
         send: Send | None = None,
         *,
         private: bool = False,
+        if_forbidden: str = "",
     ) -> None:
         """Set up; nothing is called yet.
 
         Args:
-            headers: That let a call in, such as a token's; may raise anything.
             private: The server may be within a private network.
+            if_forbidden: What to do where it lets nobody in.
         """
-        self._uri, self._run, self._headers = uri.rstrip("/"), run, headers
+        self._uri, self._run, self._authorize = uri.rstrip("/"), run, authorize
+        self._if_forbidden = if_forbidden
         self._send = send or partial(_send, private=private)
         self._run_id: str | None = None
 
@@ -129,12 +133,14 @@ class MlflowServer:
         return str(made["experiment_id"])
 
     def _call(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
-        url = urlsplit(f"{self._uri}/api/2.0/mlflow/{path}")
+        url = f"{self._uri}/api/2.0/mlflow/{path}"
         text = json.dumps(body).encode()
-        headers = {"Content-Type": "application/json", **self._headers()}
-        reply = self._send(url, text, headers)
+        headers = {"Content-Type": "application/json", **self._authorize(url, text)}
+        reply = self._send(urlsplit(url), text, headers)
         if reply.status != 200:
             said = reply.body.decode("utf-8", "replace")[:200]
+            if reply.status == 403 and self._if_forbidden:
+                said = f"{said}. {self._if_forbidden}"
             raise MlflowRefused(f"{path} was answered with {reply.status}: {said}")
         answer = json.loads(reply.body or b"{}")
         if not isinstance(answer, dict):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
 from stratos.contracts.bucket import events_prefix
 from stratos.contracts.jobs import DistillConfig
 from stratos.contracts.run import spec_name_in
+from stratos.hosting.ownership import STACK_TAG
+from stratos.spec.tracking import MlflowTracking
 from training.container.private_hosts import private_hosts
-from training.container.secrets import read_secret
+from training.container.secrets import read_login, read_secret
 from training.job.job import Job
 from training.learning.trainer import TrainingState
 from training.tracking.event_files import EventFiles
+from training.tracking.managed_mlflow import SignedCalls
 from training.tracking.mlflow import MlflowRun, MlflowServer
 from training.tracking.tracker import Tracker, Tracking
 
@@ -50,18 +54,30 @@ def _mlflow(config: DistillConfig, settings: Mapping[str, str]) -> MlflowServer:
     run = MlflowRun(
         asked.experiment or spec_name_in(config.run_id), f"{config.run_id}/{step}", settings
     )
-    headers = partial(_headers, asked.token_secret, asked.host)
+    if (managed := asked.managed) is not None:
+        # Its host is AWS's by the ARN, and within a VPC an endpoint's private address.
+        return MlflowServer(
+            f"https://{managed.host}",
+            run,
+            SignedCalls(managed),
+            private=True,
+            if_forbidden=f"It must have the tag {STACK_TAG} with the stack's name: aws sagemaker "
+            f"add-tags --resource-arn {managed.arn} --tags Key={STACK_TAG},Value=STACK",
+        )
     private = asked.host in private_hosts()
-    return MlflowServer(asked.tracking_uri, run, headers, private=private)
+    return MlflowServer(asked.tracking_uri, run, lambda *_: _headers(asked), private=private)
 
 
 @cache
-def _headers(secret: str | None, host: str) -> Mapping[str, str]:
+def _headers(asked: MlflowTracking) -> Mapping[str, str]:
     """Read with the first call: a secret that is missing must not end a training."""
-    if secret is None:
-        return {}
-    token = read_secret(secret, "token", named_by="token_secret", host=host)
-    return {"Authorization": f"Bearer {token}"}
+    if asked.token_secret is not None:
+        token = read_secret(asked.token_secret, "token", named_by="token_secret", host=asked.host)
+        return {"Authorization": f"Bearer {token}"}
+    if asked.login_secret is not None:
+        login = read_login(asked.login_secret, named_by="login_secret", host=asked.host)
+        return {"Authorization": f"Basic {b64encode(':'.join(login).encode()).decode()}"}
+    return {}
 
 
 def _settings(config: DistillConfig) -> dict[str, str]:

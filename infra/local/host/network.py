@@ -15,10 +15,37 @@ from stratos.moment import now
 from stratos.planning.forecast.network import round_trip_ms
 
 
+class NetworkCall(BaseModel):
+    """A call, or a kind of calls, by which a moment can be named."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    origin: str
+    """Region that it comes from; empty for outside."""
+    region: str
+    """Where it goes."""
+    service: str = ""
+    """As boto3 names it; of a kind, empty for any service."""
+    operation: str = ""
+    """The same."""
+    key: str = ""
+    """Of a call to S3; of a kind, what the key begins with."""
+
+    def is_of(self, kind: NetworkCall) -> bool:
+        return (
+            (self.origin, self.region) == (kind.origin, kind.region)
+            and kind.service in ("", self.service)
+            and kind.operation in ("", self.operation)
+            and self.key.startswith(kind.key)
+        )
+
+
 class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cut: frozenset[str] = frozenset()
+    cut_at: Mapping[str, tuple[NetworkCall, ...]] = {}
+    """By region, the calls at the first of which it is cut off."""
     lost: Mapping[str, float] = {}
     """By region, Unix seconds of when all that ran there was lost."""
     round_trips_ms: Mapping[str, float] = {}
@@ -63,10 +90,32 @@ class RegionNetwork:
             changes["lost"] = {**found.lost, region: now().timestamp()}
         self._file.write(found.model_copy(update=changes))
 
+    def cut_at(self, region: str, *calls: NetworkCall) -> None:
+        """Cut a region off when one of some calls is next made, which is the first to find it so.
+
+        Until then `awaits_call`, which tells that none of them was made.
+        """
+        found = self._file.read()
+        self._file.write(found.model_copy(update={"cut_at": {**found.cut_at, region: calls}}))
+
+    def awaits_call(self) -> bool:
+        """Whether a region is to be cut off at a call."""
+        return bool(self._file.read().cut_at)
+
+    def notice(self, call: NetworkCall) -> None:
+        """Cut off whatever was to be cut off at this call."""
+        for region, kinds in self._file.read().cut_at.items():
+            if any(call.is_of(kind) for kind in kinds):
+                self.cut(region)
+                found = self._file.read()
+                left = {one: at for one, at in found.cut_at.items() if one != region}
+                self._file.write(found.model_copy(update={"cut_at": left}))
+
     def mend(self, region: str) -> None:
         """From now on, the region is reached again."""
         found = self._file.read()
-        self._file.write(found.model_copy(update={"cut": found.cut - {region}}))
+        left = {one: at for one, at in found.cut_at.items() if one != region}
+        self._file.write(found.model_copy(update={"cut": found.cut - {region}, "cut_at": left}))
 
     def lost_at(self, region: str) -> float:
         """Unix seconds: what began there before is gone. 0 where nothing was ever lost."""

@@ -42,6 +42,11 @@ class LocalSettings(BaseModel):
     max_threads: int = Field(default_factory=available_threads, ge=1)
     clock_scale: float = Field(default=1.0, gt=0)
     lambda_idle_seconds: float = 300.0
+    max_invocations: int = Field(default_factory=lambda: max(8, 4 * available_threads()), ge=1)
+    """Functions that run at once, as an account's concurrency bounds them on AWS; others wait for a
+    moment before they are throttled."""
+    max_idle_sandboxes: int = Field(default=24, ge=0)
+    """Processes of functions that are kept for the next invocation, over all functions."""
     rollout_scale: float = Field(default=0.01, gt=0)
     """Seconds here for each second that an update of an endpoint waits, that alarms look back, that
     an inference component is idle until it scales in, and that capacity is waited for."""

@@ -38,6 +38,9 @@ from infra.local.lambda_.sandbox_pool import SandboxPool
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 LOG_TAIL_BYTES = 4096
+LONGEST_WAIT_SECONDS = 45.0
+"""For one of the invocations that this machine runs at once. AWS throttles at once, but has more
+of them; whoever is throttled tries again. A state gives an invocation a minute beyond its own."""
 
 
 class FunctionProcesses:
@@ -52,6 +55,7 @@ class FunctionProcesses:
 
     def install(self, settings: LocalSettings) -> None:
         self._pool = SandboxPool(settings)
+        self._free = threading.BoundedSemaphore(settings.max_invocations)
         self._targets = Targets(settings)
         self._events = AsyncInvocations(self._targets, self._retry_waits_seconds)
         seam = self
@@ -139,14 +143,19 @@ class FunctionProcesses:
 
     @contextmanager
     def _admitted(self, function: Any) -> Iterator[None]:
-        """Hold one of the function's reserved concurrent executions, where it has any."""
+        """Hold one of the function's reserved concurrent executions, and one of the account's."""
         arn, limit = function.function_arn, function.reserved_concurrency
         with self._lock:
             if limit is not None and self._running[arn] >= int(limit):
                 raise TooManyRequestsError
             self._running[arn] += 1
         try:
-            yield
+            if not self._free.acquire(timeout=LONGEST_WAIT_SECONDS):
+                raise TooManyRequestsError
+            try:
+                yield
+            finally:
+                self._free.release()
         finally:
             with self._lock:
                 self._running[arn] -= 1

@@ -1,4 +1,7 @@
-"""The warm pool: a sandbox per concurrent invocation, kept for the next one until idle too long."""
+"""The warm pool: a sandbox per concurrent invocation, kept for the next one until idle too long.
+
+So many are kept in all; one more takes the place of the one that was idle longest.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +61,17 @@ class SandboxPool:
             keep = reusable and not self._closing.is_set()
             if keep:
                 self._idle[sandbox.configuration.arn].append(sandbox)
-        if not keep:
-            sandbox.close()
+            surplus = self._surplus()
+        for old in surplus if keep else [sandbox]:
+            old.close()
+
+    def _surplus(self) -> list[Sandbox]:
+        """Take those out that were idle longest, beyond what this machine keeps."""
+        idle = sorted((s for held in self._idle.values() for s in held), key=lambda s: s.idle_since)
+        surplus = idle[: max(0, len(idle) - self._settings.max_idle_sandboxes)]
+        for held in self._idle.values():
+            held[:] = [s for s in held if s not in surplus]
+        return surplus
 
     def close(self) -> None:
         """End every sandbox; an invocation in one of them fails."""

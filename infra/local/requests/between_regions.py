@@ -8,12 +8,16 @@ user's, who is outside of every region; the machinery has its own, and acts wher
 A call that does not get through has its connection closed without an answer, so that botocore
 raises ConnectionClosedError: whoever calls has made the connection before it can be known where
 to. Code that is to outlive a lost region has to take every BotoCoreError for one.
+
+A region may be cut off at a call that is yet to come (`RegionNetwork.cut_at`), so that a test knows
+between which two calls it went.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,9 +29,10 @@ from werkzeug import Response
 from werkzeug.exceptions import HTTPException
 
 from infra.local.host.clients import MACHINERY
-from infra.local.host.network import RegionNetwork
+from infra.local.host.network import NetworkCall, RegionNetwork
 from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID, LocalSettings
+from infra.local.iam.api_request import ApiRequest
 from infra.local.iam.sessions import InvalidCredentialsError
 from infra.local.iam.signatures import access_key_of, session_of
 
@@ -40,24 +45,32 @@ class BetweenRegions:
 
     def __init__(self, sleep: Callable[[float], object] = time.sleep) -> None:
         self._sleep = sleep
+        self._noticing = threading.Lock()
         self._patches = Patches()
 
     def install(self, settings: LocalSettings) -> None:
-        network = RegionNetwork(settings)
+        network, are_several = RegionNetwork(settings), len(settings.regions) > 1
         original = BaseResponse.setup_class
 
         def setup_class(response: Any, request: Any, *arguments: Any, **named: Any) -> None:
             origin = _origin(request)
+            ways: list[tuple[str, str]] = []
             # moto's own reading of the region, which it does again.
             full_url = str(arguments[0] if arguments else named["full_url"])
             asked = response.get_region_from_url(request, full_url)
             if origin is not None and response.boto3_service_name not in _OF_NO_REGION:
-                for here, there in _ways(response, request, origin, asked):
+                ways = list(_ways(response, request, origin, asked))
+                for here, there in ways:
                     if not network.reaches(here, there):
                         _hang_up(request)
                     if seconds := network.seconds(here, there):
                         self._sleep(seconds)
             original(response, request, *arguments, **named)
+            if ways and are_several and network.awaits_call():
+                with self._noticing:
+                    network.notice(_call(response, *ways[0]))
+                if not all(network.reaches(*way) for way in ways):
+                    _hang_up(request)
 
         self._patches.replace(BaseResponse, "setup_class", setup_class)
 
@@ -90,6 +103,18 @@ def _ways(response: Any, request: Any, origin: str, asked: str) -> Iterator[tupl
         )
         if bucket is not None:
             yield asked, bucket.region_name
+
+
+def _call(response: Any, origin: str, region: str) -> NetworkCall:
+    """What moto is about to answer."""
+    request = ApiRequest.of(response)
+    return NetworkCall(
+        origin=origin,
+        region=region,
+        service=request.service,
+        operation=request.operation,
+        key=request.get("Key"),
+    )
 
 
 def _hang_up(request: Any) -> None:

@@ -130,8 +130,9 @@ class SavedSecrets:
     def restore(self, cloud: Cloud, records: Records) -> None:
         secrets = cloud.client("secretsmanager")
         for record in records:
+            tags = [{key: tag[key] for key in ("Key", "Value")} for tag in record["Tags"]]
             try:
-                secrets.create_secret(**record)
+                secrets.create_secret(**record | {"Tags": tags})
             except secrets.exceptions.ResourceExistsException:
                 secrets.put_secret_value(
                     SecretId=record["Name"], SecretString=record["SecretString"]

@@ -32,6 +32,8 @@ class SavedBodies:
         return body.name
 
     def get(self, name: str) -> ObjectBody:
+        if Path(name).name != name:
+            raise ValueError(f"{name!r} is no name of a content")
         return self._live.adopt(self._directory / name)
 
     def forget_all_but(self, used: Collection[str]) -> None:

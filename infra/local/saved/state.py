@@ -37,6 +37,7 @@ from infra.local.stepfunctions.executions import aborted_event, running_executio
 FORMAT = 2
 _OF_ONE_REGION = 1
 """The format before there were regions."""
+_LONGEST_REASON = 500
 
 
 class RestoreError(RuntimeError):
@@ -95,6 +96,17 @@ class SavedState:
         Raises:
             RestoreError: A part cannot be made; what is saved is left as it is.
         """
+        try:
+            self._restore_saved()
+        except (RestoreError, MemoryError):
+            raise
+        except (ClientError, BotoCoreError, OSError) as error:
+            raise RestoreError(self._advice(str(error))) from error
+        except Exception as error:  # of any kind: of a damaged file anything may be wrong
+            told = f"it is damaged ({type(error).__name__}: {error})"
+            raise RestoreError(self._advice(told)) from error
+
+    def _restore_saved(self) -> None:
         state = self._read()
         if state is None:
             return
@@ -109,10 +121,7 @@ class SavedState:
                     f"{','.join((*self._regions, *lost))}"
                 )
             )
-        try:
-            self._restore(state)
-        except (ClientError, BotoCoreError, OSError) as error:
-            raise RestoreError(self._advice(str(error))) from error
+        self._restore(state)
 
     def _read(self) -> dict[str, Any] | None:
         """The last whole save, with what was acknowledged after it; None where nothing is saved."""
@@ -214,8 +223,8 @@ class SavedState:
 
     def _advice(self, problem: str) -> str:
         return (
-            f"the saved state in {self._directory} cannot be restored: {problem}. Move that "
-            "directory away to start with an empty cloud"
+            f"the saved state in {self._directory} cannot be restored: "
+            f"{problem[:_LONGEST_REASON]}. Move that directory away to start with an empty cloud"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from stratos.planning.front import non_dominated
 from stratos.spec import Constraints
 
 MAX_SCREENED = 12
+_MOST_NAMED = 3
+"""Models that an error names for one reason."""
 """More than a spec may name, so only the catalog's own lists are ever shortened."""
 
 
@@ -62,6 +64,21 @@ class Eligibility:
         return None if self.requests is None else self.requests.obstacle(card, "cuda")
 
 
+def listed(rejected: Mapping[str, str]) -> str:
+    """Models by why they are left out, the commonest reason first."""
+    by_reason: dict[str, list[str]] = {}
+    for name, why in rejected.items():
+        by_reason.setdefault(why, []).append(name)
+    told = sorted(by_reason.items(), key=lambda item: -len(item[1]))
+    return "; ".join(f"{_names(names)}: {why}" for why, names in told)
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_MOST_NAMED])
+    more = len(names) - _MOST_NAMED
+    return shown if more <= 0 else f"{shown} and {more} more"
+
+
 def eligible(
     cards: Sequence[ModelCard], eligibility: Eligibility, rejected: dict[str, str]
 ) -> list[ModelCard]:
@@ -82,10 +99,9 @@ def eligible(
     role = eligibility.role
     reasons = {name: f"{role}: {why}" for name, why in obstacles.items() if why is not None}
     if not kept:
-        listed = "; ".join(f"{name}: {why}" for name, why in reasons.items()) or "none was given"
         raise NoFeasiblePlan(
-            f"no {role} is left to choose from. {listed}. Name others under `{role}s`, or allow "
-            "their licences in constraints.licences"
+            f"no {role} is left to choose from. {listed(reasons) or 'none was given'}. Name "
+            f"others under `{role}s`, or allow their licences in constraints.licences"
         )
     rejected.update(reasons)
     return kept

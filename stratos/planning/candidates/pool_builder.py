@@ -18,7 +18,7 @@ from stratos.contracts.plan import Precision
 from stratos.errors import NoFeasiblePlan
 from stratos.planning.candidates.cheapest_mode import hosting_table
 from stratos.planning.candidates.cheapest_region import worth_comparing
-from stratos.planning.candidates.eligible import Eligibility, eligible
+from stratos.planning.candidates.eligible import Eligibility, eligible, listed
 from stratos.planning.candidates.pairing import Pairing
 from stratos.planning.candidates.pinned import only, pinned_training
 from stratos.planning.candidates.pool import ComposedPairing, Pool, Spent, Tables, multiply_out
@@ -90,8 +90,9 @@ class PoolBuilder:
             for precision, method in self._ways():
                 parts += self._compose(teacher, student, method, precision)
         if not parts:
-            why = "; ".join(f"{name}: {reason}" for name, reason in self.rejected.items())
-            raise NoFeasiblePlan(f"no teacher and student can be paired on any server. {why}")
+            raise NoFeasiblePlan(
+                f"no teacher and student can be paired on any server. {listed(self.rejected)}"
+            )
         request = self.request
         return multiply_out(
             parts,

@@ -24,6 +24,7 @@ from stratos.planning.offline.folder import (
 from stratos.planning.request import DatasetFacts, PlanningRequest
 from stratos.spec import Load, Spec, Task
 from stratos.spec.changes import read_changed_spec
+from stratos.spec.default_budget import DEFAULT_BUDGET_USD, with_default_budget
 from stratos.spec.folder import files_under
 
 
@@ -57,6 +58,7 @@ class OfflinePlanner:
         """
         spec = read_changed_spec(self.content, files_under(self.folder), changes)
         require_models(spec, self._files)
+        spec = with_default_budget(spec, DEFAULT_BUDGET_USD)
         return spec if self.load is None else spec.model_copy(update={"load": self.load})
 
     def request(self, changes: Sequence[str] = (), region: str | None = None) -> PlanningRequest:

@@ -19,7 +19,7 @@ from infra.stack import Stratos
 from infra.worker import Worker
 from stratos.hosting.names import DEFAULT_STACK, StackNames
 from tests.infra.conftest import HOME, WORKERS
-from tests.infra.test_synthesis import NO_VPC, RETENTION
+from tests.infra.test_synthesis import NO_VPC, RETENTION, RUN_LIMITS
 
 
 def test_without_worker_regions_home_has_the_findings_that_it_had() -> None:
@@ -64,6 +64,7 @@ def _stacks(app: App, assets: Assets) -> tuple[Stratos, Worker]:
         DEFAULT_STACK,
         network=NO_VPC,
         retention=RETENTION,
+        run_limits=RUN_LIMITS,
         several_instance_types=True,
         regions=Regions(HOME, WORKERS[:1]),
         **shared,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infra.states.definition_reader import caught_by, next_states
+from infra.states.queueing import LONGEST_WAIT
 from stratos.spec import LONGEST_APPROVAL_HOURS, Spec
 from tests import factories
 
@@ -29,4 +30,4 @@ def test_a_wait_for_a_person_ends_within_the_spec_and_the_execution_outlasts_it(
         factories.spec_dict(approval="required", approval_timeout_hours=LONGEST_APPROVAL_HOURS)
     ).approval_timeout_seconds
     assert longest is not None
-    assert definition["TimeoutSeconds"] - longest == 3 * 24 * 3600
+    assert definition["TimeoutSeconds"] - longest == LONGEST_WAIT.to_seconds() + 3 * 24 * 3600

@@ -81,7 +81,8 @@ def test_no_phase_names_a_state_that_is_not_there_or_takes_no_time(
 ) -> None:
     assert PHASE_OF_STATE.keys() <= taking_time(definition_of(home_of_regions))
     away = {f"{job}Elsewhere" for job in ("Synthesize", "Distill", "Evaluate")} | {
-        *("StageRegions", "StageEverywhere", "JudgeRegions", "PromoteRegions", "TakeRegionsBack")
+        *("StageRegions", "StageEverywhere", "JudgeRegions", "PromoteRegions", "TakeRegionsBack"),
+        "TakeServersBack",
     }
     assert PHASE_OF_STATE.keys() - away <= taking_time(definition)
 

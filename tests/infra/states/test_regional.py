@@ -26,7 +26,7 @@ from stratos.pipeline.region_endpoints import (
     StageInput,
     WatchEndpointInput,
 )
-from stratos.pipeline.steps import Promoted
+from stratos.pipeline.steps import CleanUpInput, Promoted
 from stratos.pipeline.worker_jobs import HEARTBEAT_SECONDS
 from tests.infra.conftest import HOME
 from tests.infra.ways import reaches
@@ -63,10 +63,21 @@ def test_a_model_goes_its_way_into_every_region(states) -> None:
         way += following
     assert way == ["StageRegions", "StageEverywhere", "JudgeRegions", "IsEveryRegionGood"]
     assert next_states(states["IsEveryRegionGood"]) == [
-        *("PromoteRegions", "TakeRegionsBack", "RegionMissed")
+        *("PromoteRegions", "TakeServersBack", "TakeRegionsBack", "RegionMissed")
     ]
     assert states["StageEverywhere"]["ItemsPath"] == "$.staged.endpoints"
     assert "endpoints" in StagedFleet.model_fields
+
+
+def test_servers_that_missed_are_taken_back_before_others_are_staged(states) -> None:
+    others = states["IsEveryRegionGood"]["Choices"][1]
+    assert "$.measured.deployment" in str(others)
+    assert others["Next"] == "TakeServersBack"
+    back = states["TakeServersBack"]
+    given = {field.removesuffix(".$") for field in back["Parameters"]}
+    assert given == {"run", "servers_missed"} <= set(CleanUpInput.model_fields)
+    assert next_states(back) == ["StageRegions"]
+    assert caught_by(back)["States.ALL"] == "CleanUp"
 
 
 def test_home_s_own_endpoint_is_made_here_and_any_other_handed_over(states) -> None:

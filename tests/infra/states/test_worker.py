@@ -138,6 +138,23 @@ def test_a_job_that_nobody_waits_for_is_not_created(states) -> None:
     assert next_states(states["NotAwaited"]) == []
 
 
+def test_an_endpoint_goes_on_until_home_may_have_handed_it_over_again(states) -> None:
+    for name in ("FetchModel", "WatchEndpoint", "MeasureRegion"):
+        [again] = [
+            one for one in states[name]["Retry"] if one["ErrorEquals"] == ["NoLongerAwaited"]
+        ]
+        waits = [
+            again["IntervalSeconds"] * again["BackoffRate"] ** n
+            for n in range(again["MaxAttempts"])
+        ]
+        waited = sum(min(wait, again["MaxDelaySeconds"]) for wait in waits)
+        assert 180 < waited < 240, name  # home calls again seconds later, and six times at most
+    [never] = [
+        one for one in states["FetchInputs"]["Retry"] if one["ErrorEquals"] == ["NoLongerAwaited"]
+    ]
+    assert never["MaxAttempts"] == 0
+
+
 def test_errors_that_are_named_exist_and_are_tried_again_before_all_others(states) -> None:
     known = {error.__name__ for error in all_errors(StratosError)}
     named = set()

@@ -24,6 +24,7 @@ from tests.infra.ways import all_errors, reaches
 INPUTS: dict[str, type[BaseModel]] = {
     "claim_run": steps.ClaimInput,
     "parse_constraints": steps.ParseInput,
+    "await_place": steps.PlaceInput,
     "inspect_dataset": steps.InspectInput,
     "prepare_inspection": steps.InspectInput,
     "plan_candidates": steps.PlanInput,
@@ -69,6 +70,7 @@ MODEL_AT: dict[str, Any] = {
 
 OUTPUT_AT = {
     "ParseConstraints": "$.parsed",
+    "AwaitPlace": "$.run",
     "InspectDataset": "$.dataset",
     "PrepareInspection": "$.inspection",
     "PlanCandidates": "$.candidates",
@@ -202,6 +204,7 @@ def test_errors_caught_by_name_exist(states):
     assert raised - {""} == {
         "QualityGateError",
         "ApprovalTimedOut",
+        "QueueTimedOut",
         "LatencyGateError",
         "DeploymentFailed",
     }

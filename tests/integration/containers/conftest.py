@@ -35,6 +35,7 @@ BUCKET = factories.run_ref().bucket
 SOURCE_URI, PACKAGES_URI = f"s3://{BUCKET}/assets/0a1b.gz", f"s3://{BUCKET}/assets/2c3d.gz"
 """As the CDK publishes archives: the hash, and the last part of the name."""
 BROUGHT = "brought_by_the_archive.py"
+CHECKER = b"def check(question, answer, rationale): return []"
 MakeJob = Callable[..., TrainingJob]
 
 
@@ -121,7 +122,8 @@ def make_job(bucket: Any) -> MakeJob:
         base = BASE | {f"{name}_uri": uri for name, uri in uris.items()}
         config = adapter.validate_python({**base, "kind": kind, **fields})
         factory = JobFactory(factories.run_ref(), factories.spec())
-        bucket.put_object(Bucket=BUCKET, Key=split_uri(factory.files.checker_uri)[1] + "checker.py")
+        checker = split_uri(factory.files.checker_uri)[1] + "checker.py"
+        bucket.put_object(Bucket=BUCKET, Key=checker, Body=CHECKER)
         server = Server(
             instance_type="ml.c7i.xlarge",
             count=1,

@@ -30,7 +30,7 @@ from tests.integration.containers.sandbox import (
     number_inside,
 )
 from tests.patience import eventually
-from tests.unit.training.jobs import STUDENT, TEACHER
+from tests.unit.training.jobs import BASE, STUDENT, TEACHER
 from training.container.packages import interpreter_tag
 
 STUDENTS = {"records": "records", "student": "models/student"}
@@ -101,6 +101,7 @@ def test_synthesis_leaves_verified_records(run: Run, make_job: MakeJob, bucket: 
     job = make_job(
         "synthesize",
         {"dataset": "dataset", "teacher": "models/teacher"},
+        judging=BASE["judging"] | {"has_checker": True},
         teacher=TEACHER,
         strategy="alignment",
         synthesis={"max_new_tokens": 200, "samples": 3, "max_records": 10}
@@ -113,6 +114,7 @@ def test_synthesis_leaves_verified_records(run: Run, make_job: MakeJob, bucket: 
     result = read(bucket, job.result_uri, SynthesizeResult)
     lines = (container.root / "output" / "data" / "records.jsonl").read_text().splitlines()
     assert len(lines) == result.kept > 0
+    assert "checker.py runs by itself: no files, network, threads or other" in container.output
 
 
 def test_two_processes_train_one_student(

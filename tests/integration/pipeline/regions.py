@@ -22,9 +22,9 @@ from stratos.contracts.bucket import REFUSALS_KEY, SERVED_PREFIX, SERVERS_KEY, R
 from stratos.contracts.regions import JobElsewhere, RegionRefusal, Transfer
 from stratos.contracts.served import Served
 from stratos.moment import now
-from tests.integration.pipeline.cloud import Cloud, running_cloud
+from tests.integration.pipeline.cloud import Cloud, eventually, running_cloud
 
-HOME, AWAY = "us-east-1", "eu-west-1"
+HOME, AWAY, FAR = "us-east-1", "eu-west-1", "ap-northeast-1"
 HEARTBEAT_SECONDS = 45
 """After so long, home gives a silent region up; on AWS it takes half an hour."""
 _PACE = {"WATCH_SECONDS": "2", "CHECKPOINT_COPY_SECONDS": "0", "DRAIN_SECONDS": "1"}
@@ -41,6 +41,11 @@ class Regions:
         return RegionNetwork(self.cloud.settings)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Home first."""
+        return self.cloud.settings.regions
+
+    @property
     def away_bucket(self) -> str:
         return self.cloud.stack.in_region(AWAY).bucket
 
@@ -48,14 +53,14 @@ class Regions:
         return boto3.client(service, region_name=AWAY)
 
     def train(self, region: str) -> None:
-        """Let training be cheapest in a region, possible in the other, and refused in neither."""
+        """Let training be cheapest in a region, possible in the others, and refused in none."""
         self.cloud.stack.s3.delete_object(Bucket=self.cloud.stack.bucket, Key=REFUSALS_KEY)
         catalog = ServerCatalog.model_validate(self.cloud.read_json(SERVERS_KEY))
         rows = []
         for row in catalog.instance_types:
             prices = [price for price in row.prices if price.component != "training"]
             [priced] = [price for price in row.prices if price.component == "training"][:1]
-            for place in (HOME, AWAY):
+            for place in self.names:
                 dearer = 1.0 if place == region else 50.0
                 usd = priced.usd_per_hour * dearer
                 prices.append(
@@ -95,12 +100,26 @@ class Regions:
                     "Endpoints"
                 ]
             ]
-            for region in (HOME, AWAY)
+            for region in self.names
         }
+
+    def made(self) -> dict[str, set[str]]:
+        """Region → endpoints, and the configurations and models that they are made of."""
+        kinds = {"endpoint": "Endpoint", "endpoint_config": "EndpointConfig", "model": "Model"}
+        found: dict[str, set[str]] = {}
+        for region in self.names:
+            sagemaker = boto3.client("sagemaker", region_name=region)
+            found[region] = {
+                f"{kind} {item[f'{named}Name']}"
+                for kind, named in kinds.items()
+                for page in sagemaker.get_paginator(f"list_{kind}s").paginate()
+                for item in page[f"{named}s"]
+            }
+        return found
 
     def served(self, region: str) -> Served | None:
         """Where the model of the spec answers, by the record in a region's bucket."""
-        bucket = self.away_bucket if region == AWAY else self.cloud.stack.bucket
+        bucket = self.cloud.stack.in_region(region).bucket
         s3 = boto3.client("s3", region_name=region)
         listed = s3.list_objects_v2(Bucket=bucket, Prefix=SERVED_PREFIX).get("Contents", [])
         for item in listed:
@@ -117,12 +136,14 @@ class Regions:
         return sorted(found, key=lambda job: job["CreationTime"])
 
     def billable(self) -> list[str]:
-        """Running jobs of the worker region."""
-        sagemaker = self.away("sagemaker")
+        """Running jobs of the worker regions."""
         return [
             job["TrainingJobName"]
+            for region in self.names[1:]
             for status in ("InProgress", "Stopping")
-            for job in sagemaker.list_training_jobs(StatusEquals=status)["TrainingJobSummaries"]
+            for job in boto3.client("sagemaker", region_name=region).list_training_jobs(
+                StatusEquals=status
+            )["TrainingJobSummaries"]
         ]
 
     def elsewhere(self, run_id: str) -> list[JobElsewhere]:
@@ -138,11 +159,17 @@ class Regions:
         return [Transfer.model_validate_json(line) for text in texts for line in text.splitlines()]
 
 
-def impatient(assembly: Path) -> None:
+def no_job_runs(regions: Regions) -> None:
+    """Wait until no job of any region is on the bill."""
+    eventually(lambda: regions.billable() == [])
+    eventually(lambda: regions.cloud.billable()["jobs"] == [])
+
+
+def impatient(assembly: Path, heartbeat_seconds: int) -> None:
     """Shorten what templates make functions and states wait."""
     for path in assembly.glob("*.template.json"):
         text = path.read_text()
-        text = re.sub(r'(HeartbeatSeconds\\\\*":)1800', rf"\g<1>{HEARTBEAT_SECONDS}", text)
+        text = re.sub(r'(HeartbeatSeconds\\\\*":)1800', rf"\g<1>{heartbeat_seconds}", text)
         template = json.loads(text)
         for resource in template["Resources"].values():
             if resource["Type"] == "AWS::Lambda::Function":
@@ -151,19 +178,23 @@ def impatient(assembly: Path) -> None:
 
 
 @contextmanager
-def running_regions(folder: Path) -> Iterator[Regions]:
+def running_regions(
+    folder: Path, *workers: str, heartbeat_seconds: int = HEARTBEAT_SECONDS
+) -> Iterator[Regions]:
+    """A cloud of home and these."""
     assembly = folder / "cdk.out"
     command = [sys.executable, "-m", "infra.app", "--out", str(assembly)]
-    command += ["-c", f"stratos:home_region={HOME}", "-c", f"stratos:worker_regions={AWAY}"]
+    command += ["-c", f"stratos:home_region={HOME}"]
+    command += ["-c", f"stratos:worker_regions={','.join(workers)}"]
     subprocess.run(command, check=True, capture_output=True)
-    impatient(assembly)
-    with running_cloud(folder / "state", assembly, regions=(HOME, AWAY)) as cloud:
+    impatient(assembly, heartbeat_seconds)
+    with running_cloud(folder / "state", assembly, regions=(HOME, *workers)) as cloud:
         yield Regions(cloud)
 
 
 @pytest.fixture(scope="module")
 def regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
-    with running_regions(tmp_path_factory.mktemp("regions")) as running:
+    with running_regions(tmp_path_factory.mktemp("regions"), AWAY) as running:
         yield running
 
 

@@ -14,8 +14,12 @@ from infra.local.cli import bring_up
 from lambdas.aws.job_names import step_of
 from stratos.cli import app as cli
 from stratos.cli import endpoint
+from stratos.contracts.bucket import RunKeys
+from stratos.contracts.match import MatchEvidence
+from stratos.contracts.plan_document import PlanDocument
 from stratos.contracts.run import RunRow
-from stratos.errors import NotAwaitingApproval
+from stratos.contracts.saved_plan import differences
+from stratos.errors import NotAwaitingApproval, SpecRejected
 from stratos.moment import written
 from tests.integration.pipeline.cloud import (
     ASSEMBLY,
@@ -69,8 +73,21 @@ def version_of(cloud: Cloud, run_id: str) -> dict[str, Any]:
 def test_an_approved_model_is_deployed_and_owned_and_swept_when_its_time_is_over(
     cloud: Cloud, tmp_path: Path
 ):
-    run_id = cloud.submit(write_task(tmp_path, "asked", approval="required"))
+    folder, plan = (
+        write_task(tmp_path / "asked", "asked", approval="required"),
+        tmp_path / "plan.json",
+    )
+    run("plan", str(folder), "--catalog", f"s3://{cloud.stack.bucket}", "--out", str(plan))
+    changed = write_task(
+        tmp_path / "changed", "asked", approval="required", schedule="rate(7 days)"
+    )
+    with pytest.raises(SpecRejected, match=r"the plan was made from another spec\.yaml"):
+        run("submit", str(changed), "--plan", str(plan))
+    run_id = json.loads(run("submit", str(folder), "--plan", str(plan), "--json"))["run_id"]
     row = waiting(cloud, run_id)
+    shown = PlanDocument.model_validate_json(plan.read_bytes()).saved().chosen
+    taken = MatchEvidence.model_validate(cloud.read_json(RunKeys(run_id).match)).plan
+    assert list(differences(shown, taken)) == []
     assert cloud.billable() == NOTHING
     (told,) = json.loads(run("runs", "--json"))
     assert row.awaiting_approval_since is not None

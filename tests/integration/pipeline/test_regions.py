@@ -13,7 +13,7 @@ from stratos.contracts.distillation import DistillResult
 from stratos.contracts.measurements import Measurements
 from stratos.contracts.regions import moved_bytes, read_refusals
 from tests.integration.pipeline.cloud import eventually, write_task
-from tests.integration.pipeline.regions import AWAY, HOME, Regions, mended, regions
+from tests.integration.pipeline.regions import AWAY, HOME, Regions, mended, no_job_runs, regions
 
 __all__ = ["mended", "regions"]
 pytestmark = pytest.mark.slow
@@ -29,11 +29,6 @@ def task(folder: Path, name: str, **changes: object) -> Path:
 def of_step(found: list[dict[str, Any]], step: str) -> list[str]:
     names = (str(job["TrainingJobName"]) for job in found)
     return [name for name in names if f"-{step}" in name]
-
-
-def nothing_billable(regions: Regions) -> None:
-    eventually(lambda: regions.billable() == [])
-    eventually(lambda: regions.cloud.billable()["jobs"] == [])
 
 
 IN_BOTH: dict[str, object] = {
@@ -73,7 +68,7 @@ def test_a_run_trains_where_it_is_cheapest_and_is_served_where_its_clients_are(
     assert all(name in there for there in regions.endpoints().values())
     measured = Measurements.model_validate(cloud.read_json(RunKeys(run_id).measurements)).measured
     assert {one.region for one in measured} == {HOME, AWAY}
-    nothing_billable(regions)
+    no_job_runs(regions)
 
 
 @pytest.mark.regions
@@ -87,7 +82,7 @@ def test_a_region_without_quota_is_left_for_home(regions: Regions, tmp_path: Pat
     text = cloud.stack.s3.get_object(Bucket=cloud.stack.bucket, Key=REFUSALS_KEY)["Body"].read()
     refused = [row for row in read_refusals(text.decode()) if row.run_id == run_id]
     assert {(row.region, row.outcome) for row in refused} == {(AWAY, "capacity")}
-    nothing_billable(regions)
+    no_job_runs(regions)
 
 
 @pytest.mark.regions
@@ -102,7 +97,7 @@ def test_a_region_that_is_cut_off_before_the_job_starts_is_left_for_home(
     assert cloud.finish(run_id).status == "succeeded", cloud.summary(run_id).reason
     assert of_step(cloud.jobs(run_id), "distill-a0")
     regions.network.mend(AWAY)
-    nothing_billable(regions)
+    no_job_runs(regions)
 
 
 def test_a_region_that_is_lost_in_mid_training_costs_the_work_since_the_last_checkpoint(
@@ -120,4 +115,4 @@ def test_a_region_that_is_lost_in_mid_training_costs_the_work_since_the_last_che
     [lost] = [job for job in regions.elsewhere(run_id) if job.step == "distill-a0"]
     assert lost.given_up
     regions.network.mend(AWAY)
-    nothing_billable(regions)
+    no_job_runs(regions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,10 +27,14 @@ LIMIT_MS = 4_000
 
 
 class FirstServerFrozen:
-    """Stops the processes of a run's first server again and again, once it is measured."""
+    """Stops the processes of a run's first server again and again, once it is measured.
 
-    def __init__(self, cloud: Cloud, run_id: str) -> None:
-        self._cloud, self._run_id = cloud, run_id
+    Args:
+        is_measured: Whether that is so now.
+    """
+
+    def __init__(self, cloud: Cloud, is_measured: Callable[[], bool]) -> None:
+        self._cloud, self._is_measured = cloud, is_measured
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self.frozen: list[psutil.Process] = []
@@ -43,7 +48,7 @@ class FirstServerFrozen:
         self._thread.join()
 
     def _run(self) -> None:
-        while self._cloud.state(self._run_id) != "MeasureEndpoint":
+        while not self._is_measured():
             if self._done.wait(0.2):
                 return
         self.frozen = self._cloud.processes("-m serving")
@@ -67,7 +72,7 @@ def test_a_server_that_is_too_slow_makes_way_for_the_next(cloud: Cloud, tmp_path
         hosting={"keep": True},
     )
     run_id = cloud.submit(folder)
-    with FirstServerFrozen(cloud, run_id) as freezer:
+    with FirstServerFrozen(cloud, lambda: cloud.state(run_id) == "MeasureEndpoint") as freezer:
         row = cloud.finish(run_id, 2 * PATIENCE_SECONDS)  # it is deployed and measured twice
     summary = cloud.summary(run_id)
     assert freezer.frozen

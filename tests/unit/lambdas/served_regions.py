@@ -23,7 +23,7 @@ from lambdas.handlers import (
     sweep,
 )
 from stratos.contracts.bucket import RunKeys, served_key
-from stratos.contracts.plan import PlannedEndpoint, PlannedOrigin
+from stratos.contracts.plan import Interval, PlannedEndpoint, PlannedOrigin, Server
 from stratos.contracts.served import Served
 from stratos.pipeline.region_endpoints import RegionLoad, StagedFleet
 from stratos.planning.forecast.network import round_trip_ms
@@ -107,6 +107,27 @@ class Fleet:
         evidence = found.model_copy(update={"matching": matching})
         self.account.put(RunKeys(self.pipeline.run.run_id).match, evidence.model_dump_json())
 
+    def offer(self, name: str, latency_ms: float) -> None:
+        """Put the chosen plan on the front once more, on another server of other latency."""
+        found = self.pipeline.evidence()
+        plan = found.plan
+        faster = plan.model_copy(
+            update={
+                "id": name,
+                "serving": _of_type(plan.serving, name),
+                "more_endpoints": tuple(
+                    more.model_copy(update={"server": _of_type(more.server, name)})
+                    for more in plan.more_endpoints
+                ),
+                "p95_latency_ms": Interval(value=latency_ms, lo=latency_ms, hi=latency_ms),
+            }
+        )
+        plans = found.matching.plans
+        offered = plans.model_copy(update={"front": (*plans.front, faster)})
+        matching = found.matching.model_copy(update={"plans": offered})
+        evidence = found.model_copy(update={"matching": matching})
+        self.account.put(RunKeys(self.pipeline.run.run_id).match, evidence.model_dump_json())
+
     def stage(self) -> StagedFleet:
         """The endpoints, made in each region."""
         self.staged = StagedFleet.model_validate(call(stage_regions.handler, run=self.pipeline.run))
@@ -179,6 +200,9 @@ class Fleet:
         pipeline.report()
         return pipeline
 
+    def take_servers_back(self, reason: str) -> dict[str, Any]:
+        return call(clean_up.handler, run=self.pipeline.run, servers_missed=reason)
+
     def clean_up(self) -> dict[str, Any]:
         return call(clean_up.handler, run=self.pipeline.run, failure=FAILURE)
 
@@ -214,6 +238,10 @@ class Fleet:
         sagemaker = boto3.client("sagemaker", region_name=region)
         arn = sagemaker.describe_endpoint(EndpointName=self.staged.name)["EndpointArn"]
         return {tag["Key"]: tag["Value"] for tag in sagemaker.list_tags(ResourceArn=arn)["Tags"]}
+
+
+def _of_type(server: Server, instance_type: str) -> Server:
+    return server.model_copy(update={"instance_type": instance_type})
 
 
 def worker_bucket(region: str) -> str:

@@ -40,12 +40,14 @@ class HomeStates:
     def __init__(self) -> None:
         self.told: list[tuple[str, dict[str, str]]] = []
         self.waits = True
+        self.token: str | None = None
+        """By which it waits; None for whatever token it is told."""
         self.error: Exception | None = None
 
     def _tell(self, what: str, told: dict[str, str]) -> None:
         if self.error is not None:
             raise self.error
-        if not self.waits:
+        if not self.waits or self.token not in (None, told["taskToken"]):
             raise ClientError({"Error": {"Code": "TaskTimedOut", "Message": "late"}}, what)
         self.told.append((what, told))
         if what != "heartbeat":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,7 +24,8 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 @asynccontextmanager
 async def upstream(handler: Handler) -> AsyncIterator[str]:
-    runner = web.ServerRunner(web.Server(handler, handler_cancellation=True))
+    server = web.Server(handler, handler_cancellation=True, auto_decompress=False)
+    runner = web.ServerRunner(server)
     await runner.setup()
     port = free_port()
     await web.TCPSite(runner, HOST, port).start()
@@ -213,3 +215,34 @@ def test_a_web_page_is_refused_and_nothing_of_it_reaches_the_server(headers):
     status, text = asyncio.run(ask())
     assert (status, reached) == (403, [])
     assert text.endswith("call it from a program")
+
+
+def test_an_address_with_a_host_of_its_own_is_refused() -> None:
+    async def ask(target: str) -> bytes:
+        port = free_port()
+        async with upstream(echo) as url, proxying(url, HOST, port, headers=KEY, drain_seconds=30):
+            reader, writer = await asyncio.open_connection(HOST, port)
+            writer.write(f"GET {target} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+            try:
+                return await asyncio.wait_for(reader.readline(), 30)
+            finally:
+                writer.close()
+
+    for target in ("http://example.org/x", "*"):
+        assert b" 400 " in asyncio.run(ask(target))
+
+
+def test_a_compressed_body_goes_on_as_it_came() -> None:
+    body = gzip.compress(b"{}")
+
+    async def ask() -> Any:
+        headers = {"Content-Encoding": "gzip"}
+        async with (
+            passing(echo) as client,
+            client.post("/invocations", data=io.BytesIO(body), headers=headers) as answer,
+        ):
+            return await answer.json()
+
+    seen = asyncio.run(ask())
+    assert seen["digest"] == hashlib.sha256(body).hexdigest()
+    assert seen["headers"]["content-encoding"] == "gzip"

@@ -21,3 +21,12 @@ def test_a_refused_spec_lists_every_problem():
 def test_a_rejection_is_kept_as_json():
     rejection = Rejection(spec_key="specs/a/spec.yaml", spec_version_id="1", problems=(LINED,))
     assert Rejection.model_validate_json(rejection.model_dump_json()) == rejection
+
+
+def test_of_very_many_problems_the_first_are_told_and_none_at_endless_length() -> None:
+    endless = Problem(path="name", line=None, message="x" * 100_000)
+    told = str(SpecRejected([endless] * 1_000)).splitlines()
+    assert told[0] == "the spec has 1000 problems:"
+    assert told[-1] == "- and 950 more: correct these first"
+    assert len(told) == 52
+    assert max(map(len, told)) < 2_100

@@ -128,7 +128,8 @@ def test_an_evaluation_without_a_student_says_what_it_needs(container, tmp_path)
 
 def test_a_log_is_judged_on_the_held_out_replies_that_it_has(container, logged, s3, artifact):
     settings = SETTINGS | {"teacher": {"kind": "logs"}, "teacher_max_records": None}
-    judging = {"verifier": {"kind": "exact"}, "answer_marker": "####", "has_checker": False}
+    judging = {"verifier": {"kind": "exact"}, "answer_marker": "####", "has_checker": True}
+    # Of the checker no channel is there: no code of a user's runs where a gate's result is made.
     assert container(evaluate, {"student_artifact": artifact}, judging=judging, **settings) == 0
     result = read(s3, EvaluateResult)
     assert (result.teacher.successes, result.teacher.n) == (10, 20)

@@ -5,7 +5,7 @@ from collections import Counter
 from stratos.contracts.jobs import SynthesizeResult
 from stratos.contracts.records import SampledAttempt, TrainingRecord, read_jsonl
 from stratos.sharding.rejected import MOST_OF_A_REASON
-from tests.unit.training.jobs import BASE, BUCKET, TEACHER, read
+from tests.unit.training.jobs import BASE, BUCKET, TEACHER, lay_out, read
 from tests.unit.training.misbehaving_server import MisbehavingServer, chat_completion, reply
 from training import synthesize
 
@@ -141,3 +141,48 @@ def test_logs_are_learned_where_a_live_teacher_has_no_money(container, logged, s
     result = read(s3, SynthesizeResult)
     assert result.kept == 40
     assert result.rejects == {"wrong answer": 10}
+
+
+def with_checker(tmp_path, *lines):
+    """The channel of a checker, and the job that asks it of logged replies."""
+    (tmp_path / "checker").mkdir()
+    (tmp_path / "checker" / "checker.py").write_text("\n".join(lines))
+    lay_out(tmp_path, checker=tmp_path / "checker")
+    return {
+        "judging": EXACT | {"has_checker": True},
+        "teacher": {"kind": "logs"},
+        "strategy": "alignment",
+        "learns_logs": True,
+        "synthesis": {"min_records": 1, "min_yield": 0.0},
+        "records_uri": f"s3://{BUCKET}/records/",
+        "seed": 3,
+    }
+
+
+def test_a_checker_that_fails_at_some_replies_costs_these_replies(container, logged, s3, tmp_path):
+    config = with_checker(
+        tmp_path,
+        "def check(question, answer, rationale):",
+        "    return [] if len(answer) > 1 else open('/etc/passwd')",
+    )
+    assert container(synthesize, **config) == 0
+    result = read(s3, SynthesizeResult)
+    failed = result.rejects["checker: it failed with PermissionError"]
+    assert failed > 0
+    assert result.rejects == {"wrong answer": 10, "checker: it failed with PermissionError": failed}
+    assert result.kept == 40 - failed == len(learned(s3, tmp_path))
+
+
+def test_a_checker_that_cannot_do_its_work_ends_the_job_by_name(container, logged, tmp_path):
+    config = with_checker(
+        tmp_path,
+        "import socket",
+        "def check(question, answer, rationale):",
+        "    return [str(socket.create_connection(('127.0.0.1', 80)))]",
+    )
+    assert container(synthesize, **config) == 1
+    failure = (tmp_path / "output" / "failure").read_text()
+    assert failure.startswith(
+        "CheckerFailed: checker.py failed at 20 rationales in a row; the last: PermissionError: "
+    )
+    assert "(checker.py, line 3); it has no files, no network" in failure

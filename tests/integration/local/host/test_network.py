@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.host.network import RegionNetwork
+from infra.local.host.network import NetworkCall, RegionNetwork
 from infra.local.host.settings import LocalSettings
 from stratos.planning.forecast.network import round_trip_ms
 
@@ -64,3 +64,44 @@ def test_only_a_region_that_was_lost_has_a_moment_of_it(network: RegionNetwork) 
     network.mend(WORKER)
     assert network.lost_at(WORKER) > 0.0
     assert network.lost_at(HOME) == 0.0
+
+
+PUT = NetworkCall(origin=HOME, region=HOME, service="s3", operation="PutObject", key="served/")
+
+
+@pytest.mark.parametrize(
+    ("changed", "cut"),
+    [
+        ({"key": "served/tiles.json"}, True),
+        ({"key": "runs/1/served/tiles.json"}, False),
+        ({"key": "served/tiles.json", "region": OTHER}, False),
+        ({"key": "served/tiles.json", "origin": WORKER}, False),
+        ({"key": "served/tiles.json", "operation": "GetObject"}, False),
+    ],
+    ids=["such a call", "another key", "to elsewhere", "from elsewhere", "another operation"],
+)
+def test_a_region_is_cut_off_at_the_call_that_was_named(
+    network: RegionNetwork, changed: dict[str, str], cut: bool
+) -> None:
+    assert not network.awaits_call()
+    network.cut_at(WORKER, PUT)
+    assert network.reaches(HOME, WORKER)
+    network.notice(PUT.model_copy(update=changed))
+    assert network.reaches(HOME, WORKER) is not cut
+    assert network.awaits_call() is not cut
+
+
+def test_any_call_between_two_regions_may_be_named(network: RegionNetwork) -> None:
+    calls = (NetworkCall(origin=HOME, region=OTHER), NetworkCall(origin=WORKER, region=OTHER))
+    network.cut_at(OTHER, *calls)
+    network.notice(PUT)
+    assert network.awaits_call()
+    network.notice(PUT.model_copy(update={"origin": WORKER, "region": OTHER}))
+    assert network.cut_off() == [OTHER]
+
+
+def test_a_region_that_is_mended_is_cut_off_at_no_call_any_more(network: RegionNetwork) -> None:
+    network.cut_at(WORKER, PUT)
+    network.mend(WORKER)
+    network.notice(PUT)
+    assert network.cut_off() == []

@@ -13,7 +13,7 @@ from judged_cloud import allow, client_as, make_role
 from moto_cloud import Cloud
 from regions import HOME, WORKER, cut_off, make_bucket_in, two_regions
 
-from infra.local.host.network import RegionNetwork
+from infra.local.host.network import NetworkCall, RegionNetwork
 from infra.local.lambda_.function_processes import FunctionProcesses
 from infra.local.sagemaker.endpoints.endpoint_processes import EndpointProcesses
 from infra.local.stepfunctions.executions import StepFunctions
@@ -179,9 +179,33 @@ def test_a_machine_calls_no_function_of_another_region(cloud: Cloud, role: str) 
         state = {"Type": "Task", "End": True, **task}
         machine = cloud("stepfunctions").create_state_machine(
             name=f"calls-{len(task)}",
-            definition=json.dumps({"StartAt": "Call", "States": {"Call": state}}),
+            definition=json.dumps({"StartAt": "NetworkCall", "States": {"NetworkCall": state}}),
             roleArn=machine_role,
         )["stateMachineArn"]
         ended = cloud.execute(machine, {"regions": []})
         assert ended["status"] == "FAILED"
         assert "Function not found" in ended["cause"]
+
+
+def test_a_region_is_cut_off_at_a_call_which_is_the_first_that_it_loses(
+    cloud: Cloud, role: str
+) -> None:
+    worker = cloud.in_region(WORKER)
+    s3 = client_as(cloud, role, "s3", calls_from=HOME)
+    there = client_as(worker, role, "s3", calls_from=HOME)
+    network = RegionNetwork(cloud.settings)
+    call = NetworkCall(
+        origin=HOME, region=WORKER, service="s3", operation="PutObject", key="served/"
+    )
+    network.cut_at(WORKER, call)
+    try:
+        there.put_object(Bucket="of-the-worker", Key="runs/1", Body=b"before")
+        s3.put_object(Bucket="of-home", Key="served/1", Body=b"at home")
+        with pytest.raises(BotoCoreError):
+            there.put_object(Bucket="of-the-worker", Key="served/1", Body=b"first")
+        assert network.cut_off() == [WORKER]
+    finally:
+        network.mend(WORKER)
+    keys = [one["Key"] for one in there.list_objects_v2(Bucket="of-the-worker")["Contents"]]
+    assert "served/1" not in keys
+    assert "runs/1" in keys

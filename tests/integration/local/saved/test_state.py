@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +189,34 @@ def test_a_port_is_kept_from_one_start_to_the_next(tmp_path: Path) -> None:
             return cloud.settings.port
 
     assert port() == port()
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda state: state.pop("buckets"), "it is damaged .*KeyError: 'buckets'"),
+        (lambda state: state.update(stacks=7), "it is damaged .*TypeError"),
+        (lambda state: state.update(records={"us-east-1": {"secrets": [{}]}}), "it is damaged"),
+        (
+            lambda state: state["buckets"].update(kept=version_in("../../elsewhere")),
+            "'../../elsewhere' is no name of a content",
+        ),
+    ],
+)
+def test_a_damaged_state_is_told_and_left_as_it_is(
+    tmp_path: Path, damage: Callable[[dict[str, Any]], object], told: str
+) -> None:
+    state: dict[str, Any] = {"format": 2, "stacks": [], "buckets": {}, "records": {}, "aborted": []}
+    damage(state)
+    saved = tmp_path / "saved" / "state.json"
+    saved.parent.mkdir()
+    saved.write_text(json.dumps(state))
+    with pytest.raises(RestoreError, match=f"{told}.*Move that directory away"), serving(tmp_path):
+        pass
+    assert json.loads(saved.read_text()) == state
+
+
+def version_in(blob: str) -> dict[str, Any]:
+    """A bucket with one object, whose content has this name."""
+    version = {"id": "null", "modified": "2026-01-01T00:00:00", "deleted": False, "blob": blob}
+    return {"region": "us-east-1", "versioning": None, "objects": {"k": [version]}}

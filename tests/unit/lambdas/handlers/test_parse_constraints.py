@@ -14,7 +14,7 @@ from stratos.errors import SpecRejected
 from stratos.problems import Rejection
 from tests import factories
 from tests.unit.lambdas.conftest import Account
-from tests.unit.lambdas.pipeline import start
+from tests.unit.lambdas.pipeline import Pipeline, start
 
 
 def test_a_good_spec_is_written_with_its_defaults(account: Account) -> None:
@@ -86,6 +86,17 @@ def test_a_secret_that_the_stacks_jobs_may_not_read_is_refused(account: Account)
         "students[0].hub_token_secret",
         "training.tracking.token_secret",
     }
+
+
+def test_a_managed_mlflow_of_another_account_is_refused(account: Account) -> None:
+    arn = "arn:aws:sagemaker:us-east-1:{}:mlflow-app/app-1"
+    other, own = (
+        {"tracking": {"tracking_uri": arn.format(number)}}
+        for number in ("210987654321", "123456789012")
+    )
+    with pytest.raises(SpecRejected, match=r"tracking_uri: this MLflow .* of account 210987654321"):
+        start(account, training=other).parse()
+    assert start(account, training=own).parse()["name"] == "tiles"
 
 
 @pytest.mark.parametrize(
@@ -185,3 +196,19 @@ def test_a_worker_region_is_one_that_a_spec_may_name(
     settings.cache_clear()
     allowed = {"regions": ["us-east-1", "eu-west-1"]}
     assert start(account, constraints=allowed).parse()["name"] == "tiles"
+
+
+def test_a_spec_that_names_no_budget_gets_the_stacks_which_changes_no_input(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start(account, constraints={"min_accuracy": 0.3}).until_deployed()
+    first.promote()
+    first.report()
+    monkeypatch.setenv("DEFAULT_MAX_BUDGET_USD", "80")
+    settings.cache_clear()
+    rerun = first.run.model_copy(update={"run_id": "tiles-rerun", "rerun": True})
+    again = Pipeline(account, rerun)
+    again.parse()
+    limits = json.loads(account.read(RunKeys("tiles-rerun").spec))["constraints"]
+    assert (limits["max_budget_usd"], limits["budget_by_default"]) == (80.0, True)
+    assert again.inspect()["unchanged"] is True

@@ -43,6 +43,9 @@ def request_of(job: TrainingJob) -> dict[str, object]:
     }
 
 
+STEPS = {"synthesize", "distill", "evaluate"}
+
+
 def channels(job: TrainingJob) -> dict[str, str]:
     return {
         channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"]
@@ -106,7 +109,7 @@ def test_jobs_see_only_what_they_need(account: Account) -> None:
     distill = TrainingJob.model_validate(match["distill"])
     assert channels(synthesize)["dataset"].endswith("/dataset/train.jsonl")
     started = {"code", "packages", "config"}
-    assert set(channels(distill)) == started | {"records", "student", "checker"}
+    assert set(channels(distill)) == started | {"records", "student"}
     assert channels(distill)["records"].endswith("/records/a0/")
 
 
@@ -138,3 +141,10 @@ def test_sagemakers_own_limit_leaves_room_for_a_slow_start_and_the_upload(accoun
         billed = max(job_start(one["InstanceType"]).billed_seconds for one in asked)
         room = job.stopping_condition["MaxRuntimeInSeconds"] - config["deadline_seconds"]
         assert room > 2 * billed
+
+
+def test_a_checker_runs_in_no_job_whose_result_decides_a_gate(account: Account) -> None:
+    match = start(account).until_matched().state["match"]
+    jobs = {step: TrainingJob.model_validate(match[step]) for step in match if step in STEPS}
+    assert {step for step, job in jobs.items() if "checker" in channels(job)} == {"synthesize"}
+    assert set(jobs) == STEPS

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lambdas.regions.answers import Pulse
+from lambdas.regions.answers import Pulse, answer, heartbeat
 from stratos.errors import HomeUnreachable, NoLongerAwaited
+from stratos.pipeline.worker_jobs import BroughtHome
 from tests.unit.lambdas.running_job import SILENT
 from tests.unit.lambdas.two_regions import TwoRegions, worker_job
 
@@ -36,3 +37,17 @@ def test_a_silent_home_is_asked_once_for_all_copies_of_a_call(regions: TwoRegion
     with pytest.raises(HomeUnreachable):
         pulse()
     assert regions.home.told == []
+
+
+def test_home_is_told_by_the_token_that_it_waits_by_since_it_called_again(
+    regions: TwoRegions,
+) -> None:
+    home = worker_job().home.model_copy(update={"token_key": "runs/r/tokens/e/eu-west-1"})
+    regions.home.token = "second"
+    with pytest.raises(NoLongerAwaited):  # it has not called again yet
+        heartbeat(home)
+    regions.put("runs/r/tokens/e/eu-west-1", b"second")
+    heartbeat(home)
+    assert answer(home, BroughtHome(answered=True))
+    assert {told["taskToken"] for _, told in regions.home.told} == {"second"}
+    assert not answer(home, BroughtHome(answered=True))

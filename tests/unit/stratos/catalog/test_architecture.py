@@ -143,3 +143,11 @@ def test_a_family_may_run_each_stored_layer_several_times() -> None:
         "m", CONFIG | {"model_type": "hrm_text", "num_hidden_layers": 16}, TENSORS
     )
     assert card.num_layers == 16
+
+
+@pytest.mark.parametrize("tensors", [TENSORS, TENSORS[:1]])
+def test_more_layers_than_any_model_has_are_refused_and_not_listed(
+    tensors: tuple[StoredTensor, ...],
+) -> None:
+    with pytest.raises(ValueError, match="says 2,000,000,000 layers, and no model has more"):
+        architecture("m", CONFIG | {"num_hidden_layers": 2_000_000_000}, tensors)

@@ -119,3 +119,9 @@ def test_what_llama_cpp_would_pass_over_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         gemma3(tmp_path / "x.gguf", **told)
+
+
+def test_more_layers_than_tensors_are_refused_before_they_are_counted(tmp_path: Path) -> None:
+    path = changed_gguf(tmp_path / "x.gguf", integers={"block_count": 2**32 - 1})
+    with pytest.raises(ValueError, match=r"says block_count 4,294,967,295 and has 12 tensors"):
+        config_of(path)

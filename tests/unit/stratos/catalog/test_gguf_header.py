@@ -6,6 +6,7 @@ from pathlib import Path
 import gguf
 import pytest
 
+from stratos.catalog import gguf_header
 from stratos.catalog.gguf_header import STORED_TYPES, is_gguf, read_gguf_header
 from tests.tiny_gguf import write_tiny_gguf
 from tests.unit.stratos.catalog.gguf_files import header_of, range_of
@@ -80,3 +81,11 @@ def test_a_damaged_file_is_refused_with_what_is_wrong(
 def test_a_gguf_is_told_by_its_first_bytes() -> None:
     assert is_gguf(b"GGUF\3\0\0\0")
     assert not is_gguf(b"GGU")
+
+
+def test_arrays_may_not_be_more_than_a_vocabulary_needs(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gguf_header, "_MAX_ITEMS", 300)
+    with pytest.raises(ValueError, match="arrays of its header have more than 300 items"):
+        header_of(tiny)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +67,15 @@ def test_what_cannot_be_read_is_refused_by_name(
     path = changed_gguf(tmp_path / "x.gguf", **changes)
     with pytest.raises(ValueError, match=message):
         scaling_of(path)
+
+
+def test_divisors_that_are_not_all_there_are_told(tmp_path: Path) -> None:
+    path = changed_gguf(tmp_path / "x.gguf", tensors={"rope_freqs.weight": np.ones(8, np.float32)})
+    header, _ = header_of(path)
+    factors = {one.name: one for one in header.tensors}[ROPE_FACTORS]
+    sizes = GgufSizes(header, path.name)
+    with pytest.raises(ValueError, match=r"ends within rope_freqs\.weight"):
+        rope_scaling(header, sizes, factors, lambda _start, _size: b"", path.name)
+    endless = replace(factors, shape=(2**40,))
+    with pytest.raises(ValueError, match="has 1,099,511,627,776 numbers"):
+        rope_scaling(header, sizes, endless, lambda _start, _size: b"", path.name)

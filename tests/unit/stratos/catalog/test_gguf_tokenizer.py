@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,17 @@ def test_special_tokens_ends_and_template_are_those_of_the_file(tmp_path: Path) 
     assert config["eos_token"] == "<|im_end|>"
     assert "<|im_start|>" in str(config["chat_template"])
     assert gguf_ends(header) == [258]
+
+
+def test_a_piece_as_long_as_none_is_is_refused(tmp_path: Path) -> None:
+    header, _ = header_of(write_tiny_gguf(tmp_path / "tiny.gguf"))
+    tokens = header.metadata["tokenizer.ggml.tokens"]
+    assert isinstance(tokens, tuple)
+    pieces = {
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.tokens": (*tokens[:-1], "a" * 100_000),
+        "tokenizer.ggml.scores": (0.0,) * len(tokens),
+    }
+    changed = replace(header, metadata={**header.metadata, **pieces})
+    with pytest.raises(ValueError, match="token 258 of the GGUF has 100,000 characters"):
+        gguf_tokenizer(changed, "x.gguf")

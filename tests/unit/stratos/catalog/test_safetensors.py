@@ -94,3 +94,12 @@ def test_a_file_that_is_not_whole_is_refused(content: bytes, reason: str) -> Non
 def test_a_folder_without_weights_says_what_it_has() -> None:
     with pytest.raises(ValueError, match=r"m has neither .* only config\.json; save"):
         stored_tensors(folder(config_json=b"{}"), "m")
+
+
+@pytest.mark.parametrize("shape", [[2**60], [1] * 17, [-1]])
+def test_sizes_that_no_tensor_has_are_refused(shape: list[int]) -> None:
+    entry = {"w": {"dtype": "F32", "shape": shape, "data_offsets": [0, 4]}}
+    text = json.dumps(entry).encode()
+    content = len(text).to_bytes(8, "little") + text + bytes(4)
+    with pytest.raises(ValueError, match="is no safetensors file"):
+        stored_tensors(folder(model_safetensors=content), "m")

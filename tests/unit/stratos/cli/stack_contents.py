@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import boto3
 from typer.testing import CliRunner
 
 from stratos.cli import app as cli
 from stratos.cli.stack import Stack
+from stratos.contracts.run_queue import QUEUE_KEY, Caps, QueuedRun, RunQueue
 from tests import factories
 
 STARTED = "2026-11-24T08:00:00+00:00"
@@ -16,6 +19,24 @@ def put_run(stack: Stack, run_id: str = "r-1", **attributes: str) -> None:
     run = factories.run_ref().model_dump(mode="json")
     item = run | {"run_id": run_id, "status": "succeeded", "spec_name": "r"}
     stack.table.put_item(Item=item | attributes)
+
+
+def put_queue(stack: Stack, *run_ids: str) -> None:
+    """A queue of runs, `SPEC-…`, in a stack that works on two at once, and on one of each spec."""
+    at = datetime.fromisoformat(STARTED)
+    queue = RunQueue()
+    for minute, run_id in enumerate(run_ids):
+        moment = at + timedelta(minutes=minute)
+        queue = queue.with_run(
+            QueuedRun(
+                run_id=run_id,
+                spec_name=run_id.partition("-")[0],
+                arrived_at=moment,
+                entered_at=moment,
+            )
+        )
+    queue = queue.with_places_given(Caps(per_stack=2, per_spec=1))
+    stack.table.put_item(Item=QUEUE_KEY | {"queue": queue.model_dump_json(), "queue_version": 1})
 
 
 def begin_execution(stack: Stack) -> str:

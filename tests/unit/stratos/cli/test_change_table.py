@@ -90,3 +90,10 @@ def test_a_change_of_outputs_alone_is_a_change():
 )
 def test_an_event_says_what_became_of_a_resource(status, words):
     assert words in event_line(ResourceEvent("It", "AWS::X", status, "why"), 3, 9).plain
+
+
+def test_a_narrow_terminal_cuts_no_name():
+    console = Console(file=io.StringIO(), width=60)
+    role = Change("add", "FunctionsAwaitComponentRoleDefaultPolicy0A1B2C3D", "AWS::IAM::Policy")
+    print_changes(console, ChangeSet("arn", "arn", "Stratos", True, (role,)), "eu-west-1")
+    assert "…" not in console.file.getvalue()

@@ -160,3 +160,23 @@ def test_one_that_cannot_be_withdrawn_keeps_none_of_the_others(cloudformation, d
     with pytest.raises(StackFailed, match="not all of the proposal is withdrawn"):
         deploy("--dry-run")
     assert cloudformation.change_sets.keys() == {"arn:set/Stratos"}
+
+
+def test_a_worker_region_that_is_left_out_is_looked_into_first(cloudformation, deploy, monkeypatch):
+    stack = cloudformation.add_stack("Stratos", "UPDATE_COMPLETE")
+    asked = []
+    monkeypatch.setattr("stratos.cli.deploy.Stack.find", lambda *named: named)
+    monkeypatch.setattr(
+        "stratos.cli.deploy.refuse_left_behind", lambda *given: asked.append(given[:2])
+    )
+
+    def names(*regions):
+        output = {"OutputKey": "WorkerRegions", "OutputValue": ",".join(regions)}
+        stack["Outputs"] = [output]
+
+    names(REGION)
+    deploy("--dry-run")
+    assert asked == []
+    names(REGION, "ap-northeast-1")
+    deploy("--dry-run")
+    assert asked == [(("Stratos", REGION), ["ap-northeast-1"])]

@@ -5,7 +5,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from stratos.cli import ending
-from stratos.cli.ending import StackUse, empty_registry, end_all
+from stratos.cli.ending import StackUse, empty_registry, end_all, refuse_left_behind
 from stratos.errors import StackInUse
 from stratos.pipeline.steps import Swept
 from tests.unit.stratos.cli.stack_contents import begin_execution, put_endpoint, put_run
@@ -160,3 +160,24 @@ def test_a_region_that_does_not_answer_keeps_the_stack(abroad, scheduler, swept,
     monkeypatch.setattr(ending, "_billed_in", unless_far)
     with pytest.raises(StackInUse, match="whatever is in eu-west-1, which does not answer"):
         end_all(abroad, StackUse.of(abroad), lambda line: None, lambda seconds: None)
+
+
+def test_a_region_with_something_in_service_is_not_taken_out_of_the_stack(abroad):
+    put_endpoint_abroad(abroad, home="us-east-1")
+    with pytest.raises(StackInUse, match="stratos-r in eu-west-1 would be billed there"):
+        refuse_left_behind(abroad, ["eu-west-1"], lambda line: None)
+
+
+def test_a_region_without_anything_of_the_stack_may_be_taken_out_of_it(abroad):
+    put_endpoint_abroad(abroad, home="ap-northeast-1")
+    refuse_left_behind(abroad, ["eu-west-1"], lambda line: None)
+
+
+def test_a_region_that_is_gone_may_be_taken_out_and_that_is_said(abroad, monkeypatch):
+    def silent(place, jobs):
+        raise EndpointConnectionError(endpoint_url="https://eu-west-1")
+
+    monkeypatch.setattr(ending, "_billed_in", silent)
+    said = []
+    refuse_left_behind(abroad, ["eu-west-1"], said.append)
+    assert "eu-west-1 does not answer" in said[0]

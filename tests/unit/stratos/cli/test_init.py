@@ -94,8 +94,9 @@ def test_columns_are_found_by_what_they_are_usually_called(tmp_path):
     lines = [f"{n},order {n * n} came late,{['refund', 'no'][n % 2]}" for n in range(200)]
     (tmp_path / "log.csv").write_text("\n".join(["id,Message,Intent", *lines]) + "\n")
     assert run("init", str(tmp_path))[0] == 0
-    task = yaml.safe_load((tmp_path / "spec.yaml").read_text())["task"]
-    assert task["columns"] == {"prompt": "Message", "answer": "Intent"}
+    text = (tmp_path / "spec.yaml").read_text()
+    assert yaml.safe_load(text)["task"]["columns"] == {"prompt": "Message", "answer": "Intent"}
+    assert '  # columns that are not read: "id"\n' in text
 
 
 def test_a_label_that_comes_late_is_among_the_choices(tmp_path):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import boto3
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from stratos.cli import app as cli
 from stratos.cli.runs import list_runs
+from stratos.cli.tables import print_runs
+from tests import factories
 from tests.unit.stratos.cli.stack_contents import STARTED, put_endpoint, put_run, run
 
 
@@ -47,3 +51,23 @@ def test_runs_lists_what_is_live_and_its_monthly_cost(stack):
     assert list_runs(stack)[0].run_id == "r-3"
     _, table = run("runs")
     assert "3 live, $219.00 a month" in table
+
+
+def test_a_narrow_terminal_shows_runs_in_lines_that_cut_no_word() -> None:
+    served = factories.run_row(
+        "customer-inbox-1a2b3c4d",
+        status="succeeded",
+        endpoint_name="stratos-customer-inbox",
+        live_since="2026-11-27T08:00:00+00:00",
+        usd_per_hour=1.0,
+    )
+    told = {}
+    for width in (80, 200):
+        console = Console(width=width, record=True, file=io.StringIO())
+        print_runs(console, [served])
+        told[width] = console.export_text().splitlines()
+    assert told[200][0].split()[:2] == ["run", "status"]
+    assert told[80][0] == "customer-inbox-1a2b3c4d  succeeded"
+    assert "  endpoint stratos-customer-inbox" in told[80]
+    assert "  live since 2026-11-27T08:00:00" in told[80]
+    assert max(map(len, told[80])) <= 80

@@ -46,9 +46,17 @@ def test_a_spec_without_limits_has_no_table_of_them() -> None:
 
 def test_the_others_are_shown_with_what_they_cost_beside_the_choice() -> None:
     lines = shown(plan_set())
-    start = next(at for at, line in enumerate(lines) if line.startswith("what the others cost"))
-    names = [line.split("  ")[0] for line in lines[start + 1 : start + 4]]
+    start = lines.index("What the others cost")
+    names = [line.split("  ")[0] for line in lines[start + 2 : start + 5]]
     assert names == ["the choice", "cheapest", "most accurate"]
+
+
+def test_another_plan_says_what_it_is_expected_to_miss() -> None:
+    plans = plan_set()
+    late = {"cheapest": plan("z", 0.7, 90).model_copy(update={"misses": ("min_accuracy: 0.7",)})}
+    lines = shown(plans.model_copy(update={"alternatives": late}))
+    [told] = [line for line in lines if line.startswith("  cheapest: ")]
+    assert told.endswith("; expected to miss min_accuracy")
 
 
 def test_nearest_plans_are_not_called_a_choice() -> None:
@@ -69,13 +77,18 @@ def test_what_a_change_makes_of_the_plan_stands_beside_the_plan() -> None:
     assert p95.count("ms") == 2
 
 
-def test_a_terminal_of_80_columns_shows_every_sign_of_the_tables() -> None:
-    console = Console(width=80, record=True, file=io.StringIO())
+def test_a_terminal_of_80_columns_cuts_no_word() -> None:
     missing = plan("z", 0.7, 90).model_copy(update={"misses": ("max_hosting_usd_per_month: $9",)})
-    print_plans(console, "tiles", plan_set().model_copy(update={"chosen": missing}))
-    text = console.export_text()
-    assert "…" not in text
-    assert "what the others cost" not in text  # it takes two lines
+    plans = judged("likely").model_copy(update={"alternatives": {"most accurate": missing}})
+
+    def words(width: int) -> set[str]:
+        console = Console(width=width, record=True, file=io.StringIO(), force_terminal=True)
+        print_plans(console, "tiles", plans)
+        lines = console.export_text().splitlines()
+        assert max(map(len, lines)) <= width
+        return {word for line in lines for word in line.split()}
+
+    assert words(80) == words(1_000)
 
 
 def test_without_advice_that_does_it_is_said_so() -> None:

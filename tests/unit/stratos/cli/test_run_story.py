@@ -135,3 +135,9 @@ def test_an_execution_that_is_forgotten_has_no_story(stack: Any, history: Histor
     teller, run = StoryTeller(stack, "r-1"), factories.run_row("r-1")
     assert teller.state(run) is None
     assert teller.story(run, None, None) is None
+
+
+def test_a_run_that_takes_longer_than_forecast_says_so_and_not_that_nothing_is_left() -> None:
+    assert tell({"Distill": 9000.0}, {}, {"Distill": STEPS[1]}, "Distill").told.endswith(
+        "its forecast time is over"
+    )

@@ -12,7 +12,7 @@ from stratos.contracts.jobs import Progress
 from stratos.errors import (
     RunNotFound,
 )
-from tests.unit.stratos.cli.stack_contents import STARTED, put_run, run
+from tests.unit.stratos.cli.stack_contents import STARTED, put_queue, put_run, run
 
 
 def test_a_run_that_waits_says_since_when_and_until_when(stack):
@@ -62,3 +62,20 @@ def test_jobs_that_share_a_step_are_followed_as_one(stack):
     assert told is not None
     assert told.label == "1 of 3 shards done: alignment"
     assert (told.done, told.total, told.usd) == (8, 20, 1.0)
+
+
+def test_a_run_in_the_queue_says_its_place_and_what_it_waits_for(stack):
+    put_queue(stack, "a-1", "b-1", "a-2")
+    put_run(stack, "a-1", status="running")
+    put_run(stack, "a-2", status="running", place_token="t-secret")
+    told = (
+        "place 1 in the queue: 1 of one spec at a time, and run a-1 comes first; "
+        "`stratos stop RUN` ends one that is no longer wanted"
+    )
+    code, out = run("runs", "--json")
+    assert code == 0
+    assert {row["run_id"]: row["queued"] for row in json.loads(out)} == {"a-1": None, "a-2": told}
+    assert "t-secret" not in out
+    assert find_run(stack, "a-2").queued == told
+    _, table = run("runs")
+    assert "queued, place 1 in the" in table

@@ -100,3 +100,10 @@ def test_a_run_from_before_rejected_attempts_were_stored_has_none(stack):
     put_run(stack)
     put(stack, "records", [kept(1)])
     assert page("--rejected").num == 0
+
+
+def test_where_nothing_was_rejected_that_is_said_and_no_page_is_counted(stack):
+    put_run(stack, "r-1")
+    put(stack, "records", [kept(1)])
+    assert run("samples", "r-1", "--rejected") == (0, "run r-1 has no such record\n")
+    assert run("samples", "r-1")[1].endswith("page 1 of 1, 1 record\n")

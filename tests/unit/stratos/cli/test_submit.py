@@ -6,16 +6,18 @@ import hashlib
 import json
 
 import pytest
+import typer
 
+from stratos.cli.catalog import load_servers
 from stratos.cli.submit import submit
-from stratos.contracts.bucket import PLAN_METADATA, run_id_of
+from stratos.contracts.bucket import PLAN_METADATA, SERVERS_KEY, run_id_of
 from stratos.contracts.saved_plan import SavedPlan
 from stratos.errors import (
     NoFeasiblePlan,
     SpecRejected,
 )
 from tests import factories
-from tests.unit.stratos.cli.stack_contents import keys, run
+from tests.unit.stratos.cli.stack_contents import keys, put_queue, run
 
 PLAN_KEY, SPEC_KEY = "specs/tiles/plan.json", "specs/tiles/spec.yaml"
 
@@ -46,6 +48,14 @@ def test_submit_uploads_what_the_spec_names_and_the_spec_last(stack, folder):
     assert next(i for i in uploaded if i["Key"] == spec_key)["LastModified"] == newest
     version = stack.s3.head_object(Bucket="bucket", Key=spec_key)["VersionId"]
     assert answer["run_id"] == run_id_of("bucket", spec_key, version)
+    assert answer["queued"] is None
+
+
+def test_who_submits_is_told_that_the_run_will_wait_and_for_what(stack, folder):
+    put_queue(stack, "a-1", "b-1", "c-1")
+    told = "place 2 in the queue: the stack works on 2 runs at a time"
+    assert f"it waits first, {told}" in run("submit", str(folder))[1]
+    assert json.loads(run("submit", str(folder), "--json")[1])["queued"] == told
 
 
 def test_a_bad_spec_is_refused_before_anything_is_uploaded(stack, folder):
@@ -102,6 +112,32 @@ def test_a_plan_for_another_region_is_refused(stack, planned):
     out.write_text(json.dumps(elsewhere))
     with pytest.raises(SpecRejected, match="plan with --region us-east-1"):
         submit(stack, folder, lambda file: None, out)
+
+
+def test_a_plan_for_servers_that_the_stacks_own_catalog_lacks_is_refused_with_how_to_plan(
+    stack, planned
+):
+    folder, out = planned
+    servers = factories.servers().model_dump_json().replace('"ml.', '"ml.other-')
+    stack.s3.put_object(Bucket="bucket", Key=SERVERS_KEY, Body=servers.encode())
+    with pytest.raises(SpecRejected, match="stratos plan FOLDER --catalog s3://bucket --out"):
+        submit(stack, folder, lambda file: None, out)
+    stack.s3.put_object(
+        Bucket="bucket", Key=SERVERS_KEY, Body=factories.servers().model_dump_json().encode()
+    )
+    assert run("plan", str(folder), "--catalog", "s3://bucket", "--out", str(out))[0] == 0
+    assert submit(stack, folder, lambda file: None, out).num_files > 1
+
+
+def test_a_catalog_that_is_not_there_or_is_none_is_told(stack, tmp_path):
+    (tmp_path / "none.json").write_text("{}")
+    for catalog, told in (
+        ("s3://bucket", "there is no catalog at s3://bucket"),
+        (str(tmp_path / "away.json"), "there is no catalog at"),
+        (str(tmp_path / "none.json"), "is no catalog"),
+    ):
+        with pytest.raises(typer.BadParameter, match=told):
+            load_servers(catalog)
 
 
 def test_what_is_no_plan_or_one_that_does_not_hold_is_refused(stack, planned):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
@@ -12,15 +13,17 @@ from typer.testing import CliRunner
 
 from stratos.cli import app as cli
 from stratos.cli import watch as module
+from stratos.cli.following import Snapshot
 from stratos.cli.run_story import tell
-from stratos.cli.watch import Screen, Snapshot, follow, is_submitted
-from stratos.contracts.bucket import run_id_of
+from stratos.cli.watch import Screen, is_submitted
+from stratos.contracts.bucket import RunKeys, run_id_of
 from stratos.contracts.jobs import Progress
 from stratos.contracts.plan import PlannedStep
 from stratos.errors import (
     RunNotFound,
 )
 from tests import factories
+from tests.summaries import succeeded_run
 from tests.unit.stratos.cli.stack_contents import begin_execution, put_run, run
 
 
@@ -31,32 +34,6 @@ from tests.unit.stratos.cli.stack_contents import begin_execution, put_run, run
 def test_watch_exits_with_how_the_run_ended(stack, status, code):
     put_run(stack, "r-1", status=status, execution_arn=begin_execution(stack))
     assert run("watch", "r-1", "--json")[0] == code
-
-
-def test_watch_waits_for_a_run_to_begin_and_gives_up_in_words(stack):
-    naps: list[float] = []
-    execution_arn = begin_execution(stack)
-
-    def sleep(seconds: float) -> None:
-        naps.append(seconds)
-        if len(naps) == 3:
-            put_run(stack, "r-1", execution_arn=execution_arn)
-
-    told: list[str] = []
-    followed = follow(stack, "r-1", sleep=sleep, tell=told.append)
-    assert [m.run.status for m in followed] == ["succeeded"]
-    assert len(naps) == 3
-    assert told == ["waiting up to 60 s for run r-1 to start"]
-    with pytest.raises(RunNotFound, match="did not start within 5 s; the latest runs are: r-1"):
-        list(follow(stack, "r-9", start_timeout_seconds=5, sleep=naps.append, tell=told.append))
-    assert told[1:] == ["waiting up to 5 s for run r-9 to start"]
-
-
-def test_a_run_that_has_begun_is_followed_without_a_word_before(stack):
-    put_run(stack, "r-1", status="succeeded", execution_arn=begin_execution(stack))
-    told: list[str] = []
-    list(follow(stack, "r-1", tell=told.append))
-    assert told == []
 
 
 def test_without_a_terminal_progress_is_a_line_a_tenth():
@@ -89,13 +66,36 @@ def test_without_a_terminal_progress_is_a_line_a_tenth():
     ]
 
 
+def test_a_run_whose_endpoint_was_deleted_since_says_so_and_exits_with_how_it_ended(stack):
+    put_run(stack, "r-1", status="deleted", execution_arn=begin_execution(stack))
+    body = succeeded_run().model_copy(update={"run_id": "r-1"}).model_dump_json().encode()
+    stack.s3.put_object(Bucket="bucket", Key=RunKeys("r-1").summary, Body=body)
+    code, out = run("watch", "r-1")
+    assert code == 0
+    assert out.endswith("run r-1: deleted\n")
+
+
 def test_a_watched_run_that_waits_says_what_for():
     row = factories.run_row("r-1", task_token="t", approve_by="2026-11-27T08:00:00+00:00")
-    console = Console(width=200, record=True, file=io.StringIO())
-    Screen(console).show(iter([Snapshot(row, "AwaitApproval", None)]))
-    assert console.export_text().strip() == (
-        "AwaitApproval: `stratos approve r-1` or `stratos reject r-1`, by 2026-11-27T08:00:00+00:00"
+    told = (
+        "AwaitApproval: waits for you, until 2026-11-27 08:00 UTC (2 h 05 min left): `stratos "
+        "approve r-1` puts its model into service, `stratos reject r-1 --reason WHY` does not"
     )
+    assert Watched().lines([Snapshot(row, "AwaitApproval", None)]) == [told]
+    late = row.model_copy(update={"approve_by": None})
+    [untimed] = Watched().lines([Snapshot(late, "AwaitApproval", None)])
+    assert untimed.startswith("AwaitApproval: waits for you: `stratos approve r-1`")
+
+
+def test_a_watched_run_in_the_queue_says_so_once_until_it_moves_up():
+    def at(place: int) -> Snapshot:
+        row = factories.run_row("r-1", place_token="t", queued=f"place {place} in the queue")
+        return Snapshot(row, "AwaitPlace", None)
+
+    assert Watched().lines([at(2)] * 30 + [at(1)] * 30) == [
+        "AwaitPlace: place 2 in the queue",
+        "AwaitPlace: place 1 in the queue",
+    ]
 
 
 class Watched:
@@ -104,7 +104,11 @@ class Watched:
     def __init__(self) -> None:
         self.seconds = 100.0
         self.console = Console(width=200, record=True, file=io.StringIO())
-        self.screen = Screen(self.console, now=lambda: self.seconds)
+        self.screen = Screen(
+            self.console,
+            now=lambda: self.seconds,
+            clock=lambda: datetime(2026, 11, 27, 5, 55, tzinfo=UTC),
+        )
 
     def lines(self, snapshots: Iterable[Snapshot], step: float = 1.0) -> list[str]:
         def passing() -> Iterator[Snapshot]:
@@ -140,9 +144,18 @@ def test_a_job_that_counts_nothing_says_what_it_does():
     ]
 
 
-def test_a_person_is_asked_once():
+def test_a_person_is_asked_at_once_and_again_every_ten_minutes():
     row = factories.run_row("r-1", task_token="t", approve_by="2026-11-27T08:00:00+00:00")
-    assert len(Watched().lines([Snapshot(row, "AwaitApproval", None)] * 60)) == 1
+    lines = Watched().lines([Snapshot(row, "AwaitApproval", None)] * 62, step=20.0)
+    assert len(lines) == 3
+    assert all("stratos approve r-1" in line for line in lines)
+
+
+def test_every_state_that_begins_says_what_is_left_of_the_run():
+    begun = {"Distill": 360.0, "Evaluate": 60.0}
+    moments = [told_at(begun, "Evaluate"), told_at(begun | {"CheckQuality": 1.0}, "CheckQuality")]
+    assert Watched().lines(moments[:1])[-1] == "Evaluate: about 2 min 00 s left by forecast"
+    assert Watched().lines(moments)[-2].endswith("its forecast time is over")
 
 
 def test_a_deadline_that_will_cut_is_told_at_once():
@@ -157,26 +170,6 @@ def test_a_deadline_that_will_cut_is_told_at_once():
     assert Watched().lines([moment(None), moment(note), moment(changed)]) == [
         "Distill: s 0/650 steps",
         f"Distill: s 0/650 steps, {note}",
-    ]
-
-
-def test_a_run_that_does_not_begin_is_waited_for_aloud(stack):
-    told: list[str] = []
-    with pytest.raises(RunNotFound):
-        list(
-            follow(
-                stack,
-                "r-9",
-                start_timeout_seconds=25,
-                poll_seconds=5,
-                sleep=lambda _: None,
-                tell=told.append,
-            )
-        )
-    assert told == [
-        "waiting up to 25 s for run r-9 to start",
-        "still waiting for run r-9 to start: 10 s",
-        "still waiting for run r-9 to start: 20 s",
     ]
 
 
@@ -199,7 +192,7 @@ def test_whoever_comes_late_is_told_what_was_before_and_each_state_beside_its_fo
     ]
     assert Watched().lines(moments) == [
         "before: ClaimRun: 1.0 s",
-        "Distill",
+        "Distill: about 4 min 00 s left by forecast",
         "Distill: 5 min 30 s (forecast 6 min 00 s), $0.45 (forecast $0.50); the run: "
         "5 min 33 s so far, $0.45 of about $0.75, about 2 min 58 s left by forecast",
         "Evaluate",

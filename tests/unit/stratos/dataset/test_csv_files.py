@@ -82,3 +82,15 @@ def test_a_table_is_read_by_the_columns_that_the_spec_names(tmp_path: Path) -> N
     assert record.messages[0].content == f"question, {record.id}"
     with pytest.raises(DatasetRejected, match=r"columns: \{prompt: text, answer: label\}"):
         inspect_bytes(tmp_path, content, "d.csv")
+
+
+def test_a_row_whose_quotes_never_close_is_refused_before_it_fills_memory() -> None:
+    field = '"' + "x" * 1_000_000 + "\n"
+    endless = 'a,b\n"' + ('",' + field) * 8
+    with pytest.raises(BrokenFileError, match="close the quotes of its fields"):
+        list(csv_rows(io.BytesIO(endless.encode()), gzipped=False, separator=","))
+
+
+def test_rows_over_many_lines_are_read() -> None:
+    row = '"' + "line\n" * 1_000 + '",1\n'
+    assert len(rows("a,b\n" + row * 3)) == 3

@@ -96,3 +96,12 @@ def test_an_endless_element_is_refused_in_bounded_memory(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"[]"])
 def test_an_empty_file_has_no_rows(content: bytes) -> None:
     assert [row for row in rows(content) if row] == []
+
+
+def test_blanks_without_an_end_are_not_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "MAX_LINE_BYTES", 1_000)
+    stream = Trickle(b" " * 10_000, 100)
+    json_rows(stream, gzipped=False)
+    assert len(stream.read(10_000)) == 100
+    left = sum(len(piece) for piece in iter(lambda: stream.read(100), b""))
+    assert left > 8_000

@@ -57,3 +57,27 @@ def test_an_endless_line_is_cut_and_the_next_one_survives(
     content = b"x" * 5000 + b"\nnext\n"
     found = list(read_lines(Trickle(content, 64), gzipped=False))
     assert [len(line) for line in found] == [101, 4]
+
+
+def test_a_file_that_grows_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_RATIO_FROM_BYTES", 2**20)
+    bomb = gzip.compress(bytes(8 * 2**20))
+    taken: list[int] = []
+
+    class Counted(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            taken.append(1)
+            return super().read(size)
+
+    with pytest.raises(BrokenFileError, match="more than 500 times its size"):
+        list(read_lines(Counted(bomb), gzipped=True))
+    assert len(taken) == 1
+    monkeypatch.setattr(module, "MAX_INFLATED_BYTES", 10**6)
+    text = "".join(f"{number}\n" for number in range(400_000)).encode()
+    with pytest.raises(BrokenFileError, match="cut it into several files"):
+        list(read_lines(io.BytesIO(gzip.compress(text)), gzipped=True))
+
+
+def test_text_that_repeats_itself_is_read() -> None:
+    text = (b'{"system": "' + b"You are a helpful assistant. " * 40 + b'"}\n') * 2_000
+    assert len(list(read_lines(io.BytesIO(gzip.compress(text)), gzipped=True))) == 2_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -144,3 +145,23 @@ def test_what_other_files_left_on_the_disk_counts_while_one_is_copied(tmp_path: 
     allowance = Allowance(max_bytes=len(columns) + 100)
     with pytest.raises(DatasetRejected, match="do not fit on the disk together"):
         inspect_dataset(dataset, factories.spec().task, tmp_path, allowance)
+
+
+def test_a_value_that_all_rows_share_is_in_memory_once(tmp_path: Path) -> None:
+    content = parquet(tmp_path, "SELECT repeat('x', 3_000_000) AS prompt FROM range(300)")
+    assert len(content) < 4_000_000
+    tracemalloc.start()
+    try:
+        found = sum(len(row["prompt"]) for row in read_rows(io.BytesIO(content), tmp_path))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == 900_000_000
+    assert peak < 30_000_000
+
+
+def test_a_row_as_long_as_no_line_may_be_is_bad(tmp_path: Path) -> None:
+    content = parquet(tmp_path, "SELECT [repeat('x', 5_000_000)] AS prompt, 'a' AS completion")
+    [row] = read(tmp_path, content)
+    assert isinstance(row, RowError)
+    assert "is longer than 4,194,304 characters" in str(row)

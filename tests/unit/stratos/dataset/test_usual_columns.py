@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stratos.dataset.usual_columns import usual_columns
+from stratos.dataset.usual_columns import other_columns, usual_columns
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,9 @@ def test_nothing_is_named_where_a_format_or_a_person_must_say(tmp_path, name, te
 
 def test_a_folder_has_no_columns(tmp_path):
     assert usual_columns(tmp_path) == {}
+
+
+def test_the_other_columns_of_a_table_are_told(tmp_path):
+    (tmp_path / "a.csv").write_text("id,subject,Body,label\n1,x,y,z\n")
+    found = {"prompt": "Body", "answer": "label"}
+    assert other_columns(tmp_path / "a.csv", found) == ["id", "subject"]

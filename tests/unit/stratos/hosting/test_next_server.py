@@ -6,19 +6,27 @@ import pytest
 
 from stratos.contracts.match import MatchEvidence, gguf_in_full
 from stratos.contracts.measurements import Measurement
-from stratos.contracts.plan import Plan, PlannedHosting, ServedPrecision
+from stratos.contracts.plan import (
+    Interval,
+    Plan,
+    PlannedEndpoint,
+    PlannedHosting,
+    PlannedOrigin,
+    ServedPrecision,
+)
 from stratos.hosting.modes.table import on_servers
 from stratos.hosting.next_server import (
     MAX_SERVERS,
     Tried,
     better_batch_server,
+    better_fleet,
     better_server,
     first_server,
     served_as,
 )
 from stratos.spec import ModeName
 from tests import factories
-from tests.summaries import measurement
+from tests.summaries import measurement, server
 from tests.unit.stratos.hosting.fronts import fast, matched, measured_batch, on
 
 ASKED = {"max_p95_latency_ms": 500}
@@ -227,3 +235,73 @@ def test_a_cpu_does_not_follow_vllm_in_a_precision_that_nobody_evaluated() -> No
     gpu = on("g", 400, engine=factories.engine("float32", "vllm"))
     evidence = matched(gpu, on("c", 100, engine=factories.engine("float32")))
     assert following(evidence, [measurement(gpu, 800, missed=MISSED)]) is None
+
+
+HOME, AWAY, FAR = "us-east-1", "eu-west-1", "ap-northeast-1"
+
+
+def fleet(name: str, latency_ms: float, usd_per_month: float, away: str = AWAY) -> Plan:
+    """An endpoint at home, and one in another region."""
+    beside = server(f"ml.{name}").model_copy(update={"region": away})
+    interval = Interval(value=usd_per_month, lo=usd_per_month, hi=usd_per_month)
+    origins = tuple(
+        PlannedOrigin(
+            origin=region,
+            requests_per_second=1,
+            served_in=region,
+            round_trip_ms=1,
+            p95_latency_ms=latency_ms,
+        )
+        for region in (HOME, away)
+    )
+    return on(
+        name,
+        latency_ms,
+        more_endpoints=(PlannedEndpoint(server=beside, slots=1, usd_per_month=usd_per_month / 2),),
+        origins=origins,
+        usd_per_month=interval,
+    )
+
+
+def measured_fleet(plan: Plan, home_ms: float, away_ms: float, *missed: str) -> list[Measurement]:
+    """Its endpoints, of which the one away misses something."""
+    half = plan.usd_per_month.value / 2
+    part = plan.model_copy(
+        update={"more_endpoints": (), "usd_per_month": Interval(value=half, lo=half, hi=half)}
+    )
+    return [measurement(part, home_ms), measurement(part, away_ms, missed=missed)]
+
+
+def next_fleet(measured: list[Measurement], *front: Plan) -> Plan | None:
+    spec = factories.spec(constraints=ASKED)
+    return better_fleet(Tried(spec, matched(*front), measured, replaces_former=False)).plan
+
+
+def test_the_next_fleet_is_one_that_holds_by_the_error_of_the_worst_region() -> None:
+    slow, still_slow, fast = fleet("a", 400, 100), fleet("b", 300, 100), fleet("c", 200, 100)
+    found = next_fleet(measured_fleet(slow, 400, 800, *MISSED), slow, still_slow, fast)
+    assert found is not None
+    assert found.id == "c"  # 300 ms would be 600 in one of the regions
+    assert (found.more_endpoints, found.origins) == (fast.more_endpoints, fast.origins)
+
+
+def test_a_fleet_that_is_too_dear_is_followed_by_a_cheaper_one() -> None:
+    dear, half_as_dear, cheaper = fleet("a", 300, 100), fleet("b", 100, 99), fleet("c", 400, 60)
+    measured = measured_fleet(dear, 300, 300, "max_hosting_usd_per_month")
+    found = next_fleet(measured, dear, half_as_dear, cheaper)
+    assert found is not None
+    assert found.id == "b"
+    measured += measured_fleet(half_as_dear, 300, 300, "max_hosting_usd_per_month")
+    found = next_fleet(measured, dear, half_as_dear, cheaper)
+    assert found is not None
+    assert found.id == "c"
+
+
+def test_a_fleet_stays_in_its_regions_and_so_many_are_tried() -> None:
+    slow = fleet("a", 400, 100)
+    missed = measured_fleet(slow, 400, 800, *MISSED)
+    assert next_fleet(missed, slow, fleet("b", 100, 100, FAR), on("c", 100)) is None
+    fleets = [fleet(f"s{i}", 400 - 50 * i, 100) for i in range(MAX_SERVERS + 1)]
+    tried = [m for each in fleets[:-1] for m in measured_fleet(each, 900, 900, *MISSED)]
+    assert next_fleet(tried[:-2], *fleets) is not None
+    assert next_fleet(tried, *fleets) is None

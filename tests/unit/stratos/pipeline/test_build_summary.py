@@ -5,6 +5,8 @@ from __future__ import annotations
 from stratos.dataset.inspection import Inspection, Lengths
 from stratos.pipeline.build_summary import build_summary
 from stratos.pipeline.evidence import RunEvidence
+from stratos.spec import Spec
+from stratos.spec.default_budget import with_default_budget
 from tests import factories
 
 
@@ -24,3 +26,18 @@ def test_what_was_redacted_is_told_by_kind():
     )
     (note,) = (note for note in build_summary(evidence).notes if "personal data" in note)
     assert note.startswith("personal data became placeholders in 5 records (email ×7, ip ×0)")
+
+
+def test_a_budget_that_nobody_asked_for_is_marked_as_the_default():
+    run = factories.run_ref()
+    spec = Spec.model_validate(factories.spec_dict(constraints={"max_training_hours": 2}))
+    evidence = RunEvidence(
+        run=run,
+        status="failed",
+        ended_at=run.started_at,
+        hours=1.0,
+        spec=with_default_budget(spec, 80),
+    )
+    hours, budget = build_summary(evidence).constraints
+    assert (hours.name, hours.by_default) == ("max_training_hours", False)
+    assert (budget.name, budget.asked, budget.by_default) == ("max_budget_usd", 80, True)

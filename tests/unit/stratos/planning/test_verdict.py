@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from stratos.contracts.plan import ForecastVerdict, Interval, PlannedStep
+from stratos.errors import NoFeasiblePlan
 from stratos.planning.choose import plan_after_probing, plan_before_probing
 from stratos.planning.nearest import plan_or_nearest
 from stratos.planning.verdict import asked_text, finding_out, forecast_text, verdicts
+from stratos.spec.default_budget import with_default_budget
 from tests.unit.stratos.planning.planning_inputs import CHEAP, probe, request, spec
 
 EVERY = {
@@ -114,3 +116,15 @@ def test_the_price_of_finding_out_is_told_in_a_fitting_unit(hours: float, told: 
     probing = plan.model_copy(update={"steps": (PlannedStep(step="probe", hours=hours, usd=0.5),)})
     assert finding_out(probing) == told
     assert finding_out(plan.model_copy(update={"steps": ()})) == ""
+
+
+def test_a_budget_that_nobody_asked_for_is_called_chosen_by_default() -> None:
+    asked = with_default_budget(spec({}), 100)
+    plans = plan_before_probing(request(CHEAP, asked=asked))
+    (verdict,) = plans.verdicts
+    assert asked_text(verdict) == "≤ $100, chosen by default"
+    assert verdict.by_default
+    with pytest.raises(
+        NoFeasiblePlan, match=r"max_budget_usd: <= \$0.000000001 is the default, at best"
+    ):
+        plan_before_probing(request(CHEAP, asked=with_default_budget(spec({}), 1e-9)))

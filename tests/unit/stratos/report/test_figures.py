@@ -70,3 +70,11 @@ def test_what_cannot_be_said_of_a_constraint_says_why() -> None:
 
 def test_a_latency_that_was_not_measured_is_a_dash() -> None:
     assert latency(None) == "–"
+
+
+def test_a_limit_that_nobody_asked_for_is_called_chosen_by_default() -> None:
+    outcome = ConstraintOutcome(
+        name="max_budget_usd", asked=80, predicted=None, measured=1, passed=True, by_default=True
+    )
+    [row] = constraint_rows(succeeded_run(constraints=(outcome,)))
+    assert row.asked.endswith(", chosen by default")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from stratos.errors import SpecRejected
 from stratos.spec.folder import (
+    RunningStack,
     belongs_to_model,
     dataset_files,
     files_under,
@@ -153,3 +155,39 @@ def test_a_listing_begins_with_its_prefix_and_may_end_inside_a_name(folder: Path
     assert list(listed("[a]")) == list(listed("[a]/b")) == ["[a]/b.jsonl"]
     assert list(listed("[a]/c")) == list(listed("nowhere/c")) == []
     assert {"a.jsonl", "[a]/b.jsonl", "spec.yaml"} <= set(listed(""))
+
+
+def test_links_that_lead_to_themselves_are_no_files(folder: Path) -> None:
+    (folder / "models/student/loop").symlink_to("loop")
+    (folder / "models/student/above").symlink_to("..")
+    found = set(files_under(folder)("models/student/"))
+    assert "models/student/config.json" in found
+    assert not {name for name in found if "loop" in name}
+
+
+MLFLOW = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-app/app-1"
+
+
+@pytest.mark.parametrize(
+    ("region", "account", "refused"),
+    [
+        ("us-east-1", "123456789012", False),
+        ("us-east-1", "", False),
+        ("eu-west-1", "123456789012", True),
+        ("us-east-1", "210987654321", True),
+    ],
+)
+def test_a_managed_mlflow_is_told_by_jobs_of_its_own_account_and_region(
+    folder: Path, region: str, account: str, refused: bool
+) -> None:
+    content = changed(training={"tracking": {"tracking_uri": MLFLOW}})
+    stack = RunningStack("stratos", region, account=account)
+    if not refused:
+        read_spec_in_folder(content, files_under(folder), stack=stack)
+        return
+    told = (
+        "training.tracking.tracking_uri: this MLflow is in us-east-1, of account 123456789012, "
+        f"and the stack in {region}, of account {account}: its jobs may tell one there only"
+    )
+    with pytest.raises(SpecRejected, match=re.escape(told)):
+        read_spec_in_folder(content, files_under(folder), stack=stack)

@@ -106,3 +106,9 @@ def test_every_secret_of_a_spec_is_found_with_its_place_and_host():
         NamedSecret("training.tracking.token_secret", "s/m", "mlflow.example"),
         NamedSecret("students[0].hub_token_secret", "s/h", "huggingface.co"),
     ]
+
+
+def test_the_login_of_a_tracker_is_a_secret_of_its_host():
+    tracking = {"tracking_uri": "https://mlflow.example:5000/x", "login_secret": "s/login"}
+    [found] = named_secrets(factories.spec(training={"tracking": tracking}))
+    assert found == NamedSecret("training.tracking.login_secret", "s/login", "mlflow.example")

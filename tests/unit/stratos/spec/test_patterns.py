@@ -33,6 +33,9 @@ PATTERNS = st.lists(
         (r"a\Z", r"`\Z`"),
         ("a{,3}", "`{0,n}` for `{,n}`"),
         (r"\w{5000}", "ask for fewer repetitions"),
+        ("(?:[a-z]{0,200}){0,200}z", "stands for more than 10,000 characters"),
+        ("((a{9}b){9}[)]{9}){99}{9}", "stands for more than 10,000 characters"),
+        ("a{999999999}", "stands for more than 10,000 characters"),
         ("a)(b", "unopened group"),
         ("(", "unclosed group"),
     ],
@@ -64,3 +67,11 @@ def test_a_pattern_that_is_accepted_means_what_it_means_in_python(pattern, text)
 )
 def test_a_pattern_matches_a_text_in_full(pattern, text, whole):
     assert matches(pattern, text) is whole
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"\d{4,8}", ".{1,5000}", "(?:[a-z]{0,90}){0,90}", r"[{]\{9999\}", "(?:a|b){2,}", "x{3}" * 900],
+)
+def test_repetitions_that_are_matched_in_time_are_taken(pattern: str) -> None:
+    assert pattern_fault(pattern) is None

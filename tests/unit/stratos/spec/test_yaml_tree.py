@@ -53,3 +53,9 @@ def test_a_hostile_or_broken_file_is_refused_with_one_clear_problem(
     content: str | bytes, message: str
 ) -> None:
     assert message in "\n".join(str(problem) for problem in problems_of(content))
+
+
+@pytest.mark.parametrize("text", [r'a: "x\ud800"', r'"\ud800": 1'])
+def test_half_of_a_surrogate_pair_is_refused(text: str) -> None:
+    [problem] = read_yaml(text).problems
+    assert "half of a surrogate pair" in problem.message

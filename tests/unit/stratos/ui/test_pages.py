@@ -6,6 +6,7 @@ import html
 
 import pytest
 
+from tests import factories
 from tests.ui_runs import (
     ENDPOINT,
     FAILED,
@@ -36,6 +37,16 @@ def test_runs_show_status_money_and_since_when_they_are_live(pages):
     assert "1 live, $73.00 a month in all" in text
     assert f"{ENDPOINT}<br>" in text
     assert "since 2026-11-24 08:00, kept until deleted" in text
+
+
+def test_a_run_in_the_queue_says_its_place_and_what_it_waits_for(pages, monkeypatch):
+    told = "place 2 in the queue: the stack works on 10 runs at a time"
+    row = factories.run_row(RUNNING, place_token="t", queued=told)
+    monkeypatch.setattr("stratos.ui.run_facts.find_run", lambda *_: row)
+    monkeypatch.setattr("stratos.ui.pages.find_run", lambda *_: row)
+    text = pages.get(f"/runs/{RUNNING}").text
+    assert '<span class="badge open">queued</span>' in text
+    assert f'<p class="small">{told}</p>' in text
 
 
 def test_a_stack_without_runs_says_how_to_begin(pages, monkeypatch):

@@ -17,6 +17,7 @@ def _secrets(monkeypatch):
         for name, held in {
             "plain": {"SecretString": " key\n"},
             "fields": {"SecretString": '{"api_key": "key", "b": 1}'},
+            "login": {"SecretString": '{"username": "ann", "password": "w:rd"}'},
             "binary": {"SecretBinary": b"key"},
             "broken": {"SecretString": '{"api_key": hush}'},
         }.items():
@@ -47,6 +48,26 @@ def test_a_secret_that_cannot_be_used_is_told_with_its_name_and_field(secret, fi
     match = f"secret 'stratos/{secret}', which `api_key_secret` names, {told}"
     with pytest.raises(ValueError, match=match) as caught:
         read(f"stratos/{secret}", field)
+    assert "hush" not in str(caught.value)
+
+
+def test_a_login_is_a_name_and_a_password():
+    login = secrets.read_login("stratos/login", named_by="login_secret", host=HOST)
+    assert login == ("ann", "w:rd")
+
+
+@pytest.mark.parametrize(
+    ("secret", "told"),
+    [
+        ("plain", "is no JSON object with username and password; store one"),
+        ("fields", r"has the fields \['api_key', 'b'\]; expected username and password"),
+        ("broken", "is none; mend it, or store a JSON object with username and password"),
+    ],
+)
+def test_a_secret_that_is_no_login_is_told_what_one_holds(secret, told):
+    match = f"secret 'stratos/{secret}', which `login_secret` names, .*{told}"
+    with pytest.raises(ValueError, match=match) as caught:
+        secrets.read_login(f"stratos/{secret}", named_by="login_secret", host=HOST)
     assert "hush" not in str(caught.value)
 
 

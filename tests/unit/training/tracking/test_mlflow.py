@@ -21,7 +21,7 @@ def mlflow() -> Iterator[MlflowStandIn]:
 
 def told(server: MlflowStandIn, run: MlflowRun = RUN, token: str | None = None) -> MlflowServer:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return MlflowServer(server.uri + "/", run, lambda: headers)
+    return MlflowServer(server.uri + "/", run, lambda *_: headers)
 
 
 def test_a_training_becomes_a_run_of_its_experiment_with_settings_and_metrics(
@@ -71,8 +71,15 @@ def test_a_refusal_says_what_was_asked_and_what_came(mlflow: MlflowStandIn) -> N
 
 
 def test_a_token_lets_a_training_in() -> None:
-    with mlflow_stand_in(token="secret") as mlflow:
-        with pytest.raises(MlflowRefused, match="401"):
+    with mlflow_stand_in(lambda headers, *_: headers.get("authorization") == "Bearer x") as mlflow:
+        with pytest.raises(MlflowRefused, match="403"):
             told(mlflow).keep([TrainingPoint(1, 1.0, {"loss": 1.0})])
-        told(mlflow, token="secret").keep([TrainingPoint(1, 1.0, {"loss": 1.0})])
+        told(mlflow, token="x").keep([TrainingPoint(1, 1.0, {"loss": 1.0})])
         assert len(mlflow.metrics["run-0"]) == 1
+
+
+def test_whoever_is_not_let_in_is_told_what_to_do() -> None:
+    with mlflow_stand_in(lambda *_: False) as mlflow:
+        tracker = MlflowServer(mlflow.uri, RUN, lambda *_: {}, if_forbidden="Tag it")
+        with pytest.raises(MlflowRefused, match=r"with 403: .*PERMISSION_DENIED.*\. Tag it$"):
+            tracker.keep([TrainingPoint(1, 1.0, {"loss": 1.0})])

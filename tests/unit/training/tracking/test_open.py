@@ -16,6 +16,7 @@ from tests.unit.training.tracking.mlflow_stand_in import mlflow_stand_in
 from training import distill
 from training.teachers.bounded_http import PrivateAddress
 from training.tracking import open as opening
+from training.tracking.managed_mlflow import SignedCalls
 from training.tracking.mlflow import MlflowServer
 from training.tracking.tracker import TrainingPoint
 
@@ -113,8 +114,8 @@ def test_a_secret_that_is_missing_ends_no_training_and_is_never_logged(
         raise ConnectionError("down")
 
     class Offline(MlflowServer):
-        def __init__(self, uri: str, run: Any, headers: Any, *, private: bool) -> None:
-            super().__init__(uri, run, headers, send)  # type: ignore[arg-type]
+        def __init__(self, uri: str, run: Any, authorize: Any, *, private: bool) -> None:
+            super().__init__(uri, run, authorize, send)  # type: ignore[arg-type]
 
     monkeypatch.setattr(opening, "MlflowServer", Offline)
     answers: list[Any] = [ValueError("secret 'stratos/mlflow' is not in this account"), "hush"]
@@ -132,3 +133,31 @@ def test_a_secret_that_is_missing_ends_no_training_and_is_never_logged(
     assert any("is not in this account" in message for message in caplog.messages)
     assert {"Authorization": "Bearer hush"}.items() <= sent[0].items()
     assert "hush" not in caplog.text
+
+
+def opened(tracking: dict[str, Any]) -> MlflowServer:
+    config = DistillConfig.model_validate(BASE | SETTINGS | {"training": {"tracking": tracking}})
+    return opening._mlflow(config, {})
+
+
+def test_a_login_is_sent_as_basic_authentication(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "read_login", lambda *_, **__: ("ann", "w:rd"))
+    opening._headers.cache_clear()
+    server = opened({"tracking_uri": "https://mlflow.example.com", "login_secret": "stratos/login"})
+    assert server._authorize("", b"") == {"Authorization": "Basic YW5uOnc6cmQ="}
+
+
+def test_a_managed_mlflow_is_asked_at_aws_and_signed_whatever_address_a_vpc_gives_it() -> None:
+    arn = "arn:aws:sagemaker:eu-west-1:123456789012:mlflow-app/app-1"
+    asked: dict[str, Any] = {}
+
+    def record(*args: Any, **named: Any) -> None:
+        asked.update(named, uri=args[0], authorize=args[2])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "MlflowServer", record)
+        opened({"tracking_uri": arn})
+    assert asked["uri"] == "https://mlflow.sagemaker.eu-west-1.app.aws"
+    assert isinstance(asked["authorize"], SignedCalls)
+    assert asked["private"] is True
+    assert f"add-tags --resource-arn {arn}" in asked["if_forbidden"]

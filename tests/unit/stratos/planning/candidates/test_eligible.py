@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stratos.errors import NoFeasiblePlan
+from stratos.planning.candidates.eligible import listed
 from stratos.planning.choose import plan_after_probing, plan_before_probing
 from tests.unit.stratos.planning.planning_inputs import (
     CHEAP,
@@ -82,3 +83,8 @@ def test_a_student_whose_context_is_too_short_is_refused_with_both_lengths() -> 
     plans = plan_before_probing(asked)
     assert plans.chosen.student == "long"
     assert "context of 256 tokens cannot hold" in plans.rejected["short"]
+
+
+def test_models_left_out_for_one_reason_are_told_together_the_commonest_reason_first() -> None:
+    rejected = {"a": "dear"} | {f"m{number}": "too large" for number in range(5)}
+    assert listed(rejected) == "m0, m1, m2 and 2 more: too large; a: dear"

@@ -1,0 +1,108 @@
+"""The process of a checker, started as the job starts it."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+
+from training.judging.checker_process import named_modules
+
+UNCONFINED = """
+from stratos.errors import CheckerFailed
+from training.judging import checker_process
+
+def refuse(*_):
+    raise CheckerFailed("this system cannot confine a checker")
+
+checker_process.{name} = refuse
+checker_process.main()
+"""
+
+
+def talk(*lines, command=("-m", "training.judging.checker_process"), memory=2**30):
+    """Everything that the process says to these lines."""
+    done = subprocess.run(
+        [sys.executable, "-B", *command, str(memory)],
+        input="".join(json.dumps(line) + "\n" for line in lines),
+        env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def checker(*lines):
+    return {"name": "checker.py", "source": "\n".join(lines)}
+
+
+def test_a_checker_keeps_what_it_has_learned_from_one_question_to_the_next():
+    source = checker("seen = []", "def check(q, a, r):", "    seen.append(q)", "    return seen")
+    assert talk(source, [1, "one", "", ""], [2, "two", "", ""]) == [
+        {"call": 0, "problems": []},
+        {"call": 1, "problems": ["one"]},
+        {"call": 2, "problems": ["one", "two"]},
+    ]
+
+
+def test_problems_are_cut():
+    (_, reply) = talk(checker("def check(*_): return ['x' * 999] * 99"), [1, "", "", ""])
+    assert reply == {"call": 1, "problems": ["x" * 300] * 20}
+
+
+def test_no_code_of_a_stranger_runs_where_it_cannot_be_confined(tmp_path):
+    mark = tmp_path / "ran"
+    source = checker(f"open({str(mark)!r}, 'w')", "def check(*_): return []")
+    for name in ("leave_only_reading", "leave_only_computing"):
+        told = talk(source, command=("-c", UNCONFINED.format(name=name)))
+        assert told == [{"call": 0, "refused": "this system cannot confine a checker"}]
+    assert not mark.exists()
+
+
+def test_modules_are_there_wherever_a_checker_imports_them():
+    source = checker(
+        "import datetime, unicodedata",
+        "from sympy import Rational, simplify",
+        "def check(question, answer, rationale):",
+        "    import xml.dom.minidom as dom",
+        "    from email import message",
+        "    day = datetime.datetime.strptime(answer, '%d.%m.%Y').day",
+        "    return [str(simplify('2*x/x') + Rational(day)), dom.__name__, message.__name__]",
+    )
+    (_, reply) = talk(source, [1, "", "28.02.2026", ""])
+    assert reply == {"call": 1, "problems": ["30", "xml.dom.minidom", "email.message"]}
+
+
+def test_an_exception_tells_the_line_of_the_checker_and_what_it_cannot_have():
+    source = checker(
+        "import json", "def check(q, a, r):", "    return json.loads(q) if q else open(a)"
+    )
+    (_, broken, refused) = talk(source, [1, "[", "", ""], [2, "", "/etc/passwd", ""])
+    assert broken["failed"] == "JSONDecodeError"
+    assert broken["told"].endswith("(checker.py, line 3)")
+    assert refused["told"] == (
+        "PermissionError: [Errno 1] Operation not permitted: '/etc/passwd' (checker.py, line 3); "
+        "it has no files, no network, no threads and no other processes"
+    )
+
+
+def test_an_exception_that_cannot_be_written_is_told_by_its_name():
+    source = checker(
+        "class Odd(BaseException):",
+        "    def __str__(self): raise self",
+        "def check(*_): raise Odd",
+    )
+    (_, reply) = talk(source, [1, "", "", ""])
+    assert reply["failed"] == "Odd"
+
+
+def test_too_little_memory_is_said():
+    source = checker("def check(*_): return [str(len(bytearray(2**28)))]")
+    (_, reply) = talk(source, [1, "", "", ""], memory=2**28)
+    assert reply["told"] == "MemoryError (checker.py, line 1); it has only so much memory"
+
+
+def test_imports_are_found_wherever_they_stand():
+    source = "import a.b\ndef f():\n    from c import d as e, f\nfrom . import g\nfrom .h import i"
+    assert list(named_modules(ast.parse(source))) == ["a.b", "c", "c.d", "c.f"]

@@ -1,0 +1,170 @@
+"""The process that a checker runs in: `python -m training.judging.checker_process BYTES`.
+
+Reads a line of JSON with the checker's name and source, and says whether it could be loaded; then
+reads [number, question, answer, rationale] in each line, and answers with the problems. The
+modules that the source names are imported before any of it runs, because no file can be read from
+then on. They are the job's own, so they are trusted; they cannot write either.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from types import ModuleType, TracebackType
+
+from stratos.errors import CheckerFailed
+from training.container.confinement import leave_only_computing, leave_only_reading
+from training.judging.kept_modules import KeptModules, loaded_packages
+
+SHOWN_CHARACTERS = 300
+SHOWN_PROBLEMS = 20
+"""Of the problems of one rationale; only the first is counted."""
+_MODULE = "stratos_domain_checker"
+_IMPORTED_LATE = (
+    "_strptime",
+    "encodings.ascii",
+    "encodings.cp1252",
+    "encodings.idna",
+    "encodings.latin_1",
+    "encodings.utf_16",
+    "unicodedata",
+)
+"""By the interpreter itself, when a function of it is first called."""
+_ADVICE = {
+    ImportError: "jobs have the standard library and what AWS's PyTorch image holds; import it at "
+    "the top of the file",
+    MemoryError: "it has only so much memory",
+    PermissionError: "it has no files, no network, no threads and no other processes",
+}
+
+
+def main() -> None:
+    """Answer until there are no more questions."""
+    requests, replies = _own_pipes()
+    given = json.loads(requests.readline())
+    name, source = given["name"], given["source"].encode("latin-1")
+    try:
+        leave_only_reading(int(sys.argv[1]))
+        try:
+            _prepare((*_IMPORTED_LATE, *named_modules(ast.parse(source, name))))
+        finally:
+            leave_only_computing()
+        check = _load(name, source)
+    except CheckerFailed as error:
+        _write(replies, {"call": 0, "refused": str(error)})
+        return
+    except BaseException as error:
+        told = f"{name} cannot be loaded: {_describe(error, name)}"
+        _write(replies, {"call": 0, "refused": told})
+        return
+    _write(replies, {"call": 0, "problems": []})
+    while line := requests.readline():
+        number, *request = json.loads(line)
+        _write(replies, {"call": number, **_answer(check, name, request)})
+
+
+def named_modules(tree: ast.AST) -> Iterator[str]:
+    """Every module that a source imports, also within functions; perhaps names of other things."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _prepare(modules: Sequence[str]) -> None:
+    """Import them, and keep what else their packages may import when they are used."""
+    for module in modules:
+        with suppress(Exception, SystemExit):
+            if _is_installed(module):
+                importlib.import_module(module)
+    kept = KeptModules()
+    kept.keep(loaded_packages())
+    sys.meta_path.append(kept)
+
+
+def _is_installed(module: str) -> bool:
+    """Whether it is of a module or package; any folder on the way would be a namespace."""
+    spec = importlib.util.find_spec(module.partition(".")[0])
+    return spec is not None and spec.origin is not None
+
+
+def _own_pipes() -> tuple[io.BufferedReader, int]:
+    """Take the pipes from where a checker would print and read; it finds nothing there."""
+    requests, replies = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nothing, number)
+    return os.fdopen(requests, "rb"), replies
+
+
+def _load(name: str, source: bytes) -> Callable[[str, str, str], object]:
+    module = sys.modules[_MODULE] = ModuleType(_MODULE)
+    module.__file__ = name
+    exec(compile(source, name, "exec"), module.__dict__)
+    check = getattr(module, "check", None)
+    if not callable(check):
+        raise CheckerFailed(
+            f"{name} defines no function `check`; "
+            "add check(question, answer, rationale) -> list[str]"
+        )
+    found: Callable[[str, str, str], object] = check
+    return found
+
+
+def _answer(
+    check: Callable[[str, str, str], object], name: str, request: list[str]
+) -> dict[str, object]:
+    try:
+        problems = check(*request)
+        if not isinstance(problems, list | tuple):
+            kind = type(problems).__name__
+            raise TypeError(f"check returned {kind}; a list of texts is needed, empty if all holds")
+        return {"problems": [_shown(problem) for problem in problems[:SHOWN_PROBLEMS]]}
+    except BaseException as error:
+        return {"failed": type(error).__name__, "told": _describe(error, name)}
+
+
+def _describe(error: BaseException, name: str) -> str:
+    """An error in a line: what, where in the checker, and what a checker cannot have."""
+    told = _shown(error)
+    place = _line_of(error.__traceback__, name)
+    words = f"{type(error).__name__}: {told}" if told else type(error).__name__
+    words += f" ({name}, line {place})" if place else ""
+    advice = [words for kind, words in _ADVICE.items() if isinstance(error, kind)]
+    return "; ".join([words, *advice])
+
+
+def _line_of(trace: TracebackType | None, name: str) -> int | None:
+    """The last line of the checker itself that an error came by."""
+    found = None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == name:
+            found = trace.tb_lineno
+        trace = trace.tb_next
+    return found
+
+
+def _shown(value: object) -> str:
+    try:
+        text = str(value)
+    except BaseException:  # a stranger's code writes it
+        text = f"a {type(value).__name__} that cannot be written"
+    return text[:SHOWN_CHARACTERS].encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _write(replies: int, reply: dict[str, object]) -> None:
+    left = memoryview(json.dumps(reply).encode() + b"\n")
+    while left:
+        left = left[os.write(replies, left) :]
+
+
+if __name__ == "__main__":
+    main()
