@@ -70,6 +70,21 @@ TRACKING_ALARMS = (
 """What Application Auto Scaling calls the alarms that it makes for a policy."""
 
 
+RUN_ROLES = f"role/{PREFIX}/*"
+"""Of the roles that each run gets; the stack's own have no path."""
+
+
+def run_role(kind: str, run: str) -> str:
+    """Expression of the state language for the ARN of a run's role.
+
+    Args:
+        kind: What the role's name ends in.
+        run: JSONPath of the run.
+    """
+    pattern = arn("iam", f"role/{PREFIX}/{PREFIX}-{{}}-{kind}", region="")
+    return f"States.Format('{pattern}', {run}.run_id)"
+
+
 def _of_a_run(tags: str) -> dict[str, dict[str, str]]:
     """A run's, and not another stack's.
 
@@ -282,11 +297,11 @@ def query_runs(table: dynamodb.ITable, *indexes: str) -> iam.PolicyStatement:
     )
 
 
-def pass_role(role: iam.IRole, service: str) -> iam.PolicyStatement:
-    """Hand a role to one service and no other."""
+def pass_role(role: iam.IRole | str, service: str) -> iam.PolicyStatement:
+    """Hand a role, or those of an ARN's pattern, to one service and no other."""
     return iam.PolicyStatement(
         actions=["iam:PassRole"],
-        resources=[role.role_arn],
+        resources=[role if isinstance(role, str) else role.role_arn],
         conditions={"StringEquals": {"iam:PassedToService": service}},
     )
 
@@ -303,7 +318,9 @@ def trace() -> iam.PolicyStatement:
     )
 
 
-def write_container_logs(log_group: str) -> iam.PolicyStatement:
+def write_container_logs(
+    *log_groups: str, regions: tuple[str, ...] = (Aws.REGION,)
+) -> iam.PolicyStatement:
     """What SageMaker needs to write a container's log; it makes the group itself."""
     return iam.PolicyStatement(
         actions=[
@@ -312,7 +329,11 @@ def write_container_logs(log_group: str) -> iam.PolicyStatement:
             "logs:DescribeLogStreams",
             "logs:PutLogEvents",
         ],
-        resources=[arn("logs", f"log-group:{log_group}:*")],
+        resources=[
+            arn("logs", f"log-group:{group}:*", region=region)
+            for region in regions
+            for group in log_groups
+        ],
     )
 
 
@@ -327,7 +348,9 @@ def read_container_logs() -> iam.PolicyStatement:
     )
 
 
-def run_container(*, repositories: tuple[str, ...], log_group: str) -> list[iam.PolicyStatement]:
+def run_container(
+    *log_groups: str, repositories: tuple[str, ...], regions: tuple[str, ...] = (Aws.REGION,)
+) -> list[iam.PolicyStatement]:
     """What every SageMaker container needs: its image, its logs, its metrics."""
     return [
         iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]),
@@ -339,10 +362,12 @@ def run_container(*, repositories: tuple[str, ...], log_group: str) -> list[iam.
             ],
             # AWS keeps its deep learning containers in a registry account of its own per region.
             resources=[
-                f"arn:{Aws.PARTITION}:ecr:{Aws.REGION}:*:repository/{name}" for name in repositories
+                f"arn:{Aws.PARTITION}:ecr:{region}:*:repository/{name}"
+                for region in regions
+                for name in repositories
             ],
         ),
-        write_container_logs(log_group),
+        write_container_logs(*log_groups, regions=regions),
         iam.PolicyStatement(
             actions=["cloudwatch:PutMetricData"],
             resources=["*"],

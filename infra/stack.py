@@ -18,6 +18,7 @@ from infra.parts.hosting import Batches, Endpoints
 from infra.parts.network import Network, NetworkDefaults
 from infra.parts.notifications import Notifications
 from infra.parts.run_limits import RunLimits
+from infra.parts.run_roles import RunRoles
 from infra.parts.schedules import Schedules
 from infra.parts.storage import DataStores, Retention
 from infra.parts.sweeping import Sweeping
@@ -63,6 +64,7 @@ class Stratos(Stack):
         self._endpoints = Endpoints(self, "Endpoints", **in_storage)
         self._batches = Batches(self, "Batches", **in_storage)
         self._network = self._join(Network(self, "Network", defaults=network))
+        self._run_roles = self._roles_of_runs()
         self._schedules = Schedules(self, "Schedules", state_machine_arn=self._machine_arn)
         self._functions = Functions(
             self,
@@ -77,9 +79,6 @@ class Stratos(Stack):
             self,
             "Workflow",
             functions=self._functions,
-            training_jobs=self._training_jobs,
-            endpoints=self._endpoints,
-            batches=self._batches,
             network=self._network,
             **logged,
         )
@@ -110,10 +109,21 @@ class Stratos(Stack):
         )
         return network
 
+    def _roles_of_runs(self) -> RunRoles:
+        return RunRoles(
+            self,
+            "RunRoles",
+            bucket=self._storage.bucket,
+            key=self._storage.key,
+            archives=self._training_jobs.source.bucket,
+            regions=self._regions.workers,
+        )
+
     def _environment(
         self, network: NetworkDefaults, run_limits: RunLimits, several_instance_types: bool
     ) -> dict[str, str]:
         """What every function is told of the other parts."""
+        roles = self._run_roles
         told = {
             "RUNS_TABLE": self._storage.runs_table.table_name,
             "SOURCE_URI": self._training_jobs.source.s3_object_url,
@@ -127,7 +137,8 @@ class Stratos(Stack):
             "STATE_MACHINE_ARN": self._machine_arn,
             "KMS_KEY_ARN": self._storage.key.key_arn,
             "SEVERAL_INSTANCE_TYPES": str(several_instance_types).lower(),
-            "BEDROCK_ROLE_ARN": self._training_jobs.batch_role.role_arn,
+            "JOB_POLICIES": self._network.attached(roles.jobs, roles.joining),
+            "MODEL_POLICIES": self._network.attached(roles.models, roles.joining),
             **run_limits.environment,
         }
         if network.private_hosts:
@@ -165,17 +176,20 @@ class Stratos(Stack):
         )
 
     def _grant(self, workflow_role: iam.Role) -> None:
+        run_policies = self._run_roles.policies
         grant_functions(
             self._functions,
             storage=self._storage,
             notifications=self._notifications,
             schedules=self._schedules,
+            run_policies=run_policies,
         )
         grant_elsewhere(
             self._functions,
             storage=self._storage,
             schedules=self._schedules,
             regions=self._regions.workers,
+            run_policies=run_policies,
         )
         grant_workflow(
             workflow_role,

@@ -80,8 +80,6 @@ class Worker(Stack):
             self,
             "Workflow",
             functions=self._functions,
-            training_jobs=self._training_jobs,
-            endpoints=self._endpoints,
             network=network,
             **logged,
         )

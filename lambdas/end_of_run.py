@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas import admission
 from lambdas.aws import notices, runs_table, transform_jobs
@@ -16,7 +17,9 @@ from lambdas.aws.elsewhere_files import ElsewhereFiles
 from lambdas.aws.executions import history
 from lambdas.aws.job_names import step_name
 from lambdas.aws.run_files import RunFiles
+from lambdas.jobs.roles import delete_unused
 from lambdas.jobs.spending import JobCost, hours_of, job_costs
+from lambdas.step import logger
 from stratos.contracts.plan import Server
 from stratos.contracts.regions import moved_bytes
 from stratos.contracts.run import RunRef, RunStatus
@@ -62,7 +65,18 @@ def close_run(run: RunRef, status: RunStatus, state: dict[str, Any]) -> Reported
         with single_metric(name=REJECTED_RUNS, unit=MetricUnit.Count, value=1):
             pass  # on leaving, it is written to the log, where CloudWatch reads it
     _announce(summary, report_uri)
+    _end_roles(run)
     return Reported(summary_uri=summary_uri, report_uri=report_uri, status=status)
+
+
+def _end_roles(run: RunRef) -> None:
+    """Delete what nothing runs under any more; the run has ended even if that fails."""
+    try:
+        deleted = delete_unused(run)
+    except (BotoCoreError, ClientError) as error:
+        logger.warning("roles are left to the sweeper", extra={"reason": str(error)})
+    else:
+        logger.info("deleted", extra={"roles": deleted})
 
 
 def _gather(run: RunRef, status: RunStatus, state: dict[str, Any]) -> RunEvidence:

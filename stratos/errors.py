@@ -10,6 +10,7 @@
     │   └── DatasetTooLarge     there is no room or time to split it; in a function, a job does
     ├── NoFeasiblePlan          no candidate meets every hard constraint
     ├── SavedPlanChanged        what a saved plan shows is no longer what would run
+    ├── RunRolesRefused         IAM has no room for the roles of a run
     ├── JobNotStarted           a training job lacks its code or a package
     ├── OutOfMemory             a training job needed more memory than its server has
     ├── TeacherFailed           a teacher gave no usable answer
@@ -114,6 +115,10 @@ class NoFeasiblePlan(StratosError):
 
 class SavedPlanChanged(StratosError):
     """A saved plan cannot run as it was shown; nothing is trained instead of it."""
+
+
+class RunRolesRefused(StratosError):
+    """A run cannot have roles of its own, and nothing runs under anybody else's."""
 
 
 class JobNotStarted(StratosError):

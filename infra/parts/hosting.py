@@ -67,7 +67,7 @@ class Batches(Construct):
             description="What a model that is asked in batches may do",
         )
         for statement in (
-            *run_container(repositories=REPOSITORIES, log_group="/aws/sagemaker/TransformJobs"),
+            *run_container("/aws/sagemaker/TransformJobs", repositories=REPOSITORIES),
             *read_objects(bucket, "runs/"),
             write_objects(bucket, "runs/*/batches/*/answers/*"),
             use_key(key),
@@ -93,7 +93,7 @@ def _served_role(
 ) -> iam.Role:
     role = iam.Role(scope, id, assumed_by=trusted_sagemaker(), description=description)
     for statement in (
-        *run_container(repositories=REPOSITORIES, log_group=f"/aws/sagemaker/Endpoints/{PREFIX}-*"),
+        *run_container(f"/aws/sagemaker/Endpoints/{PREFIX}-*", repositories=REPOSITORIES),
         *read_objects(bucket, "runs/"),
         use_key(key),
     ):

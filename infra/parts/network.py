@@ -10,11 +10,12 @@ The subnets are parameters of the template, so that one template serves with and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import (
+    Aws,
     CfnCondition,
     CfnParameter,
     CfnRule,
@@ -100,11 +101,26 @@ class Network(Construct):
         return {"EnableNetworkIsolation": self._and_vpc("true")}
 
     def let_join(self, *roles: iam.IRole) -> None:
-        """Let the roles of containers have what SageMaker needs to put them into the subnets."""
-        rights = iam.Policy(self, "Rights", roles=list(roles), statements=[*_use_interfaces()])
+        """Let the roles of containers have what SageMaker needs to put them into the subnets.
+
+        The roles that runs make get it by a policy of its own.
+        """
+        rights = iam.Policy(self, "Rights", roles=list(roles), statements=[*use_interfaces()])
         policy = rights.node.default_child
         assert isinstance(policy, iam.CfnPolicy)
         policy.cfn_options.condition = self._given
+
+    def attached(self, policies: Sequence[iam.IManagedPolicy], joining: iam.IManagedPolicy) -> str:
+        """ARNs of what a run's role gets, with commas between.
+
+        Args:
+            joining: What it gets only where there are subnets.
+        """
+        arns = [policy.managed_policy_arn for policy in policies]
+        joins = [*arns, joining.managed_policy_arn]
+        return Fn.condition_if(
+            self._given.logical_id, Fn.join(",", joins), Fn.join(",", arns)
+        ).to_string()
 
     def _and_vpc(self, value: str) -> float:
         """A field's value as it stands in JSON, and after it the field `VpcConfig` where given.
@@ -154,7 +170,7 @@ def _both_or_neither(
     )
 
 
-def _use_interfaces() -> list[iam.PolicyStatement]:
+def use_interfaces(region: str = Aws.REGION) -> list[iam.PolicyStatement]:
     """What SageMaker needs of a role to put its containers into subnets of this account.
 
     https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html#sagemaker-roles-createtrainingjob-perms
@@ -163,13 +179,13 @@ def _use_interfaces() -> list[iam.PolicyStatement]:
         iam.PolicyStatement(
             actions=["ec2:CreateNetworkInterface"],
             resources=[
-                arn("ec2", f"{kind}/*")
+                arn("ec2", f"{kind}/*", region=region)
                 for kind in ("network-interface", "subnet", "security-group")
             ],
         ),
         iam.PolicyStatement(
             actions=["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"],
-            resources=[arn("ec2", "network-interface/*")],
+            resources=[arn("ec2", "network-interface/*", region=region)],
         ),
         iam.PolicyStatement(
             actions=[

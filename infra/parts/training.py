@@ -52,31 +52,13 @@ class TrainingJobs(Construct):
         self.role = _role(self)
         self.batch_role = _batch_role(self, bucket, key)
         _grant(self.role, bucket, key, code_in=self.source.bucket, teachers_in=Aws.REGION)
-        batches = arn("bedrock", "model-invocation-job/*")
         for statement in (
-            iam.PolicyStatement(
-                sid="StartBedrockBatches",
-                actions=["bedrock:CreateModelInvocationJob"],
-                resources=[*_models(Aws.REGION), batches],
-            ),
-            iam.PolicyStatement(
-                sid="TagBedrockBatches",
-                actions=["bedrock:TagResource"],
-                resources=[batches],
-                conditions={"StringEquals": {f"aws:RequestTag/{STACK_TAG}": STACK_NAME}},
-            ),
-            iam.PolicyStatement(
-                sid="BedrockBatches",
-                actions=["bedrock:GetModelInvocationJob", "bedrock:StopModelInvocationJob"],
-                resources=[batches],
-                # Bedrock forgets the tags of a batch that has ended.
-                conditions={"StringEqualsIfExists": {f"aws:ResourceTag/{STACK_TAG}": STACK_NAME}},
-            ),
+            *batches_on_bedrock(),
             pass_role(self.batch_role, "bedrock.amazonaws.com"),
         ):
             self.role.add_to_policy(statement)
-        self.role.add_to_policy(_teacher_keys(Aws.REGION))
-        self.role.add_to_policy(_managed_mlflow(Aws.REGION))
+        self.role.add_to_policy(teacher_keys(Aws.REGION))
+        self.role.add_to_policy(managed_mlflow(Aws.REGION))
 
 
 class WorkerTrainingJobs(Construct):
@@ -92,8 +74,8 @@ class WorkerTrainingJobs(Construct):
         super().__init__(scope, id)
         self.role = _role(self)
         _grant(self.role, bucket, key, code_in=bucket, teachers_in=home)
-        self.role.add_to_policy(_teacher_keys(home))
-        self.role.add_to_policy(_managed_mlflow(home))
+        self.role.add_to_policy(teacher_keys(home))
+        self.role.add_to_policy(managed_mlflow(home))
 
 
 def _role(scope: Construct) -> iam.Role:
@@ -115,15 +97,13 @@ def _grant(
         teachers_in: Region in which Bedrock is asked.
     """
     for statement in (
-        *run_container(repositories=REPOSITORIES, log_group="/aws/sagemaker/TrainingJobs"),
+        *run_container("/aws/sagemaker/TrainingJobs", repositories=REPOSITORIES),
         *read_objects(bucket, "specs/", "runs/", CHECKPOINT_PREFIX),
         write_records(bucket, "runs/*"),
         write_objects(bucket, f"{CHECKPOINT_PREFIX}*"),
         use_key(key),
         *read_archives(code_in),
-        iam.PolicyStatement(
-            sid="BedrockTeachers", actions=["bedrock:InvokeModel"], resources=_models(teachers_in)
-        ),
+        models_on_bedrock(teachers_in),
     ):
         role.add_to_policy(statement)
 
@@ -137,7 +117,39 @@ def _models(region: str) -> list[str]:
     ]
 
 
-def _teacher_keys(region: str) -> iam.PolicyStatement:
+def models_on_bedrock(region: str) -> iam.PolicyStatement:
+    """Ask Bedrock's models, in a region."""
+    return iam.PolicyStatement(
+        sid="BedrockTeachers", actions=["bedrock:InvokeModel"], resources=_models(region)
+    )
+
+
+def batches_on_bedrock() -> list[iam.PolicyStatement]:
+    """Ask Bedrock's models in batches, beside the role that it assumes for one."""
+    batches = arn("bedrock", "model-invocation-job/*")
+    return [
+        iam.PolicyStatement(
+            sid="StartBedrockBatches",
+            actions=["bedrock:CreateModelInvocationJob"],
+            resources=[*_models(Aws.REGION), batches],
+        ),
+        iam.PolicyStatement(
+            sid="TagBedrockBatches",
+            actions=["bedrock:TagResource"],
+            resources=[batches],
+            conditions={"StringEquals": {f"aws:RequestTag/{STACK_TAG}": STACK_NAME}},
+        ),
+        iam.PolicyStatement(
+            sid="BedrockBatches",
+            actions=["bedrock:GetModelInvocationJob", "bedrock:StopModelInvocationJob"],
+            resources=[batches],
+            # Bedrock forgets the tags of a batch that has ended.
+            conditions={"StringEqualsIfExists": {f"aws:ResourceTag/{STACK_TAG}": STACK_NAME}},
+        ),
+    ]
+
+
+def teacher_keys(region: str) -> iam.PolicyStatement:
     return iam.PolicyStatement(
         sid="TeacherKeys",
         # Its tags say which hosts it may be sent to.
@@ -146,7 +158,7 @@ def _teacher_keys(region: str) -> iam.PolicyStatement:
     )
 
 
-def _managed_mlflow(region: str) -> iam.PolicyStatement:
+def managed_mlflow(region: str) -> iam.PolicyStatement:
     """The calls of a training to SageMaker's managed MLflow, where its owner has tagged it for this
     stack.
 

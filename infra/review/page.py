@@ -94,6 +94,9 @@ network, no files and no credentials: see [whom to trust](deploy.md#whom-to-trus
 """
 
 
+_RUN_ROLES = "deploy.md#roles-of-a-run"
+
+
 def review_page(template: Mapping[str, Any], handlers: Path) -> str:
     """`docs/review.md`.
 
@@ -133,7 +136,7 @@ def rights(template: Mapping[str, Any], handlers: Path) -> str:
         purpose = purposes.get(role, properties.get("Description", ""))
         rows = [right(role, s) for owner, s in statements_of(template) if owner == name]
         sections.append(
-            f"### {role}\n\n{purpose.rstrip('.')}. {_assumed(properties)}\n\n"
+            f"### {role}\n\n{purpose.rstrip('.')}. {_assumed(role, properties)}\n\n"
             "| May | On | If | Why |\n|---|---|---|---|\n" + "".join(rows)
         )
     return "\n".join(sections)
@@ -152,7 +155,9 @@ def _purposes(template: Mapping[str, Any], handlers: Path) -> dict[str, str]:
     return found
 
 
-def _assumed(properties: Mapping[str, Any]) -> str:
+def _assumed(role: str, properties: Mapping[str, Any]) -> str:
+    if role.startswith("RunRoles"):
+        return f"A policy of [roles that each run gets]({_RUN_ROLES})."
     if "AssumeRolePolicyDocument" not in properties:
         return "A policy that nothing in the stack holds: attach it to people."
     (trust,) = properties["AssumeRolePolicyDocument"]["Statement"]

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from infra.parts.functions import ELSEWHERE_HANDLERS, WORKER_HANDLERS
 from infra.rights.accepted_findings import FINDINGS, AcceptedFinding, wildcard
+from infra.rights.accepted_of_runs import run_role_findings
 
 _SHARED = ("TrainingJobs/Role", "Endpoints/Role", "Network/Rights")
 """Parts that a worker region has as home has them, and so their findings."""
@@ -38,11 +39,17 @@ _HOME_BUCKET = (
 
 def home_findings(regions: tuple[str, ...]) -> tuple[AcceptedFinding, ...]:
     """Of home, with worker regions or without."""
+    own = (*FINDINGS, *run_role_findings(regions))
     if not regions:
-        return FINDINGS
+        return own
     new = tuple(f"Functions/{item.id}" for item in ELSEWHERE_HANDLERS)
     return (
-        *FINDINGS,
+        *own,
+        wildcard(
+            "arn:<AWS::Partition>:iam::<AWS::AccountId>:role/{prefix}/*",
+            ("Functions/HandOverRole", "Functions/HandOverEndpointRole"),
+            "The roles of runs, which alone are in the stack's path.",
+        ),
         AcceptedFinding("AwsSolutions-L1", new, _of("AwsSolutions-L1").reason),
         wildcard("*", tuple(f"{name}Role" for name in new), "X-Ray's write actions take none."),
         wildcard("<{bucket}.Arn>/runs/*/elsewhere/*", ("Functions/HandOverRole",), _ANY_KEY),
@@ -201,6 +208,11 @@ def worker_findings(home: str) -> tuple[AcceptedFinding, ...]:
             f"arn:<AWS::Partition>:sagemaker:{here}:training-job/*",
             (*_BRING, _GIVES_UP, _SWEEPS, _MACHINE),
             _JOB_NAMES,
+        ),
+        wildcard(
+            "arn:<AWS::Partition>:iam::<AWS::AccountId>:role/{prefix}/*",
+            (_MACHINE,),
+            "The roles of home's runs, which alone are in the path of its name.",
         ),
         wildcard(
             f"arn:<AWS::Partition>:states:{there}:stateMachine:{{prefix}}/*",

@@ -315,6 +315,11 @@ FINDINGS = (
         "The wildcards stand for the Distributed Maps of the one state machine, and their items.",
     ),
     wildcard(f"{_BUCKET}/runs/*/jobs/*/shards-*.json", (_MACHINE,), _ANY_KEY),
+    wildcard(
+        "arn:<AWS::Partition>:iam::<AWS::AccountId>:role/{prefix}/*",
+        (*_roles("clean_up", "parse_constraints", "report", "sweep"), _MACHINE),
+        "The roles of runs, which alone are in the stack's path.",
+    ),
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import Aws
@@ -36,6 +36,7 @@ from infra.permissions import (
 from infra.rights.shared_rights import (
     Statements,
     end_endpoints,
+    make_run_roles,
     measure_and_scale,
     read_executions,
     read_jobs,
@@ -56,6 +57,7 @@ class Reach:
     schedules: Schedules
     regions: tuple[str, ...]
     """Of workers."""
+    run_policies: Sequence[iam.IManagedPolicy]
 
     @property
     def bucket(self) -> s3.IBucket:
@@ -97,6 +99,7 @@ def grant_elsewhere(
     storage: DataStores,
     schedules: Schedules,
     regions: tuple[str, ...],
+    run_policies: Sequence[iam.IManagedPolicy],
 ) -> None:
     """Let home's functions reach into its worker regions; nothing where there are none.
 
@@ -104,7 +107,7 @@ def grant_elsewhere(
     """
     if not regions:
         return
-    reach = Reach(functions, storage, schedules, regions)
+    reach = Reach(functions, storage, schedules, regions, run_policies)
     for module, rights in _RIGHTS.items():
         functions.grant(module, *rights(reach))
 
@@ -141,6 +144,8 @@ def _start_there(reach: Reach) -> Statements:
         reach.in_each(WORKER_MACHINE, "StartExecution"),
         # One that an earlier call has started under the name holds a token of before.
         reach.in_each(WORKER_EXECUTIONS, "DescribeExecution", "StopExecution"),
+        # Of a run that began before runs had roles.
+        *make_run_roles(reach.run_policies),
     )
 
 

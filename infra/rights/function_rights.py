@@ -5,7 +5,7 @@ One function here for each handler, in the order a run calls them; `_RIGHTS` nam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import aws_dynamodb as dynamodb
@@ -45,7 +45,9 @@ from infra.permissions import (
 from infra.rights.shared_rights import (
     Statements,
     delete_failed_endpoint,
+    delete_run_roles,
     look_at_endpoint,
+    make_run_roles,
     read_executions,
     read_jobs,
     scale,
@@ -64,6 +66,8 @@ class Granted:
     topic_arn: str
     schedules_role: iam.IRole
     clean_up_arn: str
+    run_policies: Sequence[iam.IManagedPolicy]
+    """All that the roles of runs may be given."""
 
 
 def grant_functions(
@@ -72,6 +76,7 @@ def grant_functions(
     storage: DataStores,
     notifications: Notifications,
     schedules: Schedules,
+    run_policies: Sequence[iam.IManagedPolicy],
 ) -> None:
     """Give every function what its handler calls, and no more."""
     modules = [handler.module for handler in HANDLERS]
@@ -82,6 +87,7 @@ def grant_functions(
         topic_arn=notifications.topic.topic_arn,
         schedules_role=schedules.role,
         clean_up_arn=functions["clean_up"].function_arn,
+        run_policies=run_policies,
     )
     for module in modules:
         functions.grant(module, use_key(storage.key), *_RIGHTS[module](granted))
@@ -100,6 +106,7 @@ def _parse_constraints(granted: Granted) -> Statements:
         write_objects(granted.bucket, "runs/*", "specs/*/rejection.json"),
         use_runs(granted.runs_table, "UpdateItem"),
         _describe_secrets(),
+        *make_run_roles(granted.run_policies),
     )
 
 
@@ -272,6 +279,7 @@ def _report(granted: Granted) -> Statements:
         sagemaker_of_runs("DescribeTransformJob", on=(TRANSFORM_JOBS,)),
         read_executions(),
         _notify(granted),
+        delete_run_roles(),
         _wake_runs(),  # the next one, at the end of a run
     )
 
@@ -335,8 +343,10 @@ def _sweep(granted: Granted) -> Statements:
         use_alarms("DeleteAlarms"),
         use_tracking_alarms("DescribeAlarms", "DeleteAlarms"),
         iam.PolicyStatement(
-            actions=["scheduler:ListSchedules", "cloudwatch:DescribeAlarms"], resources=["*"]
+            actions=["scheduler:ListSchedules", "cloudwatch:DescribeAlarms", "iam:ListRoles"],
+            resources=["*"],
         ),
+        delete_run_roles(),
         *read_objects(granted.bucket, "specs/"),  # is the spec of a rerun still there?
         use_schedules("GetSchedule", "DeleteSchedule"),
     )

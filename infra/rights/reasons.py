@@ -27,6 +27,8 @@ _BY_TAGS = "It knows its own things by their tags, so it reads those of others, 
 _TELLS_HOME = "Home hears what became of its job or endpoint of this region"
 _STAGED = "Tags say how far an endpoint of several regions has come, and until when it stays"
 _COPIES_TAGS = "A copy has the tags of the original, by which records expire"
+_ROLES_END = "A run's roles go with what runs under them"
+_LISTS_OWN = "What is read from the bucket is all that lies under a prefix"
 _TELLS_MLFLOW = (
     "A training is told to SageMaker's managed MLflow where the spec names one that its owner has "
     "tagged for the stack"
@@ -72,8 +74,15 @@ REASONS: Mapping[str, str] = {
     "events:DescribeRule": _LEARNS,
     "events:PutRule": _LEARNS,
     "events:PutTargets": _LEARNS,
+    "iam:AttachRolePolicy": "A run's roles get the policies of the template, and no others",
+    "iam:CreateRole": "Each run has roles of its own, so that it reaches nothing of another's",
     "iam:CreateServiceLinkedRole": "Application Auto Scaling makes its role on first use",
+    "iam:DeleteRole": _ROLES_END,
+    "iam:DetachRolePolicy": _ROLES_END,
+    "iam:ListAttachedRolePolicies": _ROLES_END,
+    "iam:ListRoles": _ENDS_WHAT_IS_LEFT,
     "iam:PassRole": "What it creates runs under the role, which is handed to that service alone",
+    "iam:TagRole": "By its tags a run's role reaches the run's own prefixes",
     "kms:Decrypt": _ENCRYPTED,
     "kms:DescribeKey": _ENCRYPTED,
     "kms:GenerateDataKey": _ENCRYPTED,
@@ -205,6 +214,8 @@ OF_ROLES: Mapping[tuple[str, str], str] = {
     ("FunctionsBringHomeRole", "states:SendTaskFailure"): _TELLS_HOME,
     ("FunctionsBringHomeRole", "states:SendTaskSuccess"): _TELLS_HOME,
     ("FunctionsGiveUpRole", "states:SendTaskFailure"): _TELLS_HOME,
+    ("RunRolesJobs", "s3:ListBucket"): _LISTS_OWN,
+    ("RunRolesModels", "s3:ListBucket"): _LISTS_OWN,
     ("WorkflowRole", "s3:GetObject"): "A Distributed Map reads the jobs that share a step",
     ("WorkflowRole", "states:StartExecution"): (
         "Each job that shares a step has an execution of the same machine"

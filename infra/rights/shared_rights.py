@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
@@ -13,6 +15,8 @@ from infra.permissions import (
     MODELS,
     PACKAGES,
     PREFIX,
+    RUN_ROLES,
+    STACK_NAME,
     TRAINING_JOBS,
     arn,
     list_training_jobs,
@@ -24,6 +28,7 @@ from infra.permissions import (
     use_alarms,
     use_tracking_alarms,
 )
+from stratos.hosting.ownership import ROLE_RUN_TAG, STACK_TAG
 
 Statements = tuple[iam.PolicyStatement, ...]
 
@@ -96,6 +101,35 @@ def look_at_endpoint() -> Statements:
         sagemaker("DescribeEndpoint", on=(ENDPOINTS,)),
         sagemaker("DescribeInferenceComponent", on=(COMPONENTS,)),
         sagemaker_of_runs("DescribeEndpointConfig", on=(ENDPOINT_CONFIGS,)),
+    )
+
+
+def make_run_roles(policies: Iterable[iam.IManagedPolicy]) -> Statements:
+    """Make roles that carry a run's tags, and give them policies of the template alone."""
+    return (
+        iam.PolicyStatement(
+            actions=["iam:CreateRole", "iam:TagRole"],
+            resources=[arn("iam", RUN_ROLES, region="")],
+            conditions={
+                "Null": {f"aws:RequestTag/{ROLE_RUN_TAG}": "false"},
+                "StringEquals": {f"aws:RequestTag/{STACK_TAG}": STACK_NAME},
+            },
+        ),
+        iam.PolicyStatement(
+            actions=["iam:AttachRolePolicy"],
+            resources=[arn("iam", RUN_ROLES, region="")],
+            conditions={
+                "ArnEquals": {"iam:PolicyARN": [one.managed_policy_arn for one in policies]}
+            },
+        ),
+    )
+
+
+def delete_run_roles() -> iam.PolicyStatement:
+    """Delete the roles of a run that is over."""
+    return iam.PolicyStatement(
+        actions=["iam:ListAttachedRolePolicies", "iam:DetachRolePolicy", "iam:DeleteRole"],
+        resources=[arn("iam", RUN_ROLES, region="")],
     )
 
 

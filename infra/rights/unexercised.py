@@ -36,7 +36,9 @@ _FAILURES = (
     "For runs that fail, are cut short or meet what another run left. tests/unit/lambdas has them, "
     "in moto's memory, where nothing is judged."
 )
-_CONTAINERS = ("TrainingJobs*", "Endpoints*", "Batches*")
+_CONTAINERS = ("RunRoles*",)
+_BEFORE = ("TrainingJobs*", "Endpoints*", "Batches*")
+"""Roles that all runs shared."""
 
 UNEXERCISED = (
     Unexercised(
@@ -46,28 +48,33 @@ UNEXERCISED = (
     ),
     Unexercised(
         ("*",),
-        "Bedrock's role for a teacher's batch; there is no Bedrock on this machine.",
-        sources=("TrainingJobsBatchRole*",),
+        "For runs that began, and models that were served, before each run had roles of its own.",
+        sources=_BEFORE,
+    ),
+    Unexercised(
+        ("iam:PassRole",),
+        "Some hand over the roles that runs shared before they had their own.",
+        sources=("WorkflowRole*",),
     ),
     Unexercised(
         ("bedrock:*", "iam:PassRole"),
         "For teachers on Bedrock; there is no Bedrock on this machine.",
-        sources=("TrainingJobsRole*",),
+        sources=("RunRolesJobs*",),
     ),
     Unexercised(
         ("sagemaker:CallMlflowAppApi", "sagemaker-mlflow:*"),
         "For SageMaker's managed MLflow; there is none on this machine.",
-        sources=("TrainingJobsRole*",),
+        sources=("RunRolesJobs*",),
     ),
     Unexercised(
         ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"),
         "Keys of other providers and tokens of the Hub; the tests reach neither.",
-        sources=("TrainingJobsRole*",),
+        sources=("RunRolesJobs*",),
     ),
     Unexercised(
         ("ec2:*",),
         "SageMaker joins containers to the subnets of a VPC; this machine has none.",
-        sources=("NetworkRights*",),
+        sources=("NetworkRights*", "RunRoles*"),
     ),
     Unexercised(
         ("cloudwatch:PutMetricData", "logs:DescribeLogStreams"),
@@ -122,13 +129,17 @@ UNEXERCISED = (
     Unexercised(
         ("s3:ListBucket",),
         "S3 asks for it where a key is missing; these miss none in the tests.",
-        sources=("FunctionsClaimRun*", "FunctionsPromote*", "FunctionsSweep*", "Endpoints*"),
+        sources=(
+            "FunctionsClaimRun*",
+            "FunctionsPromote*",
+            "FunctionsSweep*",
+            "RunRolesModels*",
+        ),
     ),
     Unexercised(
         ("kms:Decrypt", "kms:GenerateDataKey"),
         "Goes with the stack's key; these read no object, or write none, in the tests.",
         sources=(
-            "EndpointsRole*",
             "FunctionsAwaitComponent*",
             "FunctionsClaimRun*",
             "FunctionsDiagnoseJob*",
@@ -137,9 +148,9 @@ UNEXERCISED = (
         ),
     ),
     Unexercised(
-        ("*",),
+        ("cloudwatch:DescribeAlarms", "s3:PutObject"),
         "For endpoints behind a queue; no run of the tests has one, and queues are tested alone.",
-        sources=("EndpointsQueueRole*",),
+        sources=("RunRolesModels*",),
     ),
     Unexercised(
         ("sagemaker:InvokeEndpointAsync",),

@@ -27,6 +27,7 @@ from infra.permissions import (
     EXECUTIONS,
     MODELS,
     PREFIX,
+    RUN_ROLES,
     TRAINING_JOBS,
     WORKER_EXECUTIONS,
     arn,
@@ -178,6 +179,8 @@ def grant_worker_workflow(
         ),
         # Step Functions looks at the tags of what it creates in SageMaker.
         sagemaker("ListTags", on=(TRAINING_JOBS, MODELS, ENDPOINT_CONFIGS, ENDPOINTS)),
+        pass_role(arn("iam", RUN_ROLES, region=""), "sagemaker.amazonaws.com"),
+        # Of executions that began when all runs shared these.
         pass_role(training_jobs.role, "sagemaker.amazonaws.com"),
         pass_role(endpoints.role, "sagemaker.amazonaws.com"),
         deliver_logs(),

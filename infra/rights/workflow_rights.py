@@ -18,6 +18,7 @@ from infra.permissions import (
     MODELS,
     PACKAGE_GROUP,
     PACKAGES,
+    RUN_ROLES,
     STATE_MACHINE,
     TRAINING_JOBS,
     TRANSFORM_JOBS,
@@ -53,6 +54,8 @@ def grant_workflow(
         *_host_models(),
         *_watch_updates(),
         _register_models(),
+        pass_role(arn("iam", RUN_ROLES, region=""), "sagemaker.amazonaws.com"),
+        # Of executions that began when all runs shared these.
         pass_role(training_jobs.role, "sagemaker.amazonaws.com"),
         pass_role(endpoints.role, "sagemaker.amazonaws.com"),
         pass_role(endpoints.queue_role, "sagemaker.amazonaws.com"),

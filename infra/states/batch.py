@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import Aws
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -27,7 +26,6 @@ class BatchStates:
     """Create the model and ask it the held-out questions in one batch; there is no endpoint."""
 
     scope: Construct
-    role: iam.IRole
     network: Mapping[str, Any]
 
     def chain(self, *, measured: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
@@ -42,7 +40,6 @@ class BatchStates:
             self.scope,
             "CreateBatchModel",
             DEPLOYMENT,
-            role=self.role,
             network=self.network,
             failed=failed,
         )

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import Duration
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
+from infra.permissions import run_role
 from infra.states.lambda_calls import LambdaCalls
 from infra.states.sdk_calls import (
     NOT_SCALED,
@@ -20,7 +20,7 @@ from infra.states.sdk_calls import (
     put_alarms,
     sdk_call,
 )
-from stratos.hosting.names import VARIANT
+from stratos.hosting.names import MODEL_ROLE, VARIANT
 from stratos.hosting.scaling import scalable_component
 
 _ATTEMPTS = 500
@@ -38,7 +38,6 @@ class ComponentStates:
     """
 
     scope: Construct
-    role: iam.IRole
     network: Mapping[str, Any]
     lambdas: LambdaCalls
     deployment: str
@@ -59,7 +58,6 @@ class ComponentStates:
             self.scope,
             "CreateComponentModel",
             self.deployment,
-            role=self.role,
             network=self.network,
             failed=failed,
         )
@@ -80,11 +78,12 @@ class ComponentStates:
                 "EndpointConfigName": f"{self.deployment}.endpoint_config_name",
                 "ProductionVariants": f"States.Array({self.deployment}.production_variant)",
                 "Tags": f"{self.deployment}.tags",
+                "ExecutionRoleArn": run_role(MODEL_ROLE, "$.run"),
             },
             failed,
             operation="createEndpointConfig",
             # Of what is in components, SageMaker takes role and network from the configuration.
-            constants={"ExecutionRoleArn": self.role.role_arn, **self.network},
+            constants=self.network,
         )
         endpoint = self._call(
             "CreateComponentEndpoint",

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import Duration
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
@@ -31,8 +30,6 @@ class DeploymentStates:
     """Register, create model and configuration, and roll them out."""
 
     scope: Construct
-    role: iam.IRole
-    queue_role: iam.IRole
     """Of models whose requests and answers lie in the bucket."""
     network: Mapping[str, Any]
     """Of models, as `infra.parts.network` has it."""
@@ -61,7 +58,6 @@ class DeploymentStates:
         )
         component = ComponentStates(
             scope=self.scope,
-            role=self.role,
             network=self.network,
             lambdas=self.lambdas,
             deployment=DEPLOYMENT,
@@ -115,27 +111,26 @@ class DeploymentStates:
         config.next(then)
         # Serverless endpoints have neither network isolation nor a VPC:
         # https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html
-        serverless = self._model("CreateServerlessModel", self.role, {}, failed)
-        instances = self._model("CreateModel", self.role, self.network, failed)
+        serverless = self._model("CreateServerlessModel", {}, failed)
+        instances = self._model("CreateModel", self.network, failed)
         pooled = create_more_models(
             self.scope,
             "CreatePoolModels",
             DEPLOYMENT,
-            role=self.role,
             network=self.network,
             failed=failed,
         )
         return serverless.next(config), instances.next(pooled).next(config)
 
     def _queued_endpoint(self, then: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
-        model = self._model("CreateAsyncModel", self.queue_role, self.network, failed)
+        model = self._model("CreateAsyncModel", self.network, failed)
         queue = {"AsyncInferenceConfig": _QUEUE}
         return model.next(self._config("CreateAsyncEndpointConfig", queue, failed)).next(then)
 
     def _model(
-        self, name: str, role: iam.IRole, network: Mapping[str, Any], failed: sfn.IChainable
+        self, name: str, network: Mapping[str, Any], failed: sfn.IChainable
     ) -> tasks.CallAwsService:
-        return create_model(self.scope, name, DEPLOYMENT, role=role, network=network, failed=failed)
+        return create_model(self.scope, name, DEPLOYMENT, network=network, failed=failed)
 
     def _config(
         self, name: str, more: Mapping[str, str], failed: sfn.IChainable

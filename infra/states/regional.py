@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import Duration, Stack
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
@@ -32,8 +31,6 @@ class RegionalStates:
 
     scope: Construct
     lambdas: LambdaCalls
-    role: iam.IRole
-    """Of models at home."""
     network: Mapping[str, Any]
 
     def chain(
@@ -135,7 +132,6 @@ class RegionalStates:
         here = StagingStates(
             scope=self.scope,
             lambdas=self.lambdas,
-            role=self.role,
             network=self.network,
             home=None,
         ).chain(ready=sfn.Pass(self.scope, "Staged", comment="Ready, and measured"), failed=None)

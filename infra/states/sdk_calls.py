@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import Duration
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
+
+from infra.permissions import run_role
+from stratos.hosting.names import MODEL_ROLE
 
 _CALL_SECONDS = 60
 _PASSING: Mapping[str, list[str]] = {
@@ -80,18 +82,17 @@ def create_model(
     name: str,
     deployment: str,
     *,
-    role: iam.IRole,
     network: Mapping[str, Any],
     failed: sfn.IChainable | None,
 ) -> tasks.CallAwsService:
-    """The model of a deployment, which is served under the role.
+    """The model of a deployment, which is served under the role of its run, at `$.run`.
 
     Args:
         network: Of models, as `infra.parts.network` has it.
         deployment: JSONPath of the `stratos.pipeline.steps.Deployment`.
     """
     paths = (deployment, f"{deployment}.tags")
-    return _create_model(scope, name, *paths, role=role, network=network, failed=failed)
+    return _create_model(scope, name, *paths, network=network, failed=failed)
 
 
 def create_more_models(
@@ -99,7 +100,6 @@ def create_more_models(
     name: str,
     deployment: str,
     *,
-    role: iam.IRole,
     network: Mapping[str, Any],
     failed: sfn.IChainable,
 ) -> sfn.Map:
@@ -110,6 +110,7 @@ def create_more_models(
         comment="What other instances serve, if the endpoint may get them",
         items_path=f"{deployment}.more_models",
         item_selector={
+            "run": sfn.JsonPath.object_at("$.run"),
             "model": sfn.JsonPath.object_at("$$.Map.Item.Value"),
             "tags": sfn.JsonPath.object_at(f"{deployment}.tags"),
         },
@@ -119,7 +120,6 @@ def create_more_models(
         _create_model(
             scope,
             *(name.removesuffix("s"), "$.model", "$.tags"),
-            role=role,
             network=network,
             failed=None,
         )
@@ -134,7 +134,6 @@ def _create_model(
     model: str,
     tags: str,
     *,
-    role: iam.IRole,
     network: Mapping[str, Any],
     failed: sfn.IChainable | None,
 ) -> tasks.CallAwsService:
@@ -146,10 +145,11 @@ def _create_model(
             "ModelName": f"{model}.model_name",
             "PrimaryContainer": f"{model}.container",
             "Tags": tags,
+            "ExecutionRoleArn": run_role(MODEL_ROLE, "$.run"),
         },
         failed=failed,
         operation="createModel",
-        constants={"ExecutionRoleArn": role.role_arn, **network},
+        constants=network,
     )
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import Duration
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
@@ -32,8 +31,6 @@ class StagingStates:
 
     scope: Construct
     lambdas: LambdaCalls
-    role: iam.IRole
-    """Of models."""
     network: Mapping[str, Any]
     """Of models, as `infra.parts.network` has it."""
     home: str | None
@@ -57,7 +54,6 @@ class StagingStates:
             self.scope,
             "StageModel",
             _DEPLOYMENT,
-            role=self.role,
             network=self.network,
             failed=failed,
         )

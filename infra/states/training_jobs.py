@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import Aws, Duration
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from infra.permissions import names_of
+from infra.permissions import names_of, run_role
 from infra.states.lambda_calls import LambdaCalls
 from stratos.contracts.job_start import CONTAINER_ARGUMENTS, CONTAINER_ENTRYPOINT
+from stratos.hosting.names import JOB_ROLE
 from stratos.hosting.ownership import HOME_TAG, RUN_TAG, STACK_TAG
 from stratos.pipeline.worker_jobs import HEARTBEAT_SECONDS
 
@@ -46,7 +46,6 @@ class TrainingJobStates:
     scope: Construct
     name: str
     job_path: str
-    role: iam.IRole
     network: Mapping[str, Any]
     """Of jobs, as `infra.parts.network` has it."""
     lambdas: LambdaCalls
@@ -122,7 +121,6 @@ class TrainingJobStates:
                     self.scope,
                     self.job_path,
                     "$.run",
-                    role=self.role,
                     network=self.network,
                     hyper_parameters=hyper_parameters,
                 ),
@@ -168,7 +166,6 @@ def training_job_request(
     job: str,
     run: str,
     *,
-    role: iam.IRole,
     network: Mapping[str, Any],
     hyper_parameters: str | None = None,
     home: str = "",
@@ -198,7 +195,7 @@ def training_job_request(
         "CheckpointConfig.$": f"{job}.checkpoint_config",
         "Environment.$": f"{job}.environment",
         "EnableManagedSpotTraining.$": f"{job}.spot",
-        "RoleArn": role.role_arn,
+        "RoleArn.$": run_role(JOB_ROLE, run),
         **network,
         "Tags": [
             {"Key": STACK_TAG, "Value": names_of(scope).stack},

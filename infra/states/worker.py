@@ -24,9 +24,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.parts.functions import Functions
-from infra.parts.hosting import WorkerEndpoints
 from infra.parts.network import Network
-from infra.parts.training import WorkerTrainingJobs
 from infra.permissions import WORKER_MACHINE, arn, names_of, trusted
 from infra.states.lambda_calls import LambdaCalls
 from infra.states.machine import observed_machine
@@ -65,17 +63,14 @@ class WorkerWorkflow(Construct):
         id: str,
         *,
         functions: Functions,
-        training_jobs: WorkerTrainingJobs,
-        endpoints: WorkerEndpoints,
         network: Network,
         key: kms.IKey,
         log_retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, id)
         self._lambdas = LambdaCalls(self, functions)
-        self._job_role = training_jobs.role
         self._network = network.of_jobs
-        self._endpoint_role, self._network_of_models = endpoints.role, network.of_models
+        self._network_of_models = network.of_models
         self.role = iam.Role(
             self,
             "Role",
@@ -112,7 +107,6 @@ class WorkerWorkflow(Construct):
         staging = StagingStates(
             scope=self,
             lambdas=self._lambdas,
-            role=self._endpoint_role,
             network=self._network_of_models,
             home="$.home",
         ).chain(
@@ -184,7 +178,6 @@ class WorkerWorkflow(Construct):
                     self,
                     f"{_WORKER}.job",
                     f"{_WORKER}.run",
-                    role=self._job_role,
                     network=self._network,
                     home=f"{_WORKER}.home.region",
                 ),

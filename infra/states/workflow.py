@@ -11,9 +11,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.parts.functions import Functions
-from infra.parts.hosting import Batches, Endpoints
 from infra.parts.network import Network
-from infra.parts.training import TrainingJobs
 from infra.permissions import names_of, trusted
 from infra.states.approval import ApprovalStates
 from infra.states.batch import BatchStates
@@ -53,18 +51,12 @@ class Workflow(Construct):
         id: str,
         *,
         functions: Functions,
-        training_jobs: TrainingJobs,
-        endpoints: Endpoints,
-        batches: Batches,
         network: Network,
         key: kms.IKey,
         log_retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, id)
         self._lambdas = LambdaCalls(self, functions)
-        self._training_jobs = training_jobs
-        self._endpoints = endpoints
-        self._batches = batches
         self._network = network
         self.role = iam.Role(
             self,
@@ -264,7 +256,6 @@ class Workflow(Construct):
         regional = RegionalStates(
             scope=self,
             lambdas=self._lambdas,
-            role=self._endpoints.role,
             network=self._network.of_models,
         )
         in_regions: sfn.IChainable | None = None
@@ -276,13 +267,11 @@ class Workflow(Construct):
         measure, measure_batch, next_server = LoadGateStates(
             scope=self, lambdas=self._lambdas
         ).chain(passed=promote, again=again, failed=failed)
-        batched = BatchStates(
-            scope=self, role=self._batches.role, network=self._network.of_models
-        ).chain(measured=measure_batch, failed=failed)
+        batched = BatchStates(scope=self, network=self._network.of_models).chain(
+            measured=measure_batch, failed=failed
+        )
         deployment = DeploymentStates(
             scope=self,
-            role=self._endpoints.role,
-            queue_role=self._endpoints.queue_role,
             network=self._network.of_models,
             approval=ApprovalStates(scope=self, lambdas=self._lambdas),
             lambdas=self._lambdas,
@@ -303,7 +292,6 @@ class Workflow(Construct):
             scope=self,
             name=name,
             job_path=path,
-            role=self._training_jobs.role,
             network=self._network.of_jobs,
             lambdas=self._lambdas,
             elsewhere="hand_over" in self._lambdas.functions.handlers,

@@ -32,8 +32,10 @@ class Settings(BaseSettings):
     scheduler_role_arn: str
     state_machine_arn: str
     kms_key_arn: str
-    bedrock_role_arn: str
-    """What Bedrock assumes to read and write a batch of a training job."""
+    job_policies: str
+    """ARNs of the policies of a run's training jobs, separated by commas."""
+    model_policies: str
+    """The same of its models."""
     aws_region: str
     several_instance_types: bool
     """Whether SageMaker is given a choice: InstancePreferences of jobs, InstancePools of endpoints.
@@ -58,6 +60,15 @@ class Settings(BaseSettings):
     def regions(self) -> tuple[str, ...]:
         """Where jobs and endpoints may be: the stack's own region first."""
         return (self.aws_region, *filter(None, self.worker_regions.split(",")))
+
+    @property
+    def account_id(self) -> str:
+        return self.state_machine_arn.split(":")[4]
+
+    def role_arn(self, name: str) -> str:
+        """ARN of a run's role."""
+        partition = self.state_machine_arn.split(":")[1]
+        return f"arn:{partition}:iam::{self.account_id}:role{self.names.role_path}{name}"
 
     @property
     def allowed_private_hosts(self) -> tuple[str, ...]:

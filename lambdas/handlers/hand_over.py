@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lambdas.aws import run_roles
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.elsewhere_files import ElsewhereFiles
 from lambdas.regions.machines import WorkerMachine, home_of
@@ -35,6 +36,7 @@ def handler(payload: HandOverInput) -> HandedOver:
         seen_at=moment,
         max_seconds=job.stopping_condition["MaxRuntimeInSeconds"],
     )
+    run_roles.make(run)  # a run that began before there were any has none
     files = ElsewhereFiles(Bucket(run.bucket), run.run_id)
     files.put_job(known)
     try:

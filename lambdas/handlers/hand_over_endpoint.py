@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lambdas.aws import run_roles
 from lambdas.aws.staged_files import StagedFiles
 from lambdas.regions.machines import WorkerMachine, home_of
 from lambdas.step import step
@@ -20,6 +21,7 @@ def handler(payload: HandOverEndpointInput) -> HandedOver:
         RegionUnreachable: the region does not answer or does not take the endpoint.
     """
     run, staged = payload.run, payload.staged
+    run_roles.make(run)  # a run that began before there were any has none
     name = staged.deployment.endpoint_name
     key = StagedFiles.of(run).put_token(name, staged.region, payload.task_token)
     home = home_of(run, payload.task_token).model_copy(update={"token_key": key})

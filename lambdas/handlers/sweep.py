@@ -12,6 +12,7 @@ from lambdas import admission
 from lambdas.aws import (
     components,
     executions,
+    run_roles,
     runs_table,
     sagemaker,
     scaling,
@@ -67,6 +68,7 @@ _REMOVE: Mapping[Kind, Callable[[str], object]] = {
     "alarm": _delete_alarm,
     "schedule": _delete_expiry,
     "rerun": schedules.delete_schedule,
+    "role": run_roles.delete,
 }
 
 
@@ -201,5 +203,6 @@ def _owner(row: RunRow) -> Owner:
         endpoint_name=row.endpoint_name,
         batch_model_name=row.batch_model_name,
         expires_at=row.expires_at,
+        ended_at=row.ended_at,
         serving_regions=row.serving_regions,
     )

@@ -94,15 +94,7 @@ class JobFactory:
                 "S3Uri": files.checkpoints_uri(step),
                 "LocalPath": CHECKPOINT_DIR,
             },
-            environment={
-                "AWS_DEFAULT_REGION": settings().aws_region,
-                **_hashes(),
-                "STRATOS_CHECKPOINT_DIR": CHECKPOINT_DIR,
-                "STRATOS_STACK": settings().stack_name,
-                "STRATOS_BEDROCK_ROLE_ARN": settings().bedrock_role_arn,
-                **({PRIVATE_HOSTS: settings().private_hosts} if settings().private_hosts else {}),
-                **(training_processes(servers) if config.kind == "distill" else {}),
-            },
+            environment=self._environment(config, servers),
             result_uri=config.result_uri,
             **placement(
                 servers,
@@ -110,6 +102,19 @@ class JobFactory:
                 needed_gib(reads, trains, method, data_bytes),
             ),
         )
+
+    def _environment(self, config: AnyJobConfig, servers: Sequence[Server]) -> dict[str, str]:
+        told = settings()
+        return {
+            "AWS_DEFAULT_REGION": told.aws_region,
+            **_hashes(),
+            "STRATOS_CHECKPOINT_DIR": CHECKPOINT_DIR,
+            "STRATOS_STACK": told.stack_name,
+            # Bedrock does in a batch what the job itself may do.
+            "STRATOS_BEDROCK_ROLE_ARN": told.role_arn(told.names.job_role(self.run.run_id)),
+            **({PRIVATE_HOSTS: told.private_hosts} if told.private_hosts else {}),
+            **(training_processes(servers) if config.kind == "distill" else {}),
+        }
 
     def model_channel(self, name: str, model: Teacher) -> dict[str, str]:
         """A channel with a model's folder or file; none of a model that the job fetches by name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from lambdas.aws import run_roles
 from lambdas.aws.bucket import Bucket
 from lambdas.aws.clients import client
 from lambdas.aws.sagemaker import IN_PROGRESS, find_endpoint, tags_of
@@ -58,6 +59,8 @@ def resources() -> Iterator[Resource]:
             )
     yield from _update_alarms()
     yield from _schedules()
+    for name, run_id, _ in run_roles.listed():
+        yield Resource(kind="role", name=name, run_id=run_id)
 
 
 def in_region(region: str) -> list[Resource]:

@@ -21,6 +21,7 @@ from stratos.deploying.deployment import Account
 from stratos.deploying.following import ResourceEvent, describe
 from stratos.deploying.removal import (
     StayingResource,
+    delete_run_roles,
     delete_stack,
     delete_staying,
     last_deleted,
@@ -82,6 +83,8 @@ def destroy_command(
         for region in stack.worker_regions:
             _delete_worker(console, stack, region)
     if not is_gone:
+        for role in delete_run_roles(client("iam"), StackNames(name).role_path):
+            _say(console, f"deleted role {role}")
         delete_stack(account, described["StackId"], _teller(console))
         _say(console, f"{name} is deleted")
     try:

@@ -137,10 +137,11 @@ def served_key(spec_name: str) -> str:
 def run_id_of(bucket: str, key: str, version_id: str, scheduled_at: str = "") -> str:
     """The run that an event belongs to: the same event, delivered again, names the same run.
 
-    At most 41 characters, so that job names with a step and a retry number stay within 63.
+    The spec's name and eight more characters, by which policies know a spec's runs. At most 41
+    characters, so that job names with a step and a retry number stay within 63.
     """
     folder = spec_folder(key).rstrip("/").rpartition("/")[2]
-    slug = re.sub(r"[^a-z0-9]+", "-", folder.lower()).strip("-")[:32].strip("-") or "run"
+    slug = re.sub(r"[^a-z0-9-]+", "-", folder.lower()).strip("-")[:32].strip("-") or "run"
     digest = hashlib.sha256("\n".join((bucket, key, version_id, scheduled_at)).encode())
     return f"{slug}-{digest.hexdigest()[:8]}"
 

@@ -92,6 +92,21 @@ def delete_stack(account: Account, stack_id: str, tell: Callable[[ResourceEvent]
     watch.follow(tell, account.sleep, wanted="DELETE_COMPLETE")
 
 
+def delete_run_roles(iam: Any, path: str) -> list[str]:
+    """Delete the roles of runs, which functions made: no stack goes whose policies they hold.
+
+    Args:
+        path: Of such roles.
+    """
+    pages = iam.get_paginator("list_roles").paginate(PathPrefix=path)
+    names = [str(role["RoleName"]) for page in pages for role in page["Roles"]]
+    for name in names:
+        for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+            iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
+        iam.delete_role(RoleName=name)
+    return names
+
+
 def delete_staying(
     staying: list[StayingResource],
     *,

@@ -33,6 +33,9 @@ _MAX_SECONDS = 3600
 _UNTOLD_AT_ONCE = 32
 """Requests given at once to a replica whose plan does not say how many it answers."""
 THREADS = "SM_LLAMA_CPP_THREADS"
+_NO_CODE = {"SAGEMAKER_MODEL_PATH": "/opt/ml/no-code", "STANDARD_AUTO_INSTALL_REQ": "false"}
+"""By default what joins vLLM to SageMaker installs an artifact's requirements.txt and runs its
+model.py (findings/vllm-on-sagemaker-runs-its-artifact.sh). Weights are all that a job may bring."""
 _ONE_THREAD_BYTES = 16 * MIB
 """Up to this size of an artifact, some 2 to 5 million parameters, threads lose more by waiting for
 each other than they gain (docs/hosting.md)."""
@@ -194,7 +197,7 @@ def _vllm(plan: Plan, spec_name: str, servers: ServerCatalog) -> dict[str, str]:
     if plan.engine is not None:
         told["MAX_MODEL_LEN"] = str(plan.engine.context_tokens)
         told["MAX_NUM_SEQS"] = str(plan.engine.slots)
-    return {f"SM_VLLM_{name}": value for name, value in told.items()}
+    return {f"SM_VLLM_{name}": value for name, value in told.items()} | _NO_CODE
 
 
 def _vllm_tools(parser: str | None) -> dict[str, str]:

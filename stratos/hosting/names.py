@@ -17,6 +17,8 @@ DEFAULT_STACK = "Stratos"
 """Also the stack of whatever was made before there could be two."""
 STACK_VARIABLE = "STRATOS_STACK"
 """Of the environment: says which stack is meant, where the option `--stack` does not."""
+JOB_ROLE, MODEL_ROLE = "job", "model"
+"""What the names of a run's roles end in."""
 LONGEST_STACK_NAME = 11
 """SageMaker's names have 63 characters. A run's id has 41, a batch's 9, and there are hyphens."""
 
@@ -64,6 +66,19 @@ class StackNames:
     def batches(self, run_id: str) -> str:
         """What the names of a run's transform jobs begin with."""
         return f"{self.start}{run_id}-"
+
+    @property
+    def role_path(self) -> str:
+        """Of the roles of runs, by which they are found."""
+        return f"/{self.prefix}/"
+
+    def job_role(self, run_id: str) -> str:
+        """What a run's training jobs run under, and Bedrock in its batches."""
+        return f"{self.start}{run_id}-{JOB_ROLE}"
+
+    def model_role(self, run_id: str) -> str:
+        """What a run's models are served under."""
+        return f"{self.start}{run_id}-{MODEL_ROLE}"
 
     @property
     def worker(self) -> str:

@@ -21,6 +21,9 @@ RUN_TAG = "stratos:run"
 """On every job, model, endpoint configuration and endpoint of a run; its value is the run id."""
 STACK_TAG = "stratos:stack"
 """On the same, and on what the template makes: the stack's name."""
+ROLE_RUN_TAG, ROLE_SPEC_TAG = "StratosRun", "StratosSpec"
+"""On a run's roles, whose policies take the values from them: run id and the spec's name. AWS shows
+no such variable with a colon in the tag's key."""
 HOME_TAG = "stratos:home"
 """On a job or an endpoint that another region's stack handed over: that region. A region may be
 home, and work for a home of the same name, whose runs it knows nothing of."""
@@ -50,8 +53,11 @@ Kind = Literal[
     "alarm",
     "schedule",
     "rerun",
+    "role",
 ]
-"""A schedule ends an endpoint, a rerun is the schedule that runs a spec again."""
+"""A schedule ends an endpoint, a rerun is the schedule that runs a spec again; roles are runs'."""
+_LAST_OF_A_RUN = timedelta(hours=1)
+"""After its end, jobs that were stopped upload what they have, and leave their subnets."""
 
 
 class Resource(FrozenModel):
@@ -114,6 +120,7 @@ class Owner(FrozenModel):
     """Set while batches ask the run's model."""
     serving_regions: tuple[str, ...] = ()
     """Of its endpoint, if that is not the stack's own region alone."""
+    ended_at: Moment | None = None
 
     def expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
@@ -209,6 +216,8 @@ class Ownership:
             return None  # it ends with its last line
         if resource.kind in ("training-job", "transform-job", "alarm"):
             return None if owner is not None and owner.running else self._state_of(resource.run_id)
+        if resource.kind == "role":
+            return self._role_reason(resource.run_id)
         if resource.kind == "endpoint":
             return self._endpoint_reason(resource)
         if resource.spec_name in self._busy or resource.run_id in self._serving:
@@ -229,6 +238,18 @@ class Ownership:
         if claims:
             return f"the time of run {claims[0].run_id} was over at {claims[0].expires_at}"
         return f"{self._state_of(endpoint.run_id)} and has no claim to it"
+
+    def _role_reason(self, run_id: str) -> str | None:
+        """A role goes last: SageMaker needs it to end what runs under it."""
+        owner = self._owners.get(run_id)
+        ends = owner.ended_at if owner else None
+        ending = owner is not None and (
+            owner.running or (ends is not None and self._now < ends + _LAST_OF_A_RUN)
+        )
+        used = any(one.run_id == run_id and one.kind != "role" for one in self._resources)
+        if ending or used or self._unseen:
+            return None
+        return self._state_of(run_id) + " and nothing runs under it"
 
     def _state_of(self, run_id: str) -> str:
         owner = self._owners.get(run_id)

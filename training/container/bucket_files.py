@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from stratos.contracts.bucket import split_uri
 
 _ABSENT = ("NoSuchKey", "404")
+_REFUSED = "AccessDenied"
 _BEYOND_THE_END = "InvalidRange"
 
 
@@ -48,7 +49,7 @@ class BucketFiles:
         try:
             found = self._s3.get_object(Bucket=self._bucket, Key=self._prefix + path, **part)
         except ClientError as error:
-            if _code(error) in _ABSENT:
+            if self._is_absent(path, _code(error)):
                 raise FileNotFoundError(
                     f"s3://{self._bucket}/{self._prefix}{path} does not exist"
                 ) from error
@@ -56,6 +57,15 @@ class BucketFiles:
         with found["Body"] as body:
             content: bytes = body.read()
             return content
+
+    def _is_absent(self, path: str, code: str) -> bool:
+        """Whether a file is missing. A job may list its own prefixes and not the whole bucket, so
+        S3 does not tell it whether a file is missing or kept from it."""
+        if code != _REFUSED:
+            return code in _ABSENT
+        key = self._prefix + path
+        listed = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1)
+        return all(item["Key"] != key for item in listed.get("Contents", ()))
 
 
 def _code(error: ClientError) -> str:

@@ -140,12 +140,14 @@ class Authority:
 
 def _session_context(session: Session) -> Context:
     """Keys that every call has. Traffic on this machine stands for TLS."""
-    context = {
+    context: dict[str, tuple[str, ...]] = {
         "aws:SecureTransport": ("true",),
         "aws:PrincipalArn": (session.principal.arn,),
         "aws:PrincipalAccount": (session.principal.account,),
         "aws:ResourceAccount": (session.principal.account,),  # there is one account here
     }
+    for key, value in policies.tags_of_role(session.principal.arn).items():
+        context[f"aws:PrincipalTag/{key}"] = (value,)
     if session.principal.service is not None:
         context["aws:PrincipalIsAWSService"] = ("true",)
         if session.source_arn:

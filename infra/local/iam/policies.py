@@ -41,6 +41,12 @@ def of_role(role_arn: str) -> Statements:
     return _read_all(own + attached)
 
 
+def tags_of_role(role_arn: str) -> dict[str, str]:
+    """Tags of a role, which its sessions have, too; of a service none."""
+    role = find_role(role_arn)
+    return {} if role is None else {tag["Key"]: tag["Value"] for tag in role.tags or []}
+
+
 def trust_of(role_arn: str) -> Statements:
     """Statements of a role's trust policy."""
     role = find_role(role_arn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -184,6 +185,40 @@ class SavedSchedules:
                 schedule.start_date = following.timestamp() if following else None
 
 
+class SavedRoles:
+    """IAM roles that functions have made, with their policies; those of stacks have no path."""
+
+    name = "roles"
+    before_stacks = False
+
+    _REQUEST = ("RoleName", "Path", "Description", "Tags")
+
+    def save(self, cloud: Cloud) -> Records:
+        iam = cloud.client("iam")
+        records = []
+        for listed in pages(iam, "list_roles", "Roles"):
+            if listed["Path"] == "/":
+                continue
+            name = listed["RoleName"]
+            role = iam.get_role(RoleName=name)["Role"]
+            request = {key: role[key] for key in self._REQUEST if role.get(key)}
+            request["AssumeRolePolicyDocument"] = json.dumps(role["AssumeRolePolicyDocument"])
+            attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+            arns = [policy["PolicyArn"] for policy in attached]
+            records.append({"request": request, "attached": arns})
+        return records
+
+    def restore(self, cloud: Cloud, records: Records) -> None:
+        iam = cloud.client("iam")
+        for record in records:
+            try:
+                iam.create_role(**record["request"])
+            except iam.exceptions.EntityAlreadyExistsException:
+                continue  # IAM is one for all regions
+            for arn in record["attached"]:
+                iam.attach_role_policy(RoleName=record["request"]["RoleName"], PolicyArn=arn)
+
+
 class SavedSageMakerResources:
     """One SageMaker noun, e.g. endpoints, created again in the order they were created."""
 
@@ -269,6 +304,7 @@ SAVED_KINDS: tuple[SavedKind, ...] = (
     SavedTables(),
     SavedSecrets(),
     SavedSchedules(),
+    SavedRoles(),
     SavedSageMakerResources(
         "ModelPackageGroup", "model_package_group", "ModelPackageGroupSummaryList"
     ),

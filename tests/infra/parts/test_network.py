@@ -55,11 +55,20 @@ def test_every_model_with_instances_and_every_job_says_which_network_it_has(temp
 
 
 def test_the_rights_to_join_a_vpc_are_there_only_with_one_and_for_containers_alone(template):
-    (rights,) = (
+    (rights, of_runs) = (
         r
         for r in template["Resources"].values()
         if "ec2:CreateNetworkInterface" in str(r.get("Properties", {}).get("PolicyDocument"))
     )
+    assert of_runs["Type"] == "AWS::IAM::ManagedPolicy"
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Lambda::Function":
+            told = resource["Properties"]["Environment"]["Variables"]
+            for variable in ("JOB_POLICIES", "MODEL_POLICIES"):
+                given, with_vpc, without = told[variable]["Fn::If"]
+                assert given == "InVpc"
+                assert "RunRolesJoining" in str(with_vpc)
+                assert "Joining" not in str(without)
     assert rights["Condition"] == "InVpc"
     roles = {item["Ref"].rstrip("0123456789ABCDEF") for item in rights["Properties"]["Roles"]}
     assert roles == {"TrainingJobsRole", "EndpointsRole", "EndpointsQueueRole", "BatchesRole"}

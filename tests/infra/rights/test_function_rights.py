@@ -42,13 +42,16 @@ def test_the_sweeper_deletes_only_what_carries_the_tags_of_a_run(template):
         "sagemaker:StopTrainingJob",
         "sagemaker:StopTransformJob",
     }
-    # Neither schedules nor alarms carry tags; both are bound by name.
+    # Neither schedules nor alarms carry tags; both are bound by name, and roles by their path.
     untagged = {a for s in deleting if "Condition" not in s for a in listed(s["Action"])}
     assert untagged == {
         "scheduler:DeleteSchedule",
         "scheduler:GetSchedule",
         "cloudwatch:DeleteAlarms",
         "cloudwatch:DescribeAlarms",
+        "iam:DeleteRole",
+        "iam:DetachRolePolicy",
+        "iam:ListAttachedRolePolicies",
     }
     held = {
         "Null": {f"aws:ResourceTag/{RUN_TAG}": "false"},

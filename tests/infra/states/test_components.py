@@ -23,8 +23,8 @@ def test_an_endpoint_of_components_is_made_before_its_component(states):
         assert next_states(states[state]) == [following]
     config = states["CreateComponentConfig"]["Parameters"]
     assert (
-        config["ExecutionRoleArn"]
-        == states["CreateComponentModel"]["Parameters"]["ExecutionRoleArn"]
+        config["ExecutionRoleArn.$"]
+        == states["CreateComponentModel"]["Parameters"]["ExecutionRoleArn.$"]
     )
     assert states["AwaitEndpoint"]["Parameters"]["awaits"] == "endpoint"
     assert states["AwaitNewComponent"]["Parameters"]["awaits"] == "model"

@@ -56,6 +56,20 @@ def test_two_runs_of_one_spec_work_in_order_and_the_later_model_is_in_service(
     assert cloud.billable()["endpoints"] == ["stratos-small"]
 
 
+def test_each_job_ran_under_the_role_of_its_run_and_no_such_role_is_left(
+    cloud: Cloud, both: list[str], run_id: str
+):
+    for each in both:
+        roles = {job["RoleArn"].rpartition(":role")[2] for job in cloud.jobs(each)}
+        assert roles == {f"/stratos/stratos-{each}-job"}
+    assert cloud.stack.sagemaker.describe_model(ModelName=f"stratos-{run_id}-a0")[
+        "ExecutionRoleArn"
+    ].endswith(f":role/stratos/stratos-{run_id}-model")
+    left = cloud.stack.client("iam").list_roles(PathPrefix="/stratos/")["Roles"]
+    kinds = {name.rpartition("-")[2] for name in (role["RoleName"] for role in left)}
+    assert kinds == {"model"}
+
+
 def test_the_summary_follows_its_published_schema(cloud: Cloud, run_id: str):
     schema = json.loads((ROOT / "docs" / "schemas" / "run.schema.json").read_text())
     jsonschema.validate(cloud.read_json(RunKeys(run_id).summary), schema)

@@ -34,6 +34,8 @@ from tests.stack_environment import stack_environment
 BUCKET, REGION = "stratos-bucket", "us-east-1"
 TABLE = stack_environment(BUCKET, REGION)["RUNS_TABLE"]
 SPEC_KEY = "specs/tiles/spec.yaml"
+_ALLOW = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+_POLICY = {"Version": "2012-10-17", "Statement": [_ALLOW]}
 
 
 @dataclass
@@ -179,6 +181,10 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
             Endpoint="arn:aws:sqs:us-east-1:123456789012:notices",
             Attributes={"RawMessageDelivery": "true"},
         )
+        for policy in ("jobs", "models"):
+            boto3.client("iam", region_name=REGION).create_policy(
+                PolicyName=policy, PolicyDocument=json.dumps(_POLICY)
+            )
         boto3.client("scheduler", region_name=REGION).create_schedule_group(Name="stratos")
         boto3.client("sagemaker", region_name=REGION).create_model_package_group(
             ModelPackageGroupName="stratos"

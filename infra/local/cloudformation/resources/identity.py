@@ -124,8 +124,19 @@ class IAMManagedPolicy(ResourceHandler):
     def update(
         self, cloud: Cloud, physical: Physical, old: Properties, new: Properties
     ) -> Physical:
-        self.delete(cloud, physical, old)
-        return self.create(cloud, physical.id.rsplit("/", 1)[-1], new)
+        """Give it another version, which whatever it is attached to has, too: a run's role."""
+        iam = cloud.client("iam")
+        for version in iam.list_policy_versions(PolicyArn=physical.id)["Versions"]:
+            if not version["IsDefaultVersion"]:  # IAM keeps five at most
+                iam.delete_policy_version(PolicyArn=physical.id, VersionId=version["VersionId"])
+        document = json.dumps(new["PolicyDocument"])
+        iam.create_policy_version(PolicyArn=physical.id, PolicyDocument=document, SetAsDefault=True)
+        wanted, had = new.get("Roles", []), old.get("Roles", [])
+        for role in (one for one in had if one not in wanted):
+            iam.detach_role_policy(RoleName=role, PolicyArn=physical.id)
+        for role in (one for one in wanted if one not in had):
+            iam.attach_role_policy(RoleName=role, PolicyArn=physical.id)
+        return Physical(physical.id, {"PolicyArn": physical.id})
 
     def delete(self, cloud: Cloud, physical: Physical, properties: Properties) -> None:
         iam = cloud.client("iam")

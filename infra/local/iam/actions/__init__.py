@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from infra.local.iam.actions import (
     bedrock,
     dynamodb,
+    identity,
     messaging,
     observation,
     quotas,
@@ -25,6 +26,7 @@ from infra.local.iam.requirement import Requirement, Rule
 RULES: Mapping[str, Mapping[str, Rule]] = {
     **bedrock.RULES,
     **dynamodb.RULES,
+    **identity.RULES,
     **messaging.RULES,
     **observation.RULES,
     **quotas.RULES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from restarts import make_role, serving
 
 from infra.local.events.scheduler import Scheduler
 from infra.local.host.clients import cloud_at
-from infra.local.saved.kinds import SavedSchedules
+from infra.local.saved.kinds import SavedRoles, SavedSchedules
 from tests.patience import eventually
 
 CREATED = "2026-11-01T06:00:00+00:00"
@@ -148,3 +149,26 @@ def packages_of(sagemaker: Any) -> dict[int, Any]:
         )
         for package in listed["ModelPackageSummaryList"]
     }
+
+
+def test_roles_that_functions_made_come_back_with_tags_and_policies(tmp_path: Path) -> None:
+    allowing = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowing]})
+    tags = [{"Key": "StratosRun", "Value": "r-1"}]
+    with running_cloud(tmp_path) as running:
+        cloud, iam, roles = cloud_at(running.settings.endpoint_url), running("iam"), SavedRoles()
+        given = iam.create_policy(PolicyName="jobs", PolicyDocument=policy)["Policy"]["Arn"]
+        for name, path in (("stratos-r-1-job", "/stratos/"), ("of-a-stack", "/")):
+            iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=policy, Tags=tags)
+        iam.attach_role_policy(RoleName="stratos-r-1-job", PolicyArn=given)
+        records = roles.save(cloud)
+        assert [record["request"]["RoleName"] for record in records] == ["stratos-r-1-job"]
+        iam.detach_role_policy(RoleName="stratos-r-1-job", PolicyArn=given)
+        iam.delete_role(RoleName="stratos-r-1-job")
+        for _ in ("home", "another region"):
+            roles.restore(cloud, records)
+        role = iam.get_role(RoleName="stratos-r-1-job")["Role"]
+        attached = iam.list_attached_role_policies(RoleName="stratos-r-1-job")["AttachedPolicies"]
+    assert (role["Path"], role["Tags"]) == ("/stratos/", tags)
+    assert role["AssumeRolePolicyDocument"] == json.loads(policy)
+    assert [one["PolicyArn"] for one in attached] == [given]

@@ -94,6 +94,14 @@ def test_data_goes_if_that_is_said(cloudformation, stack):
     assert stack.s3.list_buckets()["Buckets"] == []
 
 
+def test_the_roles_of_runs_go_before_the_stack_whose_policies_they_have(cloudformation):
+    iam = boto3.client("iam")
+    iam.create_role(RoleName="stratos-r-1-job", Path="/stratos/", AssumeRolePolicyDocument="{}")
+    _, text = run("destroy", "--yes")
+    assert text.index("deleted role stratos-r-1-job") < text.index("Stratos is deleted")
+    assert iam.list_roles()["Roles"] == []
+
+
 def test_archives_go_with_the_stack_and_secrets_are_named(cloudformation, stack):
     stack.s3.create_bucket(Bucket="stratos-assets-123456789012-us-east-1")
     boto3.client("secretsmanager").create_secret(Name="stratos/teacher", SecretString="s")

@@ -1,7 +1,15 @@
+import json
+
 import boto3
 import pytest
 
-from stratos.deploying.removal import StayingResource, delete_stack, delete_staying, what_stays
+from stratos.deploying.removal import (
+    StayingResource,
+    delete_run_roles,
+    delete_stack,
+    delete_staying,
+    what_stays,
+)
 from stratos.errors import StackFailed
 
 KINDS = {"Key": "AWS::KMS::Key", "Bucket": "AWS::S3::Bucket", "Runs": "AWS::DynamoDB::Table"}
@@ -28,6 +36,18 @@ def test_protection_is_lifted_before_a_stack_is_deleted(account, cloudformation)
     delete_stack(account, "arn:Stratos", lambda event: None)
     assert cloudformation.protected == [False]
     assert cloudformation.stacks["Stratos"]["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_roles_of_runs_are_deleted_and_none_beside_their_path(account):
+    iam = boto3.client("iam")
+    allowing = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowing]})
+    policy = iam.create_policy(PolicyName="jobs", PolicyDocument=document)["Policy"]["Arn"]
+    for name, path in (("stratos-r-1-job", "/stratos/"), ("stratos-r-2-job", "/")):
+        iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument="{}")
+        iam.attach_role_policy(RoleName=name, PolicyArn=policy)
+    assert delete_run_roles(iam, "/stratos/") == ["stratos-r-1-job"]
+    assert [role["RoleName"] for role in iam.list_roles()["Roles"]] == ["stratos-r-2-job"]
 
 
 def test_a_stack_that_cannot_be_deleted_says_why(account, cloudformation):

@@ -58,6 +58,13 @@ def test_a_gpu_is_told_the_precision_of_the_plan_as_far_as_it_has_it(
     assert environment(instance_type, precision).get("SM_VLLM_DTYPE") == dtype
 
 
+def test_vllm_runs_and_installs_nothing_that_its_artifact_brings():
+    # Else AWS's image runs model.py and installs requirements.txt of the folder that it is given.
+    told = environment("ml.g6.xlarge", "bfloat16")
+    assert not told["SAGEMAKER_MODEL_PATH"].startswith("/opt/ml/model")
+    assert told["STANDARD_AUTO_INSTALL_REQ"] == "false"
+
+
 def test_vllm_is_told_how_to_read_tool_calls_where_the_model_writes_any():
     found = {}
     for parser in ("hermes", None):
@@ -111,6 +118,8 @@ def test_vllm_is_told_context_and_slots_and_samples_as_the_artifact_says():
         "SM_VLLM_DTYPE": "bfloat16",
         "SM_VLLM_MAX_MODEL_LEN": "1024",
         "SM_VLLM_MAX_NUM_SEQS": "8",
+        "SAGEMAKER_MODEL_PATH": "/opt/ml/no-code",
+        "STANDARD_AUTO_INSTALL_REQ": "false",
     }
     container = container_of(plan_on(server_of("ml.g6.12xlarge", replicas=4)))
     assert container.at_once == 4 * 8

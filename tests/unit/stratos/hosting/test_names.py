@@ -57,3 +57,14 @@ def test_the_default_stack_keeps_the_names_that_it_had() -> None:
 def test_a_worker_regions_bucket_has_a_name_that_s3_allows() -> None:
     bucket = LONGEST.worker_bucket("123456789012", "ap-southeast-7")
     assert re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", bucket)
+
+
+@pytest.mark.parametrize("spec", ["a", "tiles", "a--b", "a-b", "s" * 32])
+def test_a_run_is_called_as_its_spec_and_eight_more_characters(spec: str) -> None:
+    run_id = run_id_of("bucket", f"specs/{spec}/spec.yaml", "v1")
+    assert re.fullmatch(f"{spec}-[0-9a-f]{{8}}", run_id)
+
+
+def test_the_names_of_a_runs_roles_fit_into_iam() -> None:
+    names = (LONGEST.job_role(LONGEST_RUN), LONGEST.model_role(LONGEST_RUN))
+    assert max(map(len, names)) <= 64

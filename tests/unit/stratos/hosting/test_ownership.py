@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -250,3 +251,32 @@ def test_a_component_goes_with_its_endpoint_and_not_before() -> None:
     assert [orphan.kind for orphan in orphans] == ["inference-component", "endpoint"]
     busy = owner("r2", running=True)
     assert swept([component(), endpoint()], busy) == {}
+
+
+@pytest.mark.parametrize(
+    ("ended", "others", "orphaned"),
+    [
+        (timedelta(minutes=50), [], False),  # a job that was stopped uploads what it has
+        (timedelta(minutes=70), [], True),
+        (timedelta(minutes=70), [resource("model", "m1")], False),
+        (timedelta(minutes=70), [resource("model", "m2", run_id="r2")], True),
+    ],
+)
+def test_a_role_goes_an_hour_after_its_run_once_nothing_else_of_it_is_there(
+    ended, others, orphaned
+):
+    over = owner(status="failed", ended_at=NOW - ended)
+    role = resource("role", "stratos-r1-job", spec=None)
+    assert ("stratos-r1-job" in swept([role, *others], over)) is orphaned
+
+
+def test_a_role_of_a_run_that_goes_on_stays_and_one_of_no_run_goes():
+    role = resource("role", "stratos-r1-job", spec=None)
+    assert swept([role], owner(status="running", running=True)) == {}
+    reason = "run r1 does not exist and nothing runs under it"
+    assert swept([role]) == {"stratos-r1-job": reason}
+
+
+def test_a_role_stays_while_a_region_cannot_be_looked_at():
+    role = resource("role", "stratos-r1-job", spec=None)
+    assert list(Ownership([role], [], NOW, {}, ["eu-west-1"]).orphans()) == []

@@ -1,6 +1,7 @@
 """Files below a prefix, as `Files` has them, whether they lie in a bucket or on a disk."""
 
 import pytest
+from botocore.exceptions import ClientError
 
 from stratos.catalog.files import FilesOnDisk
 from tests.unit.training.jobs import BUCKET
@@ -32,6 +33,20 @@ def test_what_is_not_there_is_a_file_not_found(files):
         files.read("models/other")
     with pytest.raises(FileNotFoundError):
         files.read_range("models/other", 0, 4)
+
+
+def test_what_s3_does_not_tell_is_looked_up_where_it_may_be_listed(s3, monkeypatch):
+    s3.put_object(Bucket=BUCKET, Key="specs/files/kept", Body=b"x")
+    files = BucketFiles(f"s3://{BUCKET}/specs/files/")
+
+    def refuse(**_):
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+
+    monkeypatch.setattr(files._s3, "get_object", refuse)
+    with pytest.raises(FileNotFoundError):
+        files.read("missing")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        files.read("kept")
 
 
 def test_only_what_lies_in_a_folder_itself_is_named(files):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from assembly import ROLE
@@ -40,6 +41,30 @@ def test_roles_and_policies_follow_their_update(cloud: Cloud, stack: Stack) -> N
     assert iam.get_role_policy(RoleName=role, PolicyName="extra")["PolicyDocument"] == wider
     stack.delete()
     assert role not in {item["RoleName"] for item in iam.list_roles()["Roles"]}
+
+
+def test_an_updated_policy_stays_with_a_role_that_no_stack_has(cloud: Cloud, stack: Stack) -> None:
+    policy: dict[str, Any] = {
+        "Type": "AWS::IAM::ManagedPolicy",
+        "Properties": {"PolicyDocument": POLICY},
+    }
+    arn_of_policy = stack.create({"Policy": policy}, Policy=ref("Policy"))["Policy"]
+    iam = cloud("iam")
+    iam.create_role(RoleName="of-a-run", AssumeRolePolicyDocument=json.dumps(POLICY))
+    iam.attach_role_policy(RoleName="of-a-run", PolicyArn=arn_of_policy)
+    for action in ("s3:Get*", "s3:List*", "s3:Put*"):
+        document = {"Version": "2012-10-17", "Statement": []}
+        document["Statement"] = [{"Effect": "Allow", "Action": action, "Resource": "*"}]
+        policy["Properties"]["PolicyDocument"] = document
+        assert stack.update({"Policy": policy}, Policy=ref("Policy"))["Policy"] == arn_of_policy
+        version = iam.get_policy(PolicyArn=arn_of_policy)["Policy"]["DefaultVersionId"]
+        found = iam.get_policy_version(PolicyArn=arn_of_policy, VersionId=version)
+        assert found["PolicyVersion"]["Document"] == document
+    assert len(iam.list_policy_versions(PolicyArn=arn_of_policy)["Versions"]) <= 2
+    (attached,) = iam.list_attached_role_policies(RoleName="of-a-run")["AttachedPolicies"]
+    assert attached["PolicyArn"] == arn_of_policy
+    iam.detach_role_policy(RoleName="of-a-run", PolicyArn=arn_of_policy)
+    iam.delete_role(RoleName="of-a-run")
 
 
 def test_schedules_keys_secrets_and_model_package_groups(cloud: Cloud, stack: Stack) -> None:
