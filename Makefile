@@ -139,10 +139,7 @@ bench-region_copies: venv  ## 500 MB to three regions of an embedded cloud, and 
 bench-cloud_memory: synth
 	@$(BIN)/python benchmarks/cloud_memory.py
 
-bench-fuzz: venv  ## 10,000 seeded mutations of valid inputs against each reader: half an hour.
-	@$(BIN)/python -m tests.fuzz --write
-
-iam: synth  ## What judging every call costs: start-up, and one run of the demo, on and off.
+bench-iam: synth  ## What judging every call costs: start-up, and one run of the demo, on and off.
 	@$(BIN)/python -m benchmarks.iam --write
 
 bench-default_prompts: venv  ## What SmolLM2 makes of the default prompts, before and now.
