@@ -72,6 +72,7 @@ _NAMES = {
 }
 """What metadata called licences before SPDX's identifiers, in lower case."""
 _LICENSING = get_spdx_licensing()
+_FIELDS = ("License-Expression", "License")
 _CLASSIFIER = "License :: OSI Approved :: "
 
 
@@ -88,15 +89,15 @@ def licence_of(package: Distribution) -> str:
     """The licence of a package; empty where its metadata does not say it in words known here."""
     name = canonicalize_name(package.name)
     metadata = package.metadata
-    stated = SAID_ELSEWHERE.get(name) or metadata.get("License-Expression")
-    if stated:
-        return str(stated)
+    said_in = {field: metadata[field] for field in _FIELDS if field in metadata}
+    if stated := SAID_ELSEWHERE.get(name) or said_in.get("License-Expression"):
+        return stated
     classifiers = [
         text.removeprefix(_CLASSIFIER)
         for text in metadata.get_all("Classifier") or ()
         if text.startswith(_CLASSIFIER)
     ]
-    for said in ([str(metadata.get("License") or "")], classifiers):
+    for said in ([said_in.get("License", "")], classifiers):
         licences = [_NAMES.get(text.lower(), text) for text in said]
         if licences and all(map(_is_expression, licences)):
             return " AND ".join(sorted(set(licences)))
