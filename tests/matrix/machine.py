@@ -57,6 +57,7 @@ from moto.stepfunctions.parser.asl.utils import boto_client
 from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID
 from infra.local.stepfunctions import map_runs, sagemaker_sync
+from infra.local.stepfunctions.grammar import mend_grammar
 from infra.local.stepfunctions.map_runs import mend_map_runs
 from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
 from infra.local.stepfunctions.state_language import mend_state_language
@@ -252,6 +253,7 @@ class Interpreter:
 
     def __enter__(self) -> Interpreter:
         mend_state_language(self._patches, "http://nowhere")
+        mend_grammar(self._patches)
         mend_map_runs(self._patches)
         self._jobs.install(None)  # type: ignore[arg-type]
         self._put_seams()

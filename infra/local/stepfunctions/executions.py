@@ -44,6 +44,7 @@ from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID, LocalSettings
 from infra.local.iam.authority import AccessDeniedError
 from infra.local.iam.sessions import region_of
+from infra.local.stepfunctions.grammar import mend_grammar
 from infra.local.stepfunctions.history import mend_histories
 from infra.local.stepfunctions.machine_role import require_observation
 from infra.local.stepfunctions.map_runs import mend_map_runs
@@ -77,6 +78,7 @@ class StepFunctions:
         self._mend_end()
         self._mend_stop()
         mend_histories(self._patches)
+        mend_grammar(self._patches)
         mend_map_runs(self._patches)
 
     def close(self) -> None:

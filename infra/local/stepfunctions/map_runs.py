@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from moto.stepfunctions.parser.api import HistoryEventType, MapRunFailedEventDetails, MapRunStatus
@@ -17,16 +16,12 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.dist
     DistributedIterationComponent,
 )
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
-from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
 from infra.local.host.patching import Patches
 from infra.local.iam.authority import AUTHORITY, AccessDeniedError
 from infra.local.iam.requirement import Requirement
 from infra.local.iam.sessions import region_of
 from infra.local.stepfunctions.machine_role import machine_session
-
-_WHOLE_PERCENTAGE = re.compile(r'("ToleratedFailurePercentage"\s*:\s*)(\d+)(?=\s*[,}])')
-"""moto's grammar takes a percentage with a decimal point only; a whole number is an error."""
 
 
 def mend_map_runs(patches: Patches) -> None:
@@ -46,13 +41,6 @@ def mend_map_runs(patches: Patches) -> None:
                 record.set_stop(status=MapRunStatus.ABORTED)
 
     original = patches.replace(DistributedIterationComponent, "_eval_body", evaluate)
-
-    def parse(definition: str) -> Any:
-        return original_parse(_WHOLE_PERCENTAGE.sub(r"\1\2.0", definition))
-
-    original_parse = patches.replace(
-        AmazonStateLanguageParser, "parse", staticmethod(parse)
-    ).__func__
 
 
 def _require_rights(env: Any, record: Any) -> None:
