@@ -110,7 +110,7 @@ JOB_DONE = {"ModelArtifacts": {"S3ModelArtifacts": _ARTIFACT}}
 
 DATA: dict[str, Any] = {
     "run": RUN,
-    "parsed": {"approval_timeout_seconds": 3600},
+    "parsed": {"name": "tiles", "approval_timeout_seconds": 3600},
     "dataset": {"unchanged": False},
     "inspection": _job("inspect"),
     "candidates": {"probes": [_job("probe-t0"), _job("probe-s0")]},
