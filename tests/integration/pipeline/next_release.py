@@ -34,13 +34,19 @@ def next_release(assembly: Path, target: Path) -> Path:
         archive = target / asset["source"]["path"]
         if not archive.name.endswith(_ARCHIVES):
             continue
+        deployed = _sha256(archive)  # what jobs compare with, which is not the asset's key
         _add_a_file(archive, target.name)
-        after = hashlib.sha256(archive.read_bytes()).hexdigest()
+        after = _sha256(archive)
+        texts = {path: text.replace(deployed, after) for path, text in texts.items()}
         archive.rename(archive.with_name(archive.name.replace(before, after)))
         texts = {path: text.replace(before, after) for path, text in texts.items()}
     for path, text in texts.items():
         path.write_text(text)
     return target
+
+
+def _sha256(archive: Path) -> str:
+    return hashlib.sha256(archive.read_bytes()).hexdigest()
 
 
 def _quoted(text: str) -> str:

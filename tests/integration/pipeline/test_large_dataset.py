@@ -69,7 +69,7 @@ def test_a_run_goes_on_from_a_job_as_it_does_from_the_function(cloud: Cloud, tmp
     with a_small_function(cloud):
         by_job = planned(cloud, folder)
     assert "InspectLarge" not in entered(cloud, by_function)
-    first = ["ClaimRun", "ParseConstraints", "InspectDataset", "PrepareInspection"]
+    first = ["ClaimRun", "ParseConstraints", "AwaitPlace", "InspectDataset", "PrepareInspection"]
     then = ["InspectLarge", "InspectDataset", "IsUnchanged", "PlanCandidates"]
     assert entered(cloud, by_job)[:8] == first + then
     assert split(cloud, by_job) == split(cloud, by_function)
