@@ -71,7 +71,7 @@ def test_a_run_goes_on_from_a_job_as_it_does_from_the_function(cloud: Cloud, tmp
     assert "InspectLarge" not in entered(cloud, by_function)
     first = ["ClaimRun", "ParseConstraints", "AwaitPlace", "InspectDataset", "PrepareInspection"]
     then = ["InspectLarge", "InspectDataset", "IsUnchanged", "PlanCandidates"]
-    assert entered(cloud, by_job)[:8] == first + then
+    assert entered(cloud, by_job)[:9] == first + then
     assert split(cloud, by_job) == split(cloud, by_function)
     job = cloud.jobs(by_job)[0]
     assert job["TrainingJobName"] == f"{by_job}-inspect-0"
