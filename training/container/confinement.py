@@ -77,6 +77,9 @@ COMPUTING = {
     "mremap": AllowedCall((25, 216)),
     "madvise": AllowedCall((28, 233), argument=2, mask=~31 & 0xFFFFFFFF),  # not: offline a page
     "nanosleep": AllowedCall((35, 101)),
+    "getitimer": AllowedCall((36, 102)),
+    "alarm": AllowedCall((37, None)),
+    "setitimer": AllowedCall((38, 103)),  # its signals go to the process itself
     "getpid": AllowedCall((39, 172)),
     "exit": AllowedCall((60, 93)),
     "uname": AllowedCall((63, 160)),

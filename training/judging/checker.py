@@ -28,7 +28,7 @@ FAILURES_IN_A_ROW = 20
 ENDS_IN_A_ROW = 3
 """Questions at which the process had to be ended, which takes up to half a minute each."""
 ENDS, ENDS_SHARE = 20, 0.01
-"""Processes that had to be ended: too many are both this number and this share of all rationales."""
+"""Processes that had to be ended: this number is too many if it is more than this share, too."""
 _LOGGED_FAILURES = 5
 _SHOWN_CHARACTERS = 400
 _log = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ import importlib.util
 import io
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -36,6 +37,7 @@ _IMPORTED_LATE = (
     "unicodedata",
 )
 """By the interpreter itself, when a function of it is first called."""
+_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 _ADVICE = {
     ImportError: "jobs have the standard library and what AWS's PyTorch image holds; import it at "
     "the top of the file",
@@ -123,13 +125,22 @@ def _answer(
     check: Callable[[str, str, str], object], name: str, request: list[str]
 ) -> dict[str, object]:
     try:
-        problems = check(*request)
+        try:
+            problems = check(*request)
+        finally:
+            _stop_timers()
         if not isinstance(problems, list | tuple):
             kind = type(problems).__name__
             raise TypeError(f"check returned {kind}; a list of texts is needed, empty if all holds")
         return {"problems": [_shown(problem) for problem in problems[:SHOWN_PROBLEMS]]}
     except BaseException as error:
         return {"failed": type(error).__name__, "told": _describe(error, name)}
+
+
+def _stop_timers() -> None:
+    """Let no alarm that was set for one rationale strike at the next."""
+    for timer in _TIMERS:
+        signal.setitimer(timer, 0)
 
 
 def _describe(error: BaseException, name: str) -> str:

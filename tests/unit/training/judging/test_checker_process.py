@@ -97,6 +97,25 @@ def test_an_exception_that_cannot_be_written_is_told_by_its_name():
     assert reply["failed"] == "Odd"
 
 
+def test_a_checker_may_set_itself_an_alarm_which_does_not_strike_at_the_next_rationale():
+    source = checker(
+        "import signal, time",
+        "def late(*_): raise TimeoutError('too slow')",
+        "signal.signal(signal.SIGALRM, late)",
+        "def check(question, *_):",
+        "    if question == 'left':",
+        "        return [str(signal.alarm(100)), str(signal.alarm(100) > 0)]",
+        "    if question == 'next':",
+        "        return [str(signal.alarm(0)), str(signal.getitimer(signal.ITIMER_REAL))]",
+        "    signal.setitimer(signal.ITIMER_REAL, 0.001)",
+        "    while True: pass",
+    )
+    _, left, after, slow = talk(source, *([1, word, "", ""] for word in ("left", "next", "slow")))
+    assert left["problems"] == ["0", "True"]
+    assert after["problems"] == ["0", "(0.0, 0.0)"]
+    assert slow["told"] == "TimeoutError: too slow (checker.py, line 2)"
+
+
 def test_too_little_memory_is_said():
     source = checker("def check(*_): return [str(len(bytearray(2**28)))]")
     (_, reply) = talk(source, [1, "", "", ""], memory=2**28)
