@@ -147,8 +147,8 @@ class ConfinedChecker:
         return (
             f"A checker computes for at most {limits.cpu_seconds:g} s a rationale (and "
             f"{limits.start_cpu_seconds:g} s when it is loaded) in {limits.memory_bytes / GIB:g} "
-            "GiB, without files, network, threads or other processes, and returns a list of texts; "
-            "change it accordingly"
+            "GiB besides its modules, without files, network, threads or other processes, and "
+            "returns a list of texts; change it accordingly"
         )
 
 

@@ -49,7 +49,7 @@ class CheckerLimits:
         seconds: Until it answers, waiting included; a busy machine has other work besides.
         start_cpu_seconds: Of computing, to import what it needs.
         start_seconds: Until it has.
-        memory_bytes: Address space.
+        memory_bytes: Address space, besides what the modules have that its file names.
         reply_bytes: Of the problems of one rationale.
     """
 
