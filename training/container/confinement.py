@@ -77,6 +77,9 @@ COMPUTING = {
     "mremap": AllowedCall((25, 216)),
     "madvise": AllowedCall((28, 233), argument=2, mask=~31 & 0xFFFFFFFF),  # not: offline a page
     "nanosleep": AllowedCall((35, 101)),
+    "getitimer": AllowedCall((36, 102)),
+    "alarm": AllowedCall((37, None)),
+    "setitimer": AllowedCall((38, 103)),  # its signals go to the process itself
     "getpid": AllowedCall((39, 172)),
     "exit": AllowedCall((60, 93)),
     "uname": AllowedCall((63, 160)),
@@ -120,6 +123,7 @@ READING = COMPUTING | {
     "readlink": AllowedCall((89, None)),
     "prctl": AllowedCall((157, 167), argument=0, value=_PR_SET_SECCOMP),  # for the second filter
     "getdents64": AllowedCall((217, 61)),
+    "prlimit64": AllowedCall((302, 261), argument=0, value=None),
     "openat": AllowedCall((257, 56), argument=2, mask=_WRITING),
     "newfstatat": AllowedCall((262, 79)),
     "readlinkat": AllowedCall((267, 78)),
@@ -127,29 +131,36 @@ READING = COMPUTING | {
     "statx": AllowedCall((332, 291)),
     "faccessat2": AllowedCall((439, 439)),
 }
-"""What importing modules takes besides."""
+"""What importing modules and a limit for memory take besides."""
 
 
-def leave_only_reading(memory_bytes: int) -> None:
+def leave_only_reading() -> None:
     """Give up the network, other processes, and all writing to files, once and for all.
 
     Whatever happens to the parent or to the machine's memory, this process ends first.
-
-    Args:
-        memory_bytes: Address space that it may have.
 
     Raises:
         CheckerFailed: when this system has no such filter.
     """
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    allowed = memory_bytes if most == resource.RLIM_INFINITY else min(memory_bytes, most)
-    resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     _prctl(_PR_SET_DUMPABLE, 0)  # no core file, and no other process of this user looks inside
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     _install(tuple(READING.values()))
+
+
+def limit_memory(more_bytes: int) -> None:
+    """Let this process have so much more address space than it has. Files must be readable.
+
+    What it has is not the checker's: libraries map gigabytes that they never use.
+    """
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+    allowed = int(pages) * resource.getpagesize() + more_bytes
+    _, most = resource.prlimit(os.getpid(), resource.RLIMIT_AS)
+    if most != resource.RLIM_INFINITY:
+        allowed = min(allowed, most)
+    resource.prlimit(os.getpid(), resource.RLIMIT_AS, (allowed, allowed))
 
 
 def leave_only_computing() -> None:

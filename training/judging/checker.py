@@ -24,8 +24,11 @@ Checker = Callable[[str, str, str], list[str]]
 LIMITS = CheckerLimits()
 MAX_SOURCE_BYTES = MIB
 FAILURES_IN_A_ROW = 20
-ENDS_IN_A_ROW, ENDS = 3, 20
-"""Processes that had to be ended, which takes up to half a minute each."""
+"""Questions, since the elements of one hard question come one after the other."""
+ENDS_IN_A_ROW = 3
+"""Questions at which the process had to be ended, which takes up to half a minute each."""
+ENDS, ENDS_SHARE = 20, 0.01
+"""Processes that had to be ended: this number is too many if it is more than this share, too."""
 _LOGGED_FAILURES = 5
 _SHOWN_CHARACTERS = 400
 _log = logging.getLogger(__name__)
@@ -64,7 +67,9 @@ class ConfinedChecker:
             CheckerFailed: when the checker cannot be loaded, or this system cannot confine it.
         """
         self._name, self._source, self._limits = name, source, limits
-        self._failures = self._failures_in_a_row = self._ends = self._ends_in_a_row = 0
+        self._calls = self._failures = self._ends = 0
+        self._failed_in_a_row: set[str] = set()
+        self._ended_in_a_row: set[str] = set()
         self._worker: CheckerWorker | None = self._start()
         _log.info(
             "%s runs by itself: no files, network, threads or other processes (seccomp); %g s of "
@@ -80,18 +85,20 @@ class ConfinedChecker:
         Raises:
             CheckerFailed: when it failed too often.
         """
+        self._calls += 1
         try:
             if self._worker is None:
                 self._worker = self._start()
             reply = self._worker.ask(question, answer, rationale)
         except WorkerEnded as end:
             self._worker = None
-            self._ends, self._ends_in_a_row = self._ends + 1, self._ends_in_a_row + 1
-            return self._failed(f"it {end}", f"it {end}")
-        self._ends_in_a_row = 0
+            self._ends += 1
+            self._ended_in_a_row.add(question)
+            return self._failed(question, f"it {end}", f"it {end}")
+        self._ended_in_a_row.clear()
         if reply.problems is None:
-            return self._failed(f"it failed with {reply.failed}", reply.told)
-        self._failures_in_a_row = 0
+            return self._failed(question, f"it failed with {reply.failed}", reply.told)
+        self._failed_in_a_row.clear()
         return list(reply.problems)
 
     def close(self) -> None:
@@ -113,16 +120,21 @@ class ConfinedChecker:
             raise CheckerFailed(f"{_line(reply.refused or reply.told)}. {self._needed()}")
         return worker
 
-    def _failed(self, reason: str, told: str) -> list[str]:
+    def _failed(self, question: str, reason: str, told: str) -> list[str]:
         """Reject a rationale, or give up."""
-        self._failures, self._failures_in_a_row = self._failures + 1, self._failures_in_a_row + 1
+        self._failures += 1
+        self._failed_in_a_row.add(question)
         if self._failures <= _LOGGED_FAILURES:
             _log.warning("%s failed at a rationale, which is rejected: %s", self._name, _line(told))
         often = None
-        if self._failures_in_a_row >= FAILURES_IN_A_ROW or self._ends_in_a_row >= ENDS_IN_A_ROW:
-            often = f"{self._failures_in_a_row} rationales in a row"
-        elif self._ends >= ENDS:
-            often = f"{self._failures} rationales, and was started anew {ENDS} times"
+        in_a_row = len(self._failed_in_a_row)
+        if in_a_row >= FAILURES_IN_A_ROW or len(self._ended_in_a_row) >= ENDS_IN_A_ROW:
+            often = f"{in_a_row} questions in a row"
+        elif self._ends >= ENDS and self._ends > ENDS_SHARE * self._calls:
+            often = (
+                f"{self._failures} of {self._calls} rationales, and was started anew "
+                f"{self._ends} times"
+            )
         if often is not None:
             self.close()
             raise CheckerFailed(
@@ -135,8 +147,8 @@ class ConfinedChecker:
         return (
             f"A checker computes for at most {limits.cpu_seconds:g} s a rationale (and "
             f"{limits.start_cpu_seconds:g} s when it is loaded) in {limits.memory_bytes / GIB:g} "
-            "GiB, without files, network, threads or other processes, and returns a list of texts; "
-            "change it accordingly"
+            "GiB besides its modules, without files, network, threads or other processes, and "
+            "returns a list of texts; change it accordingly"
         )
 
 

@@ -3,39 +3,34 @@
 Reads a line of JSON with the checker's name and source, and says whether it could be loaded; then
 reads [number, question, answer, rationale] in each line, and answers with the problems. The
 modules that the source names are imported before any of it runs, because no file can be read from
-then on. They are the job's own, so they are trusted; they cannot write either.
+then on. They are the job's own, so they are trusted; they cannot write either. BYTES is the
+address space that the checker may take besides theirs.
 """
 
 from __future__ import annotations
 
 import ast
-import importlib.util
 import io
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from types import ModuleType, TracebackType
 
 from stratos.errors import CheckerFailed
-from training.container.confinement import leave_only_computing, leave_only_reading
-from training.judging.kept_modules import KeptModules, loaded_packages
+from training.container.confinement import (
+    leave_only_computing,
+    leave_only_reading,
+    limit_memory,
+)
+from training.judging.early_imports import import_early
 
 SHOWN_CHARACTERS = 300
 SHOWN_PROBLEMS = 20
 """Of the problems of one rationale; only the first is counted."""
 _MODULE = "stratos_domain_checker"
-_IMPORTED_LATE = (
-    "_strptime",
-    "encodings.ascii",
-    "encodings.cp1252",
-    "encodings.idna",
-    "encodings.latin_1",
-    "encodings.utf_16",
-    "unicodedata",
-)
-"""By the interpreter itself, when a function of it is first called."""
+_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 _ADVICE = {
     ImportError: "jobs have the standard library and what AWS's PyTorch image holds; import it at "
     "the top of the file",
@@ -50,9 +45,10 @@ def main() -> None:
     given = json.loads(requests.readline())
     name, source = given["name"], given["source"].encode("latin-1")
     try:
-        leave_only_reading(int(sys.argv[1]))
+        leave_only_reading()
         try:
-            _prepare((*_IMPORTED_LATE, *named_modules(ast.parse(source, name))))
+            import_early(ast.parse(source, name))
+            limit_memory(int(sys.argv[1]))
         finally:
             leave_only_computing()
         check = _load(name, source)
@@ -67,33 +63,6 @@ def main() -> None:
     while line := requests.readline():
         number, *request = json.loads(line)
         _write(replies, {"call": number, **_answer(check, name, request)})
-
-
-def named_modules(tree: ast.AST) -> Iterator[str]:
-    """Every module that a source imports, also within functions; perhaps names of other things."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def _prepare(modules: Sequence[str]) -> None:
-    """Import them, and keep what else their packages may import when they are used."""
-    for module in modules:
-        with suppress(Exception, SystemExit):
-            if _is_installed(module):
-                importlib.import_module(module)
-    kept = KeptModules()
-    kept.keep(loaded_packages())
-    sys.meta_path.append(kept)
-
-
-def _is_installed(module: str) -> bool:
-    """Whether it is of a module or package; any folder on the way would be a namespace."""
-    spec = importlib.util.find_spec(module.partition(".")[0])
-    return spec is not None and spec.origin is not None
 
 
 def _own_pipes() -> tuple[io.BufferedReader, int]:
@@ -123,13 +92,22 @@ def _answer(
     check: Callable[[str, str, str], object], name: str, request: list[str]
 ) -> dict[str, object]:
     try:
-        problems = check(*request)
+        try:
+            problems = check(*request)
+        finally:
+            _stop_timers()
         if not isinstance(problems, list | tuple):
             kind = type(problems).__name__
             raise TypeError(f"check returned {kind}; a list of texts is needed, empty if all holds")
         return {"problems": [_shown(problem) for problem in problems[:SHOWN_PROBLEMS]]}
     except BaseException as error:
         return {"failed": type(error).__name__, "told": _describe(error, name)}
+
+
+def _stop_timers() -> None:
+    """Let no alarm that was set for one rationale strike at the next."""
+    for timer in _TIMERS:
+        signal.setitimer(timer, 0)
 
 
 def _describe(error: BaseException, name: str) -> str:

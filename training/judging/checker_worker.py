@@ -16,6 +16,7 @@ import sys
 import time
 import weakref
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,9 @@ _KIB = 2**10
 _READ_BYTES = 64 * _KIB
 _CPU_CLOCK = 2
 """CPUCLOCK_SCHED of the kernel's posix-timers.h: CPU time of all threads."""
+_STARTER = ThreadPoolExecutor(1, thread_name_prefix="checker-starter")
+"""Starts every process. One ends with the thread that started it (PR_SET_PDEATHSIG of prctl(2)),
+and this one ends with the job."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class CheckerLimits:
         seconds: Until it answers, waiting included; a busy machine has other work besides.
         start_cpu_seconds: Of computing, to import what it needs.
         start_seconds: Until it has.
-        memory_bytes: Address space.
+        memory_bytes: Address space, besides what the modules have that its file names.
         reply_bytes: Of the problems of one rationale.
     """
 
@@ -85,18 +89,7 @@ class CheckerWorker:
             WorkerEnded: when it did not come so far.
         """
         self._limits = limits
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-B", "-P", "-m", "training.judging.checker_process"),
-                str(limits.memory_bytes),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            env=_environment(os.environ),
-            bufsize=0,
-        )
+        self._process = _STARTER.submit(_started, limits.memory_bytes).result()
         self._end = weakref.finalize(self, _end, self._process)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -198,6 +191,21 @@ class CheckerWorker:
             return "closed its pipe, or was ended for want of memory"
         known = {member.value: member.name for member in signal.Signals}
         return f"was ended by {known.get(-code, f'signal {-code}')}"
+
+
+def _started(memory_bytes: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-B", "-P", "-m", "training.judging.checker_process"),
+            str(memory_bytes),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env=_environment(os.environ),
+        bufsize=0,
+    )
 
 
 def _environment(given: Mapping[str, str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from tests.integration.containers.sandbox import Container
 ROOT = Path(__file__).parents[3]
 _STATES = {"probe": "Probe", "synthesize": "Synthesize", "distill": "Distill"}
 _MERGE = re.compile(r"States\.JsonMerge\((\$\S+), (\$\S+), false\)")
+_FORMAT = re.compile(r"States\.Format\('([^']*)', (\$\S+)\)")
 
 
 def request_of(job: TrainingJob, student_artifact: str | None = None) -> dict[str, Any]:
@@ -57,6 +58,8 @@ def _filled(value: Any, data: Mapping[str, Any]) -> Any:
 def _evaluated(expression: str, data: Mapping[str, Any]) -> Any:
     if merged := _MERGE.fullmatch(expression):
         return {**_evaluated(merged[1], data), **_evaluated(merged[2], data)}
+    if formatted := _FORMAT.fullmatch(expression):
+        return formatted[1].format(_evaluated(formatted[2], data))
     found: Any = data
     for name in expression.removeprefix("$.").split("."):
         found = found[name]

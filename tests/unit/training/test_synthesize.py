@@ -183,6 +183,6 @@ def test_a_checker_that_cannot_do_its_work_ends_the_job_by_name(container, logge
     assert container(synthesize, **config) == 1
     failure = (tmp_path / "output" / "failure").read_text()
     assert failure.startswith(
-        "CheckerFailed: checker.py failed at 20 rationales in a row; the last: PermissionError: "
+        "CheckerFailed: checker.py failed at 20 questions in a row; the last: PermissionError: "
     )
     assert "(checker.py, line 3); it has no files, no network" in failure

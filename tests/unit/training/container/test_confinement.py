@@ -70,6 +70,8 @@ def test_a_call_is_allowed_with_the_named_argument_only(machine):
         assert told("openat", 0, 0, writing) == REFUSED
     assert told("madvise", 0, 0, 4) == ALLOWED
     assert told("madvise", 0, 0, 100) == REFUSED
+    assert told("prlimit64", PID) == ALLOWED
+    assert told("prlimit64", PID + 1) == REFUSED
     assert told("prctl", 22) == ALLOWED
     assert told("prctl", 4, 1) == REFUSED
 
@@ -105,7 +107,7 @@ def tried():
             found[name] = False
     return found
 
-leave_only_reading(2**29)
+leave_only_reading()
 first = tried()
 leave_only_computing()
 print(json.dumps([first, tried()]))
@@ -124,6 +126,34 @@ def run(source):
 def test_a_process_keeps_reading_first_and_then_computing_alone():
     nothing = dict.fromkeys(("read", "write", "socket", "fork", "signal"), False)
     assert run(TRIES) == [nothing | {"read": True, "compute": True}, nothing | {"compute": True}]
+
+
+MEMORY = """
+import json, mmap, resource
+held = mmap.mmap(-1, 2**31)
+from training.container.confinement import leave_only_computing, leave_only_reading, limit_memory
+
+leave_only_reading()
+limit_memory(2**28)
+leave_only_computing()
+found = [len(bytearray(2**27))]
+for attempt in (
+    lambda: bytearray(2**29),
+    lambda: resource.setrlimit(resource.RLIMIT_AS, (2**40, 2**40)),
+    lambda: resource.prlimit(0, resource.RLIMIT_AS, (2**20, 2**20)),
+):
+    try:
+        found.append(attempt() is None)
+    except (MemoryError, OSError, ValueError) as error:
+        found.append(type(error).__name__)
+print(json.dumps(found))
+"""
+
+
+def test_memory_is_limited_beyond_what_a_process_has():
+    told = run(MEMORY)
+    assert told[:2] == [2**27, "MemoryError"]
+    assert True not in told
 
 
 def test_a_system_without_the_filter_is_refused(monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from stratos.errors import CheckerFailed
 from training.judging import checker as rules
 from training.judging.checker import load_checker
-from training.judging.checker_worker import CheckerLimits
+from training.judging.checker_worker import CheckerLimits, CheckerReply, WorkerEnded
 
 
 def write(folder, *lines, name="checker.py"):
@@ -66,27 +66,66 @@ def test_a_rationale_at_which_a_checker_fails_is_rejected_and_the_next_is_checke
     assert "KeyError: 'x' (checker.py, line 3)" in caplog.text
 
 
-def test_a_checker_that_fails_time_after_time_ends_the_job(tmp_path):
+def test_a_checker_that_fails_at_question_after_question_ends_the_job(tmp_path):
     check = load_checker(write(tmp_path, "def check(question, answer, rationale): return 1 / 0"))
-    for _ in range(rules.FAILURES_IN_A_ROW - 1):
-        assert check("q", "a", "r") == ["it failed with ZeroDivisionError"]
-    with pytest.raises(CheckerFailed, match=r"failed at 20 rationales in a row; the last: ZeroDiv"):
-        check("q", "a", "r")
+    for number in range(rules.FAILURES_IN_A_ROW - 1):
+        assert check(f"q{number}", "a", "r") == ["it failed with ZeroDivisionError"]
+    with pytest.raises(CheckerFailed, match=r"failed at 20 questions in a row; the last: ZeroDiv"):
+        check("another", "a", "r")
 
 
-def test_a_checker_whose_process_must_be_ended_again_and_again_ends_the_job(tmp_path, monkeypatch):
-    ends = write(tmp_path, "import os", "def check(question, *_): return eval(question)")
-    check = load_checker(ends)
-    for _ in range(rules.ENDS_IN_A_ROW - 1):
-        check("os._exit(2)", "a", "r")
-    with pytest.raises(CheckerFailed, match=r"3 rationales in a row; the last: it ended its proce"):
-        check("os._exit(2)", "a", "r")
-    monkeypatch.setattr(rules, "ENDS", 2)
-    check = load_checker(ends)
-    check("os._exit(2)", "a", "r")
-    assert check("[]", "a", "r") == []
-    with pytest.raises(CheckerFailed, match="2 rationales, and was started anew 2 times"):
-        check("os._exit(2)", "a", "r")
+class ScriptedWorker:
+    """Answers by the rationale: no problem, an exception, or the end of the process."""
+
+    def __init__(self, *_):
+        self.greeting = CheckerReply(call=0, problems=())
+
+    def ask(self, _question, _answer, rationale):
+        if rationale == "ends":
+            raise WorkerEnded("computed for more than 5 s")
+        if rationale == "fails":
+            return CheckerReply(call=1, failed="KeyError", told="KeyError: 1")
+        return CheckerReply(call=1, problems=())
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def scripted(tmp_path, monkeypatch):
+    monkeypatch.setattr(rules, "CheckerWorker", ScriptedWorker)
+    return load_checker(write(tmp_path, "def check(question, answer, rationale): return []"))
+
+
+def test_a_checker_whose_process_must_be_ended_at_one_question_after_the_other_ends_the_job(
+    scripted,
+):
+    for number in range(rules.ENDS_IN_A_ROW - 1):
+        scripted(f"q{number}", "a", "ends")
+    with pytest.raises(CheckerFailed, match=r"3 questions in a row; the last: it computed for mo"):
+        scripted("another", "a", "ends")
+
+
+@pytest.mark.parametrize("comes_to", ["ends", "fails"])
+def test_one_hard_question_does_not_end_the_job_however_many_elements_it_has(scripted, comes_to):
+    scripted("easy", "a", "r")
+    for number in range(rules.ENDS - 1):
+        assert scripted("hard", f"element {number}", comes_to)
+    assert scripted("easy", "a", "r") == []
+
+
+def test_processes_that_must_be_ended_end_the_job_if_they_are_many_of_all(scripted):
+    for _ in range(rules.ENDS - 1):
+        scripted("q", "a", "r")
+        scripted("q", "a", "ends")
+    with pytest.raises(CheckerFailed, match="20 of 39 rationales, and was started anew 20 times"):
+        scripted("q", "a", "ends")
+
+
+def test_one_rationale_in_thousands_that_takes_too_long_does_not_end_a_long_job(scripted):
+    for number in range(60_000):
+        scripted("q", "a", "r" if number % 3_000 else "ends")
+    assert scripted("q", "a", "ends")
 
 
 def test_the_log_says_under_what_a_checker_runs(tmp_path, caplog):
@@ -115,8 +154,9 @@ def test_the_page_says_what_a_checker_has():
         f"{limits.seconds:g} s in all to answer",
         f"{limits.memory_bytes // 2**30} GiB of address space",
         f"{limits.reply_bytes // 2**10} KiB for a reply",
-        f"After {rules.FAILURES_IN_A_ROW} failures in a row, {rules.ENDS_IN_A_ROW} processes in a "
-        f"row that had to be ended, or {rules.ENDS} in all",
+        f"After failures at {rules.FAILURES_IN_A_ROW} questions in a row, or processes that had to "
+        f"be ended at {rules.ENDS_IN_A_ROW} in a row",
+        f"{rules.ENDS} such processes that are more than {rules.ENDS_SHARE:.0%} of the rationales",
     ):
         assert told in " ".join(table.split())
 

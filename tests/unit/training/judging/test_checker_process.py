@@ -1,12 +1,9 @@
 """The process of a checker, started as the job starts it."""
 
-import ast
 import json
 import os
 import subprocess
 import sys
-
-from training.judging.checker_process import named_modules
 
 UNCONFINED = """
 from stratos.errors import CheckerFailed
@@ -25,7 +22,7 @@ def talk(*lines, command=("-m", "training.judging.checker_process"), memory=2**3
     done = subprocess.run(
         [sys.executable, "-B", *command, str(memory)],
         input="".join(json.dumps(line) + "\n" for line in lines),
-        env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )
@@ -74,6 +71,32 @@ def test_modules_are_there_wherever_a_checker_imports_them():
     assert reply == {"call": 1, "problems": ["30", "xml.dom.minidom", "email.message"]}
 
 
+def test_what_libraries_and_the_standard_library_import_late_is_there():
+    source = checker(
+        "import concurrent.futures, email",
+        "import numpy as np",
+        "def check(*_):",
+        "    return [",
+        "        np.random.__name__,",
+        "        concurrent.futures.ThreadPoolExecutor.__name__,",
+        "        email.message_from_string('to: you')['to'],",
+        "        *(b'x'.decode(name) for name in ('utf-8-sig', 'cp437', 'shift_jis', 'gb18030')),",
+        "    ]",
+    )
+    (_, reply) = talk(source, [1, "", "", ""])
+    assert reply["problems"] == ["numpy.random", "ThreadPoolExecutor", "you", *"xxxx"]
+
+
+def test_a_module_that_cannot_be_imported_says_why(tmp_path, monkeypatch):
+    (tmp_path / "broken_library.py").write_text("raise OSError('libbroken.so: not found')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (reply,) = talk(checker("import broken_library", "def check(*_): return []"))
+    assert reply["refused"].startswith(
+        "checker.py cannot be loaded: ImportError: importing broken_library failed with OSError: "
+        "libbroken.so: not found (checker.py, line 1)"
+    )
+
+
 def test_an_exception_tells_the_line_of_the_checker_and_what_it_cannot_have():
     source = checker(
         "import json", "def check(q, a, r):", "    return json.loads(q) if q else open(a)"
@@ -97,12 +120,28 @@ def test_an_exception_that_cannot_be_written_is_told_by_its_name():
     assert reply["failed"] == "Odd"
 
 
+def test_a_checker_may_set_itself_an_alarm_which_does_not_strike_at_the_next_rationale():
+    source = checker(
+        "import signal, time",
+        "def late(*_): raise TimeoutError('too slow')",
+        "signal.signal(signal.SIGALRM, late)",
+        "def check(question, *_):",
+        "    if question == 'left':",
+        "        return [str(signal.alarm(100)), str(signal.alarm(100) > 0)]",
+        "    if question == 'next':",
+        "        return [str(signal.alarm(0)), str(signal.getitimer(signal.ITIMER_REAL))]",
+        "    signal.setitimer(signal.ITIMER_REAL, 0.001)",
+        "    while True: pass",
+    )
+    _, left, after, slow = talk(source, *([1, word, "", ""] for word in ("left", "next", "slow")))
+    assert left["problems"] == ["0", "True"]
+    assert after["problems"] == ["0", "(0.0, 0.0)"]
+    assert slow["told"] == "TimeoutError: too slow (checker.py, line 2)"
+
+
 def test_too_little_memory_is_said():
-    source = checker("def check(*_): return [str(len(bytearray(2**28)))]")
-    (_, reply) = talk(source, [1, "", "", ""], memory=2**28)
+    source = checker("def check(size, *_): return [str(len(bytearray(int(size))))]")
+    asked = ([number, str(size), "", ""] for number, size in enumerate((2**27, 2**29), 1))
+    (_, enough, reply) = talk(source, *asked, memory=2**28)
+    assert enough["problems"] == [str(2**27)]
     assert reply["told"] == "MemoryError (checker.py, line 1); it has only so much memory"
-
-
-def test_imports_are_found_wherever_they_stand():
-    source = "import a.b\ndef f():\n    from c import d as e, f\nfrom . import g\nfrom .h import i"
-    assert list(named_modules(ast.parse(source))) == ["a.b", "c", "c.d", "c.f"]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -68,6 +69,12 @@ def test_texts_of_any_kind_and_length_arrive_whole():
 
 def test_a_lone_half_of_a_character_comes_back_as_it_is_written():
     assert worker("return [question]").ask("\ud800", "", "").problems == (r"\ud800",)
+
+
+def test_a_process_outlives_the_thread_that_asked_for_it():
+    with ThreadPoolExecutor(1) as thread:
+        started = thread.submit(worker, "return [question]").result()
+    assert started.ask("still here", "", "").problems == ("still here",)
 
 
 def test_what_a_checker_prints_is_no_reply():

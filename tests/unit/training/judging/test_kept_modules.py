@@ -52,7 +52,37 @@ def test_a_package_that_is_too_large_is_not_kept(package, monkeypatch):
     assert kept.find_spec("late_package.other", None) is None
 
 
-def test_the_standard_library_and_our_own_packages_are_not_kept():
+def test_the_standard_library_and_our_own_packages_are_not_among_the_loaded_ones():
     names = {module.__name__ for module in loaded_packages()}
     assert not names & {"json", "stratos", "training"}
     assert "pydantic" in names
+
+
+def test_the_standard_library_is_kept_without_its_programs_and_tests(monkeypatch):
+    names = ("cmd", "wsgiref.util", "turtledemo.clock", "unittest.test", "site-packages")
+    for name in names:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    kept = KeptModules()
+    kept.keep_standard_library()
+    assert [name for name in names if kept.find_spec(name, None)] == ["cmd", "wsgiref.util"]
+
+
+def test_a_kept_module_knows_its_file(package):
+    module, folder = package
+    kept = KeptModules()
+    kept.keep([module])
+    sys.meta_path.insert(0, kept)
+    for name, file in (("inner", "inner/__init__.py"), ("other", "other.py")):
+        found = importlib.import_module(f"late_package.{name}")
+        assert found.__loader__ is kept
+        assert found.__file__ == str(folder / file)
+
+
+def test_a_module_that_failed_fails_in_the_same_words():
+    sys.meta_path.append(KeptModules({"nowhere": ImportError("libnowhere.so is missing")}))
+    try:
+        for _ in range(2):
+            with pytest.raises(ImportError, match=r"libnowhere\.so is missing"):
+                importlib.import_module("nowhere")
+    finally:
+        sys.meta_path.pop()
