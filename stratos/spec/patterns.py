@@ -44,6 +44,7 @@ _PART = re.compile(
     re.DOTALL,
 )
 _VERBOSE = re.compile(r"\(\?[a-zA-Z-]*x[a-zA-Z-]*[:)]")
+_WHOLLY_VERBOSE = re.compile(r"\(\?[a-zA-Z]*x[a-zA-Z]*\)")
 _COMMENT = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|#[^\n]*|\s+", re.DOTALL)
 """Comments and space of a verbose pattern; what is kept is the group."""
 
@@ -121,9 +122,11 @@ def _num_steps(pattern: str) -> int:
 
     Where only a part is verbose, it counts as whichever reading is longer.
     """
-    verbose = [found.start() for found in _VERBOSE.finditer(pattern)]
-    bare = _written_out(_COMMENT.sub(r"\1", pattern)) if verbose else 0
-    return bare if verbose == [0] else max(bare, _written_out(pattern))
+    changes = len(_VERBOSE.findall(pattern))
+    bare = _written_out(_COMMENT.sub(r"\1", pattern)) if changes else 0
+    if changes == 1 and _WHOLLY_VERBOSE.match(pattern):
+        return bare
+    return max(bare, _written_out(pattern))
 
 
 def _written_out(pattern: str) -> int:

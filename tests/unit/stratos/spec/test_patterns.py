@@ -37,6 +37,8 @@ PATTERNS = st.lists(
         ("((a{9}b){9}[)]{9}){99}{9}", "stands for more than 10,000 characters"),
         ("(?x)(" + "a" * 200 + "# )\n){200}", "stands for more than 10,000 characters"),
         ("(?x)b(?-x:(a{99}[ ]#)){200}", "stands for more than 10,000 characters"),
+        ("(?x:a)(b#{99}){200}", "stands for more than 10,000 characters"),
+        ("(?-x)(b#{99}){200}", "stands for more than 10,000 characters"),
         ("a{999999999}", "stands for more than 10,000 characters"),
         ("a)(b", "unopened group"),
         ("(", "unclosed group"),
