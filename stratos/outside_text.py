@@ -13,18 +13,37 @@ import unicodedata
 _BIDI = "\u202a-\u202e\u2066-\u2069"
 """They turn the direction of what follows, so that it reads as something else; right-to-left text
 needs none of them. https://www.unicode.org/reports/tr9/"""
-_ACTING = re.compile(f"[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f{_BIDI}]")
+_ISOLATE = re.compile("[\u2066-\u2069]")
+_END_OF_ISOLATE = "\u2069"
+_ACTING = re.compile(f"[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f{_BIDI}\\ud800-\\udfff]")
+"""Halves of surrogate pairs do not act, but no UTF-8 stream takes them."""
 _BREAKING = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#|~!&])")
+_ADDRESS = re.compile(r"://|\bwww\.|\bmailto:|\bxmpp:|@", re.IGNORECASE)
+"""What GitHub makes a link or a mention by itself. https://github.github.com/gfm/#autolinks-extension-"""
 _LONGEST_SUBJECT = 99
 
 
 def visible(text: str) -> str:
-    r"""Write out what would act on a screen: controls and turns of direction, as `\u001b`.
+    r"""Write out what would act on a screen, or stop it: controls and turns of direction, as
+    `\u001b`, and halves of surrogate pairs.
 
     Line ends and tabs stay. What was JSON before is the same JSON then.
     """
     return _ACTING.sub(_written, text.replace("\r\n", "\n"))
+
+
+def visible_on_page(text: str) -> str:
+    """The same for a page, which sets right-to-left text: there isolates that end within stay."""
+    text = text.replace("\r\n", "\n")
+    opened: list[int] = []
+    stay: set[int] = set()
+    for found in _ISOLATE.finditer(text):
+        if found[0] != _END_OF_ISOLATE:
+            opened.append(found.start())
+        elif opened:
+            stay |= {opened.pop(), found.start()}
+    return _ACTING.sub(lambda found: found[0] if found.start() in stay else _written(found), text)
 
 
 def one_line(text: str) -> str:
@@ -37,7 +56,12 @@ def _written(found: re.Match[str]) -> str:
 
 
 def markdown(text: str) -> str:
-    """Words within a line of Markdown, or a cell of its tables: no link, no HTML, no style."""
+    """Words within a line of Markdown, or a cell of its tables: no link, no HTML, no style.
+
+    Words with an address are code: it would be a link by itself, and a backslash would change it.
+    """
+    if _ADDRESS.search(text):
+        return markdown_code(text)
     return _MARKDOWN.sub(r"\\\1", one_line(text))
 
 

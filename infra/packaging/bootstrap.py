@@ -19,6 +19,8 @@ LOCK, CPU_LOCK, CUDA_LOCK = (ROOT / f"requirements{part}.lock" for part in ("", 
 CUDA, which is what the package index has."""
 STAMP = VENV / ".installed"
 NEEDED = (3, 11)
+_NOT_THERE = "No matching distribution found"
+"""Pip's words where its index has no such version, or none for this machine."""
 
 
 def main() -> None:
@@ -39,29 +41,62 @@ def main() -> None:
             venv.create(VENV, with_pip=True)
         sys.stdout.write("installing what requirements.lock lists; minutes the first time\n")
         sys.stdout.flush()
-        # First: pip would rather take a build whose hash its index tells, and that is CUDA's.
-        _install_locked(CPU_LOCK, may_fail=True)
-        _install_locked(LOCK)
-        if not any(VENV.glob("lib/python*/site-packages/torch-*+cpu.dist-info")):
-            _install_locked(CUDA_LOCK)
-        _pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+        install()
         STAMP.write_text(wanted)
 
 
-def _install_locked(lock: Path, *, may_fail: bool = False) -> None:
+def install() -> None:
+    """Bring the environment to what the locks list.
+
+    Raises:
+        SystemExit: pip could not; its words are on stderr or in the message.
+    """
+    # First: pip would rather take a build whose hash its index tells, and that is CUDA's.
+    has_cpu_build = _try_cpu_build()
+    _install_locked(LOCK)
+    if not has_cpu_build:
+        _install_locked(CUDA_LOCK)
+    done = _pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    _require(done, str(ROOT))
+
+
+def _try_cpu_build() -> bool:
+    """Install torch's CPU build; False if this machine's pip finds none."""
+    done = _pip_with_hashes(CPU_LOCK, stderr=subprocess.PIPE)
+    words = (done.stderr or "").strip()
+    if done.returncode and _NOT_THERE in words:
+        sys.stdout.write(
+            "pip finds no CPU build of torch here, so the build for CUDA is fetched: gigabytes\n"
+        )
+        sys.stdout.flush()
+        return False
+    _require(done, CPU_LOCK.name, f":\n{words}")
+    return True
+
+
+def _install_locked(lock: Path) -> None:
+    _require(_pip_with_hashes(lock), lock.name)
+
+
+def _pip_with_hashes(lock: Path, stderr: int | None = None) -> subprocess.CompletedProcess[str]:
     """Install what a lock lists, and no file of another content.
 
     A lock is whole, so nothing is resolved. Nothing is built: that would run code, and bring
     packages, that no hash covers.
     """
     strict = ("--no-deps", "--require-hashes", "--only-binary=:all:")
-    _pip("install", *strict, "--requirement", str(lock), may_fail=may_fail)
+    return _pip("install", *strict, "--requirement", str(lock), stderr=stderr)
 
 
-def _pip(*arguments: str, may_fail: bool = False) -> None:
+def _pip(*arguments: str, stderr: int | None = None) -> subprocess.CompletedProcess[str]:
     command = [str(VENV / "bin" / "python"), "-m", "pip", *arguments]
     command += ["--quiet", "--disable-pip-version-check"]
-    subprocess.run(command, check=not may_fail, stderr=subprocess.DEVNULL if may_fail else None)
+    return subprocess.run(command, check=False, stderr=stderr, text=True)
+
+
+def _require(done: subprocess.CompletedProcess[str], what: str, words: str = "") -> None:
+    if done.returncode:
+        sys.exit(f"pip could not install {what}{words}")
 
 
 def _digest(*files: Path) -> str:

@@ -42,10 +42,12 @@ CPU_BUILDS = {"torch==2.13.0": "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892ee
 torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl, of PyTorch's own index of CPU builds; the
 hash is of the file with which everything here is tested. It needs no CUDA."""
 CLONE = ("requirements.lock", "requirements-cpu.lock", "requirements-cuda.lock")
+TOOLKIT_BUILD = "tests/integration/containers/requirements-toolkit-build.txt"
 TOOLS = (
     "infra/packaging/locks/tooling.lock",
     "benchmarks/requirements-bfcl.txt",
     "benchmarks/requirements-smollm2.txt",
+    TOOLKIT_BUILD,
 )
 """What single commands fetch."""
 TOOLKIT = "tests/integration/containers/requirements-toolkit.txt"

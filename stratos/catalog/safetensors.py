@@ -21,8 +21,10 @@ INDEX = "model.safetensors.index.json"
 """Of weights in several files: which tensor lies in which."""
 _LENGTH_BYTES = 8
 _LONGEST_HEADER = 25_000_000
-"""Bytes: of some two hundred thousand tensors. The library's own limit, four times that, would let
-a header of nothing but names take a gigabyte of memory."""
+"""Bytes: of some two hundred thousand tensors. The library's own limit would let a header of
+nothing but names take a gigabyte of memory."""
+_LIBRARYS_LONGEST_HEADER = 100_000_000
+"""`MAX_HEADER_SIZE` in safetensors/src/tensor.rs of huggingface/safetensors."""
 _FIRST_BYTES = 64 * 2**10
 """Read at once: most headers are within."""
 _Offset = Annotated[int, Field(ge=0, le=2**50)]
@@ -133,12 +135,18 @@ def read_header(files: Files, path: str) -> Iterator[StoredTensor]:
     """The tensors of one file.
 
     Raises:
-        ValueError: when it is no safetensors file, or ends before its last tensor.
+        ValueError: when it is no safetensors file, has a header that is too long to be read, or
+            ends before its last tensor.
     """
     start = files.read_range(path, 0, _FIRST_BYTES)
     length = int.from_bytes(start[:_LENGTH_BYTES], "little")
-    if len(start) < _LENGTH_BYTES or not 0 < length <= _LONGEST_HEADER:
+    if len(start) < _LENGTH_BYTES or not 0 < length <= _LIBRARYS_LONGEST_HEADER:
         raise _no_safetensors(path)
+    if length > _LONGEST_HEADER:
+        raise ValueError(
+            f"{path} has a header of {length:,} bytes, and at most {_LONGEST_HEADER:,} are read; "
+            "save the model in several files: save_pretrained(max_shard_size=...)"
+        )
     text = start[_LENGTH_BYTES : _LENGTH_BYTES + length]
     if len(text) < length and len(start) == _FIRST_BYTES:
         text += files.read_range(path, _FIRST_BYTES, length - len(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,6 +90,14 @@ class RunStory:
 
     def phase(self, name: str) -> PhaseRow | None:
         return next((row for row in self.phases if row.name == name), None)
+
+    def around_now(self, num_phases: int) -> RunStory:
+        """The same with at most so many phases: what is under way, and what is next to it."""
+        under_way = [place for place, row in enumerate(self.phases) if row.under_way]
+        now = under_way[0] if under_way else len(self.phases)
+        most = max(1, num_phases)
+        first = max(0, min(now - most // 2, len(self.phases) - most))
+        return replace(self, phases=self.phases[first : first + most])
 
     def as_json(self) -> dict[str, Any]:
         """For scripts; a phase that has not begun has null seconds."""

@@ -16,7 +16,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
 from rich.segment import Segment
 from rich.table import Table
-from rich.text import Text
+from rich.text import Span, Text
 
 from stratos.outside_text import visible
 from stratos.report.figures import duration
@@ -31,15 +31,45 @@ class PlainConsole(Console):
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False)
 
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(visible(text), **how)
+
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """What is printed, in pieces; moves of the cursor are pieces of their own."""
-        for text, style, control in super().render(renderable, options):
+        """What is printed, in pieces; moves of the cursor are pieces of their own.
+
+        Words are written out before they are laid out: what is longer afterwards would be cut.
+        """
+        for text, style, control in super().render(_written_out(renderable), options):
             yield Segment(text if control else visible(text), style, control)
 
     def out(self, *objects: Any, **how: Any) -> None:
         super().out(*(visible(str(one)) for one in objects), **how)
+
+
+def _written_out(renderable: RenderableType) -> RenderableType:
+    """A text, or a table with the texts of its cells, without what acts on a terminal."""
+    match renderable:
+        case Text():
+            return _visible_text(renderable)
+        case Table():
+            for column in renderable.columns:
+                column._cells = [_written_out(cell) for cell in column.cells]
+    return renderable
+
+
+def _visible_text(text: Text) -> Text:
+    plain = text.plain
+    if (shown := visible(plain)) == plain:
+        return text
+
+    def at(place: int) -> int:
+        return len(visible(plain[:place]))
+
+    written = text.blank_copy(shown)
+    written.spans = [Span(at(one.start), at(one.end), one.style) for one in text.spans]
+    return written
 
 
 def echo(text: str, *, err: bool = False) -> None:
@@ -58,7 +88,7 @@ def make_console(*, stderr: bool = False) -> Console:
 def say(console: Console, text: str | Text, style: str = "") -> None:
     """Print a sentence: on a terminal broken between words, as far in as it begins; elsewhere on
     one line, for whoever searches it."""
-    text = Text(text, style) if isinstance(text, str) else text
+    text = _visible_text(Text(text, style) if isinstance(text, str) else text)
     if not console.is_terminal:
         console.print(text, soft_wrap=True)
         return

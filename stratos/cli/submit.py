@@ -124,13 +124,25 @@ def read_plan(path: Path, folder: Path, stack: Stack) -> SavedPlan:
 
 
 def _not_offered(saved: SavedPlan, stack: Stack) -> Iterator[str]:
-    """What a plan trains on, if the stack has a catalog of its own, and that does not offer it."""
+    """What a plan trains or serves on, if the stack has a catalog of its own without it."""
     text = read_object(stack, SERVERS_KEY)
     if text is None:
         return
-    offered = ServerCatalog.model_validate_json(text).instance_types
-    wanted = saved.chosen.training.instance_type
-    if wanted not in {each.instance_type for each in offered}:
+    try:
+        offered = {
+            each.instance_type for each in ServerCatalog.model_validate_json(text).instance_types
+        }
+    except ValidationError:
+        yield (
+            f"the stack's own catalog, {s3_uri(stack.bucket, SERVERS_KEY)}, is none that this "
+            f"version reads; write it anew: stratos catalog refresh --region {stack.region} --out "
+            f"s3://{stack.bucket}"
+        )
+        return
+    chosen = saved.chosen
+    for wanted in dict.fromkeys((chosen.training.instance_type, chosen.serving.instance_type)):
+        if wanted in offered:
+            continue
         yield (
             f"this stack's own catalog has no {wanted}; plan with that catalog: "
             f"stratos plan FOLDER --catalog s3://{stack.bucket} --out plan.json"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import typer
+from botocore.exceptions import ClientError
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -132,11 +133,12 @@ class Screen:
         return ", ".join(parts) + run
 
     def _picture(self, snapshot: Snapshot) -> Group:
-        if snapshot.story is not None:
-            told = Text(f"{snapshot.run.run_id}: {snapshot.story.told}")
-            table = story_table(snapshot.story, snapshot.state)
-            return Group(table, told, *self._doing(snapshot))
-        return Group(self._states_so_far(snapshot), *self._doing(snapshot))
+        """What goes on is above: of what a low terminal cannot hold, rich cuts the end."""
+        if snapshot.story is None:
+            return Group(*self._doing(snapshot), self._states_so_far(snapshot))
+        head = Group(Text(f"{snapshot.run.run_id}: {snapshot.story.told}"), *self._doing(snapshot))
+        left = self._console.height - len(self._console.render_lines(head)) - 1  # for the titles
+        return Group(head, story_table(snapshot.story.around_now(left), snapshot.state))
 
     def _states_so_far(self, snapshot: Snapshot) -> Table:
         rows = Table.grid(padding=(0, 2))
@@ -206,13 +208,14 @@ def watch_command(run_id: RunId, json_: Json = False) -> None:
 
 def is_submitted(stack: Stack, run_id: str) -> bool:
     """Whether the newest version of a spec starts this run, which may not have begun yet."""
-    prefix = SPEC_PREFIX + run_id.rpartition("-")[0]
-    listed = stack.s3.list_objects_v2(Bucket=stack.bucket, Prefix=prefix).get("Contents", [])
-    for key in (item["Key"] for item in listed if item["Key"].endswith(f"/{SPEC_FILE}")):
+    key = f"{SPEC_PREFIX}{run_id.rpartition('-')[0]}/{SPEC_FILE}"
+    try:
         version = stack.s3.head_object(Bucket=stack.bucket, Key=key).get("VersionId", "null")
-        if run_id_of(stack.bucket, key, version) == run_id:
-            return True
-    return False
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            return False
+        raise
+    return run_id_of(stack.bucket, key, version) == run_id
 
 
 def watch_run(stack: Stack, run_id: str, *, json_: bool, submitted: bool = True) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from stratos.outside_text import visible
+from stratos.outside_text import visible_on_page
+
+_BETWEEN_TAGS = re.compile(r"""[^<>"']+""")
+"""One text, or an attribute's value: an isolate ends within it, or is written out."""
 
 
 def stylesheet() -> str:
@@ -34,9 +38,9 @@ def _shown(value: object) -> object:
     """Words as a page shows them: nothing in them turns the direction of what follows."""
     match value:
         case Markup():
-            return Markup(visible(value))
+            return Markup(_BETWEEN_TAGS.sub(lambda found: visible_on_page(found[0]), value))
         case str():
-            return visible(value)
+            return visible_on_page(value)
         case _:
             return value
 

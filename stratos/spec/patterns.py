@@ -38,10 +38,15 @@ MOST_STEPS = 10_000
 """Matching takes as many steps as text and pattern are long, multiplied: with four times as many,
 a reply of 32,000 characters takes ten seconds."""
 _PART = re.compile(
-    r"\\[pPxuU]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]"
+    r"(?P<group>\((?:\?(?:P?<\w+>|[a-zA-Z-]*[:)]))?)"
+    r"|\\[pPxuU]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]"
     r"|\{(?P<least>\d{1,9})(?:,(?P<most>\d{0,9}))?\}|.",
     re.DOTALL,
 )
+_VERBOSE = re.compile(r"\(\?[a-zA-Z-]*x[a-zA-Z-]*[:)]")
+_WHOLLY_VERBOSE = re.compile(r"\(\?[a-zA-Z]*x[a-zA-Z]*\)")
+_COMMENT = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|#[^\n]*|\s+", re.DOTALL)
+"""Comments and space of a verbose pattern; what is kept is the group."""
 
 
 class PatternRefused(Exception):
@@ -115,16 +120,25 @@ def _whole(pattern: str) -> str:
 def _num_steps(pattern: str) -> int:
     """How many characters and classes a pattern has once its counted repetitions are written out.
 
-    Those of a group's own marks, such as `?:`, are counted, too.
+    Where only a part is verbose, it counts as whichever reading is longer.
     """
+    changes = len(_VERBOSE.findall(pattern))
+    bare = _written_out(_COMMENT.sub(r"\1", pattern)) if changes else 0
+    if changes == 1 and _WHOLLY_VERBOSE.match(pattern):
+        return bare
+    return max(bare, _written_out(pattern))
+
+
+def _written_out(pattern: str) -> int:
     sums, last = [0], 0
     for part in _PART.finditer(pattern):
         if part["least"] is not None:
             times = max(1, int(part["most"] or part["least"]))
             sums[-1] += last * (times - 1)
             last *= times
-        elif part[0] == "(":
-            sums.append(0)
+        elif part["group"]:
+            if not part[0].endswith(")"):  # as flags alone do
+                sums.append(0)
         elif part[0] == ")" and len(sums) > 1:
             last = sums.pop()
             sums[-1] += last

@@ -20,12 +20,14 @@ from packaging.utils import canonicalize_name
 
 from infra.app import ROOT
 from infra.distribution import build_wheel, deployed_files
+from infra.packaging.lock import package_lock
 from tests.people.doc_runner import sections
 from tests.people.reader import TUTORIAL, reader_at
 
 EXAMPLE = ROOT / "examples" / "mahjong-waits"
 EVERY = os.environ.get("STRATOS_PYTHONS", "").split()
-"""Interpreters that install the wheel and all that it asks for: `make test-pythons` names them."""
+"""Interpreters that install the wheel and its lock, all that it asks for: `make test-pythons` names
+them."""
 
 
 @pytest.fixture(scope="session")
@@ -42,12 +44,19 @@ def installed(request, wheel, tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("installed") / "venv"
     subprocess.run([request.param or sys.executable, "-m", "venv", folder], check=True)
-    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
-    pip += ["--disable-pip-version-check", *(["--no-deps"] if request.param is None else [])]
-    subprocess.run([*pip, wheel], check=True)
+    [packages] = folder.glob("lib/python*/site-packages")
+    python = folder / "bin" / "python"
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install += ["--no-deps"]
     if request.param is None:
-        [packages] = folder.glob("lib/python*/site-packages")
         (packages / "needed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    else:
+        lock = package_lock(packages.parent.name.removeprefix("python"))
+        hashed = ["--require-hashes", "--only-binary=:all:", "--requirement", lock]
+        subprocess.run([*install, *hashed], check=True)
+    subprocess.run([*install, wheel], check=True)
+    if request.param is not None:
+        subprocess.run([python, "-m", "pip", "check"], check=True)
     return folder / "bin" / "stratos"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import Any
 
 import boto3
@@ -11,6 +12,10 @@ from botocore.exceptions import ClientError
 
 from stratos.contracts.job_start import HOME_REGION
 from stratos.spec.hosts import HOSTS_TAG, why_not_sent
+
+_SENDABLE = re.compile(r"[\x21-\x7e]+")
+"""As a header's value: https://www.rfc-editor.org/rfc/rfc9110#section-5.5. An error of the library
+that sends it would quote what is none."""
 
 
 def read_secret(secret: str, field: str, *, named_by: str, host: str) -> str:
@@ -24,10 +29,14 @@ def read_secret(secret: str, field: str, *, named_by: str, host: str) -> str:
         ValueError: it is not there, is not for this job or host, or holds no such text.
     """
     what = f"secret {secret!r}, which `{named_by}` names,"
-    text = _text(secret, what, f"the {field}", host)
-    if not text.startswith("{"):
-        return text
-    (found,) = _fields(text, what, f"the {field} alone", field)
+    found = _text(secret, what, f"the {field}", host)
+    if found.startswith("{"):
+        (found,) = _fields(found, what, f"the {field} alone", field)
+    if not _SENDABLE.fullmatch(found):
+        raise ValueError(
+            f"{what} holds no {field} that a header can carry: it is empty, or has a space, an end "
+            f"of a line or a letter that is not ASCII; store the {field} alone"
+        )
     return found
 
 

@@ -102,15 +102,21 @@ def post(
             {name.lower(): value for name, value in reply.getheaders()},
             _body(reply, bounds.max_bytes),
         )
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except (OSError, http.client.HTTPException) as error:
         told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         ran_out = reply is not None and isinstance(error, TimeoutError)
-        began = ran_out or (reply is not None and reply.status == http.client.OK)
-        raise NoReply(told, began=began) from error
+        raise NoReply(told, began=ran_out or _is_ok(reply)) from error
+    except ValueError as error:
+        # Its words quote the header that cannot be sent, and so a key.
+        raise NoReply(type(error).__name__, began=_is_ok(reply)) from None
     finally:
         if reply is not None:
             reply.close()
         connection.close()
+
+
+def _is_ok(reply: http.client.HTTPResponse | None) -> bool:
+    return reply is not None and reply.status == http.client.OK
 
 
 def _connected(url: SplitResult, seconds: float, private: bool) -> socket.socket:

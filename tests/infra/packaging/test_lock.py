@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import Distribution
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from infra.packaging.lock import (
     JOBS,
     PYTHONS,
     TOOLKIT,
+    TOOLKIT_BUILD,
     TOOLS,
     closure,
     environment_of,
@@ -102,24 +105,55 @@ def test_everything_that_is_installed_is_pinned_with_hashes(lock):
 def test_no_command_installs_what_no_hash_covers():
     installing = re.compile(r'pip[", ]+(?:install|download|wheel)\b|_?pip\("install"')
     unhashed = {
-        path.relative_to(ROOT).as_posix()
-        for folder in ("infra", "benchmarks", "tests/integration", "examples")
+        f"{path.relative_to(ROOT).as_posix()}: {name}"
+        for folder in ("infra", "benchmarks", "tests/infra", "tests/integration", "examples")
         for path in (ROOT / folder).rglob("*.py")
-        if installing.search(text := path.read_text()) and "--require-hashes" not in text
+        if path != Path(__file__)
+        for name, text in scopes(path.read_text())
+        if len(installing.findall(text)) > text.count("--require-hashes")
     }
-    # The wheel of this repository, without what it depends on; peers of a benchmark, by hand.
-    assert unhashed == {"infra/distribution.py", *PEERS_BY_HAND}
+    assert unhashed == {*OF_THIS_REPOSITORY, *PEERS_BY_HAND}
     makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
     lines = [line for line in makefile.splitlines() if "pip install" in line]
     assert lines
     assert [line for line in lines if "--require-hashes" not in line] == []
 
 
+def scopes(text: str) -> Iterator[tuple[str, str]]:
+    """Name and text of each outermost function, and of what lies outside of any."""
+    tree = ast.parse(text)
+    outer = [*tree.body, *(part for node in tree.body if isinstance(node, ast.ClassDef)
+                           for part in node.body)]  # fmt: skip
+    rest = text
+    for node in outer:
+        if isinstance(node, ast.FunctionDef):
+            inside = ast.get_source_segment(text, node) or ""
+            rest = rest.replace(inside, "")
+            yield node.name, inside
+    yield "module", rest
+
+
+OF_THIS_REPOSITORY = {"infra/distribution.py: build_wheel", "infra/packaging/bootstrap.py: install"}
+"""Without what it depends on, and built with what is there."""
 PEERS_BY_HAND = {
-    "benchmarks/distill.py",
-    "benchmarks/distill_real.py",
-    "benchmarks/engines.py",
+    "benchmarks/distill.py: module",
+    "benchmarks/distill_real.py: main",
+    "benchmarks/distill_real.py: module",
+    "benchmarks/engines.py: module",
 }
+
+
+def test_each_command_needs_hashes_of_its_own():
+    text = 'HASHED = ["pip", "install", "--require-hashes"]\ndef one():\n    x = ["pip", "install"]'
+    assert [(name, text.count("--require-hashes")) for name, text in scopes(text)] == [
+        ("one", 0),
+        ("module", 1),
+    ]
+
+
+def test_what_builds_source_archives_is_what_is_tested():
+    [(name, version)] = pins_in((ROOT / TOOLKIT_BUILD).read_text()).items()
+    assert pins_in((ROOT / "requirements.lock").read_text())[name] == version
 
 
 def test_each_build_of_torch_for_the_clones_python_may_be_installed():

@@ -6,7 +6,15 @@ import json
 
 import pytest
 
-from stratos.outside_text import mail_subject, markdown, markdown_code, one_line, slack, visible
+from stratos.outside_text import (
+    mail_subject,
+    markdown,
+    markdown_code,
+    one_line,
+    slack,
+    visible,
+    visible_on_page,
+)
 
 
 def test_what_acts_on_a_screen_is_written_out_and_words_of_every_script_stay():
@@ -14,6 +22,28 @@ def test_what_acts_on_a_screen_is_written_out_and_words_of_every_script_stay():
     words = "a\tb\nשלום\u200f, café, 🙂\u200d🙂"
     assert visible(words) == words
     assert visible("a\r\nb") == "a\nb"
+
+
+def test_half_of_a_surrogate_pair_is_written_out_since_no_utf_8_stream_takes_it():
+    assert visible("a\ud800b\udfff") == r"a\ud800b\udfff"
+    assert one_line("\udc00") == r"\udc00"
+    assert visible_on_page("\ud83d \U0001f642") == "\\ud83d \U0001f642"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\u2067שלום\u2069 a", "\u2067שלום\u2069 a"),
+        ("\u2068a\u2066b\u2069\u2069", "\u2068a\u2066b\u2069\u2069"),
+        ("\u2067a", r"\u2067a"),
+        ("a\u2069b\u2067", r"a\u2069b\u2067"),
+        ("\u2067a\u2066b\u2069", "\\u2067a\u2066b\u2069"),
+        ("\u2067\u202ea\u2069\x1b", "\u2067\\u202ea\u2069\\u001b"),
+    ],
+    ids=["one", "nested", "open", "the wrong way round", "one of two", "what else acts"],
+)
+def test_a_page_has_isolates_that_end_within_their_text(text, shown):
+    assert visible_on_page(text) == shown
 
 
 def test_json_stays_the_same_json():
@@ -28,6 +58,8 @@ def test_a_line_has_no_end_within_it():
 def test_words_of_markdown_are_no_markup():
     assert markdown("[a](b) `c` | <d>") == r"\[a\]\(b\) \`c\` \| \<d\>"
     assert markdown("Qwen/Qwen3-0.6B") == "Qwen/Qwen3-0.6B"
+    for address in ("https://a.example/b_c", "see www.a.example", "a@b.example", "MAILTO:a"):
+        assert markdown(address) == f"`{address}`"
     assert markdown_code("a") == "`a`"
     assert markdown_code("a```b") == "````a```b````"
     assert markdown_code("`a") == "`` `a ``"

@@ -83,8 +83,20 @@ def test_what_the_index_promises_must_be_there(changes: dict[str, bytes], reason
         ((90_000).to_bytes(8, "little") + b"[" * 90_000, "is no safetensors file"),
         (damaged(2**63), "is no safetensors file"),
         (safetensors_file(ONE)[:-1], "is cut short: it should have"),
+        ((25_000_001).to_bytes(8, "little") + b"{", "has a header of 25,000,001 bytes.*in several"),
+        ((100_000_001).to_bytes(8, "little") + b"{", "is no safetensors file"),
     ],
-    ids=["empty", "a pointer", "no header", "no length", "too deep", "too far", "cut"],
+    ids=[
+        "empty",
+        "a pointer",
+        "no header",
+        "no length",
+        "too deep",
+        "too far",
+        "cut",
+        "long",
+        "too long",
+    ],
 )
 def test_a_file_that_is_not_whole_is_refused(content: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=r"m/model\.safetensors " + reason):

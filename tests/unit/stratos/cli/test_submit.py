@@ -129,6 +129,27 @@ def test_a_plan_for_servers_that_the_stacks_own_catalog_lacks_is_refused_with_ho
     assert submit(stack, folder, lambda file: None, out).num_files > 1
 
 
+@pytest.mark.parametrize("use", ["training", "serving"])
+def test_each_server_of_a_plan_must_be_in_the_stacks_own_catalog(stack, planned, use):
+    folder, out = planned
+    document = json.loads(out.read_text())
+    document["plans"]["chosen"][use]["instance_type"] = "ml.other"
+    out.write_text(json.dumps(document))
+    text = factories.servers().model_dump_json()
+    stack.s3.put_object(Bucket="bucket", Key=SERVERS_KEY, Body=text.encode())
+    with pytest.raises(SpecRejected, match=r"own catalog has no ml\.other; plan with") as caught:
+        submit(stack, folder, lambda file: None, out)
+    assert len(caught.value.problems) == 1
+
+
+def test_a_stacks_catalog_that_cannot_be_read_is_told_with_how_to_write_it(stack, planned):
+    folder, out = planned
+    stack.s3.put_object(Bucket="bucket", Key=SERVERS_KEY, Body=b"{}")
+    told = "s3://bucket/catalog/servers.json, is none that this version reads; write it anew"
+    with pytest.raises(SpecRejected, match=told):
+        submit(stack, folder, lambda file: None, out)
+
+
 def test_a_catalog_that_is_not_there_or_is_none_is_told(stack, tmp_path):
     (tmp_path / "none.json").write_text("{}")
     for catalog, told in (

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
+from rich.live_render import LiveRender
 from typer.testing import CliRunner
 
 from stratos.cli import app as cli
@@ -212,12 +213,29 @@ def test_a_terminal_shows_every_state_begun_and_to_come():
     console.print(Screen(console)._picture(told_at({"ClaimRun": 1.0, "Distill": 60.0}, "Distill")))
     lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
     assert lines == [
+        "r-1: 1 min 01 s so far, $0.00 of about $0.75, about 8 min 00 s left by forecast",
         "state time forecast spent forecast",
         "✓ ClaimRun 1.0 s",
         "● Distill 1 min 00 s 6 min 00 s $0.00 $0.50",
         "· Evaluate 3 min 00 s $0.25",
-        "r-1: 1 min 01 s so far, $0.00 of about $0.75, about 8 min 00 s left by forecast",
     ]
+
+
+@pytest.mark.parametrize("current", [0, 14, 29])
+def test_a_low_terminal_shows_what_is_waited_for_and_the_phases_around_it(current):
+    row = factories.run_row("r-1", queued="place 2 in the queue")
+    begun = {f"Phase{number}": 1.0 for number in range(30)}
+    console = Console(width=80, height=20, record=True, file=io.StringIO())
+    story = tell(begun, {}, {}, f"Phase{current}")
+    picture = Screen(console)._picture(Snapshot(row, f"Phase{current}", None, story))
+    console.print(LiveRender(picture))
+    lines = console.export_text().splitlines()
+    assert len(lines) == 20
+    assert lines[0].startswith("r-1: 30.0 s so far")
+    assert "place 2 in the queue" in lines[1]
+    assert [line.split()[1] for line in lines if "●" in line] == [f"Phase{current}"]
+    console.print(Screen(console)._picture(Snapshot(row, "AwaitPlace", None)))
+    assert console.export_text().startswith("place 2 in the queue")
 
 
 def test_an_unknown_run_is_told_at_once_with_one_like_it(stack):
@@ -234,6 +252,15 @@ def test_a_run_that_was_submitted_and_has_not_begun_is_no_unknown_one(stack):
     assert is_submitted(stack, run_id)
     stack.s3.put_object(Bucket="bucket", Key=key, Body=b"y")
     assert not is_submitted(stack, run_id)
+    assert not is_submitted(stack, "tile-1a2b3c4d")
+
+
+def test_a_submitted_run_is_found_beside_many_specs_whose_names_begin_as_its_own(
+    stack, monkeypatch
+):
+    version = stack.s3.put_object(Bucket="bucket", Key="specs/tiles/spec.yaml", Body=b"x")
+    monkeypatch.setattr(stack.s3, "list_objects_v2", pytest.fail)
+    assert is_submitted(stack, run_id_of("bucket", "specs/tiles/spec.yaml", version["VersionId"]))
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])

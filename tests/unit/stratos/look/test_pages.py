@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from markupsafe import Markup
 
 from stratos.look.pages import breakable, environment, stylesheet
 
@@ -60,6 +61,17 @@ def test_what_a_template_is_given_is_escaped_and_its_style_is_not() -> None:
     page = made.render(name="<b>x</b>")
     assert page.endswith("&lt;b&gt;x&lt;/b&gt;")
     assert "html { -webkit" in page
+
+
+def test_an_isolate_ends_within_its_text_or_is_written_out() -> None:
+    made = environment().from_string(
+        "{% macro cell(it) %}<td>{{ it }}</td>{% endmacro %}"
+        "{{ cell(one) }}<i title='{{ two }}'>{{ three }}</i>"
+    )
+    page = made.render(one="\u2067שלום\u2069", two="\u2067", three="\u2069\u202e")
+    assert page == ("<td>\u2067שלום\u2069</td><i title='\\u2067'>\\u2069\\u202e</i>")
+    joined = environment().from_string("{{ made }}")
+    assert joined.render(made=Markup("<b>\u2067</b>\u2069")) == r"<b>\u2067</b>\u2069"
 
 
 def test_a_long_name_may_be_broken_between_its_words_and_is_escaped() -> None:

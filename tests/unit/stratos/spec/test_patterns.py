@@ -35,6 +35,10 @@ PATTERNS = st.lists(
         (r"\w{5000}", "ask for fewer repetitions"),
         ("(?:[a-z]{0,200}){0,200}z", "stands for more than 10,000 characters"),
         ("((a{9}b){9}[)]{9}){99}{9}", "stands for more than 10,000 characters"),
+        ("(?x)(" + "a" * 200 + "# )\n){200}", "stands for more than 10,000 characters"),
+        ("(?x)b(?-x:(a{99}[ ]#)){200}", "stands for more than 10,000 characters"),
+        ("(?x:a)(b#{99}){200}", "stands for more than 10,000 characters"),
+        ("(?-x)(b#{99}){200}", "stands for more than 10,000 characters"),
         ("a{999999999}", "stands for more than 10,000 characters"),
         ("a)(b", "unopened group"),
         ("(", "unclosed group"),
@@ -71,7 +75,21 @@ def test_a_pattern_matches_a_text_in_full(pattern, text, whole):
 
 @pytest.mark.parametrize(
     "pattern",
-    [r"\d{4,8}", ".{1,5000}", "(?:[a-z]{0,90}){0,90}", r"[{]\{9999\}", "(?:a|b){2,}", "x{3}" * 900],
+    [
+        r"\d{4,8}",
+        ".{1,5000}",
+        "(?:[a-z]{0,90}){0,90}",
+        r"[{]\{9999\}",
+        "(?:a|b){2,}",
+        "x{3}" * 900,
+        "(?:a){4000}",
+        "(?P<name_of_it>a){4000}",
+        "(?<name_of_it>a){4000}",
+        "(?i:a){4000}",
+        "(?i)a{3000}",
+        "(?x) a{9}  # [a]{9999}{9999}",
+        "(?x) (?: a  # a letter\n  b ){4000}",
+    ],
 )
 def test_repetitions_that_are_matched_in_time_are_taken(pattern: str) -> None:
     assert pattern_fault(pattern) is None

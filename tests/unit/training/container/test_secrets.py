@@ -20,6 +20,10 @@ def _secrets(monkeypatch):
             "login": {"SecretString": '{"username": "ann", "password": "w:rd"}'},
             "binary": {"SecretBinary": b"key"},
             "broken": {"SecretString": '{"api_key": hush}'},
+            "two": {"SecretString": "hush\nhush"},
+            "smart": {"SecretString": '{"token": "hush\u201d"}'},
+            "spaced": {"SecretString": "Bearer hush"},
+            "blank": {"SecretString": '{"token": " "}'},
         }.items():
             tags = [{"Key": HOSTS_TAG, "Value": HOST}]
             client.create_secret(Name=f"stratos/{name}", Tags=tags, **held)
@@ -42,6 +46,10 @@ def test_a_secret_is_its_text_or_one_of_its_fields():
         ("binary", "token", "is binary; store the token as text"),
         ("broken", "token", "begins like JSON and is none; mend it, or store the token alone"),
         ("none", "token", "is not in this account and region; make it in Secrets Manager"),
+        ("two", "token", "holds no token that a header can carry: it is empty, or has a space"),
+        ("smart", "token", "holds no token that a header can carry"),
+        ("spaced", "token", "holds no token that a header can carry"),
+        ("blank", "token", "holds no token that a header can carry"),
     ],
 )
 def test_a_secret_that_cannot_be_used_is_told_with_its_name_and_field(secret, field, told):

@@ -1,5 +1,6 @@
 import socket
 import ssl
+import traceback
 from urllib.parse import urlsplit
 
 import pytest
@@ -78,6 +79,14 @@ def test_a_host_that_takes_no_connection_is_given_up_early(ask, monkeypatch):
             ask(seconds=seconds)
         assert not caught.value.began
     assert waits == [10.0, 2.0]
+
+
+@pytest.mark.parametrize("key", ["hush\nhush", "hush\u201d"])
+def test_a_header_that_cannot_be_sent_is_not_quoted(server, key):
+    with server.running() as base_url, pytest.raises(NoReply, match=r"^[A-Za-z]*Error$") as caught:
+        post(urlsplit(base_url), BODY, {"Authorization": f"Bearer {key}"}, Bounds(5.0, 100))
+    assert "hush" not in "".join(traceback.format_exception(caught.value))
+    assert server.seen == []
 
 
 @pytest.fixture
