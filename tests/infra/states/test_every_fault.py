@@ -115,7 +115,7 @@ def test_a_state_that_calls_something_can_fail_by_its_call(home: Matrix, worker:
 
 
 def test_a_job_that_nobody_stops_is_found(home: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account, "GAVE_UP_ON_JOB", ())
+    monkeypatch.setattr(account, "goes_on", lambda described: False)
     assert any("left: training job" in told for told in home.cell("Probe", Fault.TIMED_OUT).wrong)
 
 
