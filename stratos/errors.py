@@ -206,7 +206,7 @@ class DeploymentFailed(StratosError):
 
 
 class EndpointUnsettled(DeploymentFailed):
-    """A change of the endpoint takes longer than one call; the next call continues."""
+    """A change takes longer than one call, or a region is silent; the next call continues."""
 
 
 class BatchRejected(StratosError):

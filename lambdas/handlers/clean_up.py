@@ -26,7 +26,8 @@ def handler(payload: CleanUpInput) -> CleanedUp:
         raise ValueError("give `run`, or an execution status change as `event`")
     if payload.servers_missed:
         removed = Removed()
-        staged_leftovers.remove(payload.run, removed.stopped_jobs, removed.deleted)
+        stopped, deleted = removed.stopped_jobs, removed.deleted
+        staged_leftovers.remove(payload.run, stopped, deleted, goes_on=True)
         return _cleaned_up(payload.run, removed, payload.servers_missed)
     if payload.failure is None:  # another of the run's models may still be promoted
         served_records.finish_if_committed(payload.run)
@@ -34,7 +35,8 @@ def handler(payload: CleanUpInput) -> CleanedUp:
         served_records.give_up(payload.run)
     why = explain(payload.failure) if payload.failure else payload.missed
     registry.reject_unless_promoted(payload.run, why)
-    return _cleaned_up(payload.run, remove_leftovers(payload.run), why)
+    removed = remove_leftovers(payload.run, goes_on=payload.failure is None)
+    return _cleaned_up(payload.run, removed, why)
 
 
 def _after_execution(detail: dict[str, Any]) -> CleanedUp:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lambdas.aws.sagemaker import describe_job, stop_job
+from lambdas.aws.sagemaker import IN_PROGRESS, describe_job, stop_job
 from lambdas.jobs.factory import types_asked
 from lambdas.jobs.regions import give_up_elsewhere, in_its_region, note_refusal, region_of
 from lambdas.jobs.retries import retry_of
@@ -13,9 +13,6 @@ from lambdas.step import step
 from stratos.errors import BudgetExhausted
 from stratos.pipeline.job_failure import classify
 from stratos.pipeline.steps import DiagnoseInput, Diagnosis, JobFailure
-
-GAVE_UP_ON_JOB = ("States.Timeout", "States.HeartbeatTimeout")
-"""Errors with which a state gives up on a job that may go on."""
 
 
 @step
@@ -25,7 +22,7 @@ def handler(payload: DiagnoseInput) -> Diagnosis:
     described = _caught_job(payload.failure, job.name)
     if described is None and not job.region:  # another region's job is not described at home
         described = describe_job(job.name)
-        if payload.failure.Error in GAVE_UP_ON_JOB:
+        if goes_on(described):
             stop_job(job.name)  # Step Functions promises that for executions that are stopped only
     verdict = classify(payload.failure, described)
     verdict = in_its_region(job, verdict, created=described is not None)
@@ -45,6 +42,14 @@ def handler(payload: DiagnoseInput) -> Diagnosis:
     moved = f" in {region_of(following)}" if job.region or following.region else ""
     reason = f"{where}{verdict.reason}; tried again as {following.name} on {bought}{servers}{moved}"
     return Diagnosis(outcome=verdict.outcome, retry=True, reason=reason, job=following)
+
+
+def goes_on(described: dict[str, Any] | None) -> bool:
+    """Whether a job runs though nobody waits for it any more, and another may be begun beside it.
+
+    Its state may have timed out, or a call of SageMaker's may have failed once the job was there.
+    """
+    return described is not None and described.get("TrainingJobStatus") == IN_PROGRESS
 
 
 def _caught_job(failure: JobFailure, name: str) -> dict[str, Any] | None:

@@ -40,13 +40,17 @@ class Removed:
     """The endpoint that went back to its former model."""
 
 
-def remove_leftovers(run: RunRef) -> Removed:
+def remove_leftovers(run: RunRef, *, goes_on: bool = False) -> Removed:
     """Stop a run's jobs and remove its endpoint, unless the run was promoted.
 
     May be repeated, and goes on where an earlier call ran out of time.
 
+    Args:
+        goes_on: Another of the run's models may be deployed next.
+
     Raises:
-        EndpointUnsettled: SageMaker still changes the endpoint; call again.
+        EndpointUnsettled: SageMaker still changes the endpoint, or the run goes on and a region
+            that has one does not answer; call again.
         DeploymentFailed: the endpoint cannot go back to the model it had.
     """
     removed = Removed()
@@ -60,7 +64,7 @@ def remove_leftovers(run: RunRef) -> Removed:
             turns.give_back(run.run_id, _turn_at(deployment, row))
         return removed
     if isinstance(deployment, EndpointDeployment) and deployment.served_in:
-        staged_leftovers.remove(run, removed.stopped_jobs, removed.deleted)
+        staged_leftovers.remove(run, removed.stopped_jobs, removed.deleted, goes_on=goes_on)
         if row is not None:
             turns.give_back(run.run_id, _turn_at(deployment, row))
         return removed

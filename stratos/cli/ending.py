@@ -129,8 +129,18 @@ def refuse_left_behind(stack: Stack, regions: Collection[str], tell: Callable[[s
     Raises:
         StackInUse: Jobs or endpoints stand there, which home's sweeper would know no more.
     """
-    jobs = tuple(f"{row.run_id}-" for row in list_runs(stack))
-    found = []
+    rows = list_runs(stack)
+    jobs = tuple(f"{row.run_id}-" for row in rows)
+    # What home itself knows is asked first: a region may not answer.
+    found = [
+        f"the model of run {row.run_id} in {region}"
+        for row in rows
+        if row.live
+        for region in row.serving_regions
+        if region in regions
+    ]
+    working = ", ".join(row.run_id for row in rows if not row.finished)
+    under_way = f". Under way, and perhaps there: {working}" if working else ""
     for region in regions:
         try:
             there = list(_billed_in(stack.in_region(region, _FAR_SECONDS), jobs))
@@ -139,7 +149,7 @@ def refuse_left_behind(stack: Stack, regions: Collection[str], tell: Callable[[s
                 raise
             tell(
                 f"{region} does not answer, so nobody can see what stands there; what does is "
-                "billed until its time is over, and home will know the region no more"
+                f"billed until its time is over, and home will know the region no more{under_way}"
             )
             continue
         found += [f"{name} in {region}" for name in there]

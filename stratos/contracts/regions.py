@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from stratos.contracts.plan import Purchase
-from stratos.frozen import FrozenModel
+from stratos.frozen import CrossingModel, FrozenModel
 from stratos.moment import Moment
 
 Refused = Literal["capacity", "quota", "unreachable"]
@@ -36,7 +36,7 @@ class Transfer(FrozenModel):
     num_bytes: int
 
 
-class JobElsewhere(FrozenModel):
+class JobElsewhere(CrossingModel):
     """A job of another region, as home last saw it: its bill needs no call to that region."""
 
     name: str

@@ -46,7 +46,8 @@ def hosting_bill(
     stand side by side.
 
     An endpoint is taken back as soon as it is measured if its student was given up, or if it is the
-    last one of a run that missed its gate.
+    last one of a run that missed its gate. Those of regions always are: the next ones are staged
+    when they are gone.
 
     Args:
         latest: The run's last deployment, which may have failed before it was measured.
@@ -57,7 +58,6 @@ def hosting_bill(
     under_way = (
         latest is not None and latest.deploying_since is not None and latest.name not in known
     )
-    last_until = now if promoted or under_way else None
     deploying, serving, batches = 0.0, 0.0, unmeasured_batch_usd
     fleets = [list(fleet) for _, fleet in groupby(measured, lambda item: item.endpoint_config_name)]
     in_turn = [
@@ -70,13 +70,12 @@ def hosting_bill(
         if item.batch is not None:
             batches += item.batch.usd
             continue
-        until = last_until
-        if replaced_by is not None:
-            following = replaced_by[0]
-            until = following.started_at if following.attempt == item.attempt else None
         hourly = mode_named(item.mode).billed_usd_per_hour(item.plan.serving)
         deploying += hourly * _hours(item.deploying_since or item.started_at, item.started_at)
-        until = until or max(one.ended_at for one in fleet)
+        gone_at = _gone_at(item, replaced_by[0] if replaced_by else None)
+        if replaced_by is None and (promoted or (under_way and not item.region)):
+            gone_at = now
+        until = gone_at or max(one.ended_at for one in fleet)
         serving += hourly * _hours(item.started_at, until) + item.answering_usd
     if under_way:
         assert latest is not None
@@ -84,6 +83,13 @@ def hosting_bill(
         since = latest.deploying_since
         deploying += latest.billed_usd_per_hour * _hours(since, now)
     return HostingBill(deploying, serving, batches)
+
+
+def _gone_at(item: Measurement, following: Measurement | None) -> datetime | None:
+    """When an endpoint was gone, as the next one tells; None if it went once it was measured."""
+    if following is None or following.attempt != item.attempt:
+        return None
+    return following.deploying_since if item.region else following.started_at
 
 
 def usd_per_hour_of_load(deployment: Deployment, load: LoadResult, declared: Load) -> float:

@@ -27,7 +27,7 @@ from stratos.contracts.measurements import LoadResult
 from stratos.contracts.plan import Plan
 from stratos.contracts.run import RunRef
 from stratos.contracts.served import ServedRegion
-from stratos.frozen import FrozenModel
+from stratos.frozen import CrossingModel, FrozenModel
 from stratos.hosting.deployment import EndpointDeployment
 from stratos.moment import Moment
 from stratos.pipeline.steps import JobFailure, Parsed
@@ -98,7 +98,7 @@ class HandOverEndpointInput(FrozenModel):
     task_token: str
 
 
-class WorkerEndpoint(FrozenModel):
+class WorkerEndpoint(CrossingModel):
     """Input of the region's state machine."""
 
     run: RunRef
@@ -111,7 +111,7 @@ ASKED: TypeAdapter[WorkerJob | WorkerEndpoint] = TypeAdapter(WorkerJob | WorkerE
 """Reads the input of a region's state machine."""
 
 
-class GiveUpInput(FrozenModel):
+class GiveUpInput(CrossingModel):
     """A job or an endpoint that cannot be brought to its end in this region."""
 
     worker: WorkerJob | None = None
@@ -128,7 +128,7 @@ class GiveUpInput(FrozenModel):
     def asked(self) -> WorkerJob | WorkerEndpoint:
         """What is given up."""
         if self.event is not None:
-            return ASKED.validate_json(self.event["detail"]["input"])
+            return ASKED.validate_json(self.event["detail"]["input"], extra="ignore")
         if self.worker is not None:
             return self.worker
         assert self.run is not None, "there is nothing to give up"
@@ -137,7 +137,7 @@ class GiveUpInput(FrozenModel):
         return WorkerEndpoint(run=self.run, staged=self.staged, home=self.home)
 
 
-class WatchEndpointInput(FrozenModel):
+class WatchEndpointInput(CrossingModel):
     run: RunRef
     staged: RegionEndpoint
     home: Home | None = None
@@ -153,13 +153,13 @@ class EndpointWatched(FrozenModel):
     looks: int
 
 
-class MeasureRegionInput(FrozenModel):
+class MeasureRegionInput(CrossingModel):
     run: RunRef
     staged: RegionEndpoint
     home: Home | None = None
 
 
-class RegionLoad(FrozenModel):
+class RegionLoad(CrossingModel):
     """What an endpoint did under its share of the load, asked from its own region."""
 
     region: str

@@ -21,7 +21,7 @@ from typing import Annotated
 from pydantic import Field
 
 from stratos.contracts.run import RunRef
-from stratos.frozen import FrozenModel
+from stratos.frozen import CrossingModel, FrozenModel
 from stratos.pipeline.steps import TrainingJob
 
 HEARTBEAT_SECONDS = 1800
@@ -62,7 +62,7 @@ class Home(FrozenModel):
     answer of the call that handed the endpoint over, and home has called again."""
 
 
-class WorkerJob(FrozenModel):
+class WorkerJob(CrossingModel):
     """Input of the worker's state machine, and of its functions."""
 
     run: RunRef
@@ -71,7 +71,7 @@ class WorkerJob(FrozenModel):
     home: Home
 
 
-class WatchInput(FrozenModel):
+class WatchInput(CrossingModel):
     worker: WorkerJob
     silent_since: float | None = None
     """Unix seconds since when home could not be reached; None while it can."""

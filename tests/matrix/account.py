@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lambdas.handlers.diagnose_job import GAVE_UP_ON_JOB, _caught_job
+from lambdas.handlers.diagnose_job import _caught_job, goes_on
 from stratos.pipeline.failures import cut_short, explain_and_advise, reason_in
 from stratos.pipeline.job_failure import classify
 from stratos.pipeline.steps import JobFailure
@@ -83,10 +83,13 @@ class Account:
 
     def _diagnose_job(self, payload: dict[str, Any], module: str) -> Any:
         job, failure = payload["job"], JobFailure.model_validate(payload["failure"])
-        verdict = classify(failure, _caught_job(failure, job["name"]))
+        described = _caught_job(failure, job["name"])
+        if described is None and job["name"] in self.billed:
+            described = {"TrainingJobStatus": "InProgress"}
+        verdict = classify(failure, described)
         again = verdict.outcome in ("crash", "unreachable") and job["attempt"] < _MOST_CRASHES
         following = job | {"attempt": job["attempt"] + 1, "name": f"{job['name']}-again"}
-        if failure.Error in GAVE_UP_ON_JOB:
+        if goes_on(described):
             self.billed.pop(job["name"], None)
         return {
             "outcome": verdict.outcome,

@@ -17,6 +17,8 @@ BAD_ENDS = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
 """Statuses after which the stack's rule calls a function from outside."""
 _SPECIAL = {"hand_over", "claim_run", "clean_up", "report", "give_up", "diagnose_job"}
 """Modules whose answers `Account` gives itself."""
+_ENDINGS = {"clean_up", "report", "give_up"}
+"""Modules by which a machine ends a run."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Matrix:
 
     def __init__(self, name: str, template: Mapping[str, Any], interpreter: Interpreter) -> None:
         self.name = name
-        functions = {
+        self._functions = functions = {
             f"<{resource_id}.Arn>": resource["Properties"]["Handler"].split(".")[2]
             for resource_id, resource in template["Resources"].items()
             if resource["Type"] == "AWS::Lambda::Function"
@@ -46,7 +48,7 @@ class Matrix:
         }
         self.machine = Machine(interpreter, definition_of(template), functions)
         self._outside = _called_from_outside(template, functions)
-        self._answers = dict(self._find_answers(functions))
+        self._answers = dict(self._find_answers())
 
     @property
     def states(self) -> dict[str, State]:
@@ -89,13 +91,18 @@ class Matrix:
         if strike.doubles:
             return self._events_again(account)
         ended = self._run(account, state, strike)
+        wrong = self._faults_of(account, ended, strike) if self._had_its_say(state, ended) else []
         if ended.status in BAD_ENDS:
             self._after(account, ended)
-        wrong = self._faults_of(account, ended, strike)
-        again = self.machine.run(fresh := self.account(), DATA) if wrong else None
-        if again is not None and (again.status != "SUCCEEDED" or not fresh.called):
-            wrong.append(f"the next run ended as {again.status}")
-        return _outcome(account, ended), wrong
+        return _outcome(account, ended), wrong or self._faults_of(account, ended, strike)
+
+    def _had_its_say(self, state: str, ended: Ended) -> bool:
+        """Whether the machine has ended a run itself, so that the event finds nothing left to do.
+
+        One that was cut short, or whose last states were struck, leaves that to the event.
+        """
+        last = self.states[ended.path[-1]] if ended.path else {}
+        return last.get("Type") == "Fail" and self._module_of(self.states[state]) not in _ENDINGS
 
     def _run(self, account: Account, state: str, strike: Strike) -> Ended:
         """From the state to the end; a state of a Map that ends its item ends its Map too."""
@@ -142,11 +149,15 @@ class Matrix:
                 wrong.append(f"no word on what to do: {told}")
         return wrong
 
-    def _find_answers(self, functions: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    def _module_of(self, state: State) -> str | None:
+        """The handler that a state calls; None if it calls none."""
+        named = state.get("Parameters", {}).get("FunctionName", state.get("Resource"))
+        return self._functions.get(named)
+
+    def _find_answers(self) -> Iterator[tuple[str, Any]]:
         """Of each function: what `DATA` holds where its state's result goes."""
         for state in self.states.values():
-            named = state.get("Parameters", {}).get("FunctionName", state.get("Resource"))
-            module = functions.get(named)
+            module = self._module_of(state)
             if module is None or module in _SPECIAL:
                 continue
             path = state.get("ResultPath", "$") or "$.reported"

@@ -32,7 +32,7 @@ _INTRODUCTION = f"""\
 
 A run may be struck at any state by any fault. What is promised: it ends well, or is explained in
 words with what to do; nothing billable is left; what is in service stays in service; the next run
-of the spec works. This page says where that was tried.
+of the spec works. This page says where that was tried: the next run with real processes only.
 
 The states are those of the synthesized templates: of a home with worker regions, which has every
 state of a stack alone, and of a worker. A new state is in the matrix by itself; if it reads a
@@ -42,8 +42,11 @@ vain, `make test` fails.
 **In this process** (`tests/infra/states/test_every_fault.py`, part of `make test`): the very
 definition runs through the embedded cloud's interpreter, from each state on, with fakes where AWS
 and functions are called, and a clock that needs no time. Each fault is tried as often as it has
-ways to show itself, for once and for ever. Reasons are worded by the product's own code. What a
-function does with AWS is not tried here, but in its own tests.
+ways to show itself, for once and for ever. A machine that fails must have cleaned up and told by
+itself; for one that is cut short, or whose last states are struck, the event of its end does both.
+A run that begins at a state has made only what it made from there on. Reasons are worded by the
+product's own code. What a function does with AWS is not tried here, but in its own tests: CleanUp
+here finds everything.
 
 **With real processes** (`make matrix`, outside the gate): a tiny spec runs in an embedded cloud
 of its own, and the fault is done to its processes: `make matrix SHARD=1/4` runs a quarter of what
@@ -126,7 +129,7 @@ def _figures(
     yield "orphans (billable, and nobody's)", str(sum("left:" in one for one in wrong)), command
     lost = sum("nobody was told" in one or "nothing moved" in one for one in wrong)
     yield "runs lost (ended, and nobody was told)", str(lost), command
-    yield "requests failed during update and rollback", "0, or a test fails", _UPDATES
+    yield "requests failed during update and rollback", "a test counts them", _UPDATES
 
 
 def _said(machines: Sequence[tuple[Matrix, list[Cell]]]) -> Iterator[str]:

@@ -115,8 +115,37 @@ def test_a_state_that_calls_something_can_fail_by_its_call(home: Matrix, worker:
 
 
 def test_a_job_that_nobody_stops_is_found(home: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(account, "GAVE_UP_ON_JOB", ())
+    monkeypatch.setattr(account, "goes_on", lambda described: False)
     assert any("left: training job" in told for told in home.cell("Probe", Fault.TIMED_OUT).wrong)
+
+
+@pytest.mark.parametrize(
+    ("missing", "machine", "struck"),
+    [
+        ("CleanUp", "home_of_regions", "StageEndpoint"),
+        ("ReportFailure", "home_of_regions", "StageEndpoint"),
+        ("GiveUp", "worker_template", "CreateJob"),
+    ],
+)
+def test_an_end_without_its_last_states_is_found(
+    missing: str,
+    machine: str,
+    struck: str,
+    interpreter: Interpreter,
+    request: pytest.FixtureRequest,
+) -> None:
+    """Though the event that follows would take everything back, and tell of it."""
+    template = request.getfixturevalue(machine)
+
+    def shortened(states: dict[str, Any]) -> None:
+        following = states.pop(missing)["Next"]
+        text = json.dumps(states).replace(f'"Next": "{missing}"', f'"Next": "{following}"')
+        states.clear()
+        states.update(json.loads(text))
+
+    matrix = Matrix("shortened", changed(template, shortened), interpreter)
+    assert Matrix("whole", template, interpreter).cell(struck, Fault.TIMED_OUT).wrong == ()
+    assert matrix.cell(struck, Fault.TIMED_OUT).wrong
 
 
 def test_a_fault_that_is_swallowed_is_found(

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
+from moto.sagemaker.models import sagemaker_backends
 
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.shard_files import ShardFiles
@@ -16,7 +18,7 @@ from stratos.contracts.regions import JobElsewhere
 from stratos.moment import now
 from stratos.pipeline.steps import TrainingJob
 from tests import factories
-from tests.unit.lambdas.conftest import Account
+from tests.unit.lambdas.conftest import REGION, Account
 from tests.unit.lambdas.jobs.sharded_runs import manifest, matched
 from tests.unit.lambdas.pipeline import Pipeline, call, start
 
@@ -148,16 +150,26 @@ def test_the_next_round_knows_the_last_attempt_of_a_shard(account: Account) -> N
     assert ShardFiles(pipeline.run, STEP).jobs(0)[:2] == [following, second]
 
 
-def test_a_job_that_its_state_gave_up_on_is_stopped(
-    account: Account, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "failure",
+    [
+        {"Error": "States.Timeout", "Cause": ""},
+        {"Error": "SageMaker.AmazonSageMakerException", "Cause": "Rate exceeded (Throttling)"},
+        {"Error": "SageMaker.AmazonSageMakerException", "Cause": "InternalFailure"},
+    ],
+    ids=["timeout", "throttled", "internal"],
+)
+def test_a_job_that_nobody_waits_for_any_more_is_stopped_before_another_begins(
+    account: Account, monkeypatch: pytest.MonkeyPatch, failure: dict[str, str]
 ) -> None:
     """Step Functions promises to stop it only where the whole execution is stopped."""
     pipeline = start(account).until_matched()
     job = TrainingJob.model_validate(pipeline.state["match"]["evaluate"])
     account.create_job(job)
+    [made] = sagemaker_backends[ACCOUNT_ID][REGION].training_jobs.values()
     stopped: list[str] = []
     monkeypatch.setattr(diagnose_job, "stop_job", stopped.append)
-    for error in ("States.Timeout", "States.TaskFailed"):
-        failure = {"Error": error, "Cause": ""}
+    for status in ("Completed", "InProgress"):
+        made.training_job_status = status
         call(diagnose_job.handler, run=pipeline.run, job=job, failure=failure)
     assert stopped == [job.name]

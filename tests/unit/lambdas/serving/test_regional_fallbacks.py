@@ -58,8 +58,10 @@ def test_the_same_model_is_tried_on_the_next_servers_of_the_front_in_the_same_re
 
 
 def test_a_verdict_that_is_given_again_names_the_same_servers(fleet: Fleet) -> None:
-    first = missed(fleet)
-    assert fleet.judge() == first
+    first, again = missed(fleet), fleet.judge()
+    for judged in (first, again):  # the tag of its end is as old as the verdict
+        del judged["deployment"]["tags"]
+    assert again == first
     assert first["deployment"]["endpoint_name"] == f"{fleet.staged.name}-s1"
 
 

@@ -8,8 +8,10 @@ from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from moto.sagemaker.models import sagemaker_backends
 
 from lambdas.aws import clients
+from lambdas.handlers import clean_up
 from lambdas.serving import staged_leftovers
 from stratos.errors import DeploymentFailed, EndpointUnsettled
+from tests.unit.lambdas.pipeline import call
 from tests.unit.lambdas.served_regions import ASIA, EUROPE, Fleet, fleet
 
 __all__ = ["fleet"]
@@ -37,6 +39,22 @@ def test_a_region_that_cannot_be_reached_holds_nothing_else_up(fleet: Fleet) -> 
     fleet.network.cut = {ASIA}
     fleet.clean_up()
     assert set(fleet.endpoints()) == {ASIA}
+
+
+@pytest.mark.parametrize("missed", ["servers_missed", "missed"])
+def test_a_run_stages_nothing_else_while_a_region_with_an_endpoint_does_not_answer(
+    fleet: Fleet, missed: str
+) -> None:
+    """The next record would take the place of the one that names the endpoint."""
+    fleet.begin()
+    fleet.stage()
+    fleet.network.cut = {ASIA}
+    with pytest.raises(EndpointUnsettled, match=f"billed until its lease ends: {ASIA}: "):
+        call(clean_up.handler, run=fleet.pipeline.run, **{missed: "too slow"})
+    assert set(fleet.endpoints()) == {ASIA}
+    fleet.network.cut = set()
+    call(clean_up.handler, run=fleet.pipeline.run, **{missed: "too slow"})
+    assert fleet.endpoints() == {}
 
 
 def test_a_region_that_refuses_is_told_when_all_others_are_clean(

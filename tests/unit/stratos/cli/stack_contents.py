@@ -15,7 +15,7 @@ from tests import factories
 STARTED = "2026-11-24T08:00:00+00:00"
 
 
-def put_run(stack: Stack, run_id: str = "r-1", **attributes: str) -> None:
+def put_run(stack: Stack, run_id: str = "r-1", **attributes: str | list[str]) -> None:
     run = factories.run_ref().model_dump(mode="json")
     item = run | {"run_id": run_id, "status": "succeeded", "spec_name": "r"}
     stack.table.put_item(Item=item | attributes)

@@ -10,6 +10,8 @@ from stratos.errors import StackInUse
 from stratos.pipeline.steps import Swept
 from tests.unit.stratos.cli.stack_contents import begin_execution, put_endpoint, put_run
 
+PAST = "2026-01-01T00:00:00+00:00"
+
 
 @pytest.fixture
 def scheduler(stack):
@@ -173,11 +175,29 @@ def test_a_region_without_anything_of_the_stack_may_be_taken_out_of_it(abroad):
     refuse_left_behind(abroad, ["eu-west-1"], lambda line: None)
 
 
-def test_a_region_that_is_gone_may_be_taken_out_and_that_is_said(abroad, monkeypatch):
-    def silent(place, jobs):
+@pytest.fixture
+def silent(monkeypatch):
+    """No region answers."""
+
+    def unanswered(place, jobs):
         raise EndpointConnectionError(endpoint_url="https://eu-west-1")
 
-    monkeypatch.setattr(ending, "_billed_in", silent)
+    monkeypatch.setattr(ending, "_billed_in", unanswered)
+
+
+def test_a_region_that_is_gone_may_be_taken_out_and_that_is_said(abroad, silent):
+    put_run(abroad, "r-1", status="running")
+    put_run(abroad, "r-2", endpoint_name="stratos-r", serving_regions=["ap-northeast-1"])
     said = []
     refuse_left_behind(abroad, ["eu-west-1"], said.append)
-    assert "eu-west-1 does not answer" in said[0]
+    assert said[0].startswith("eu-west-1 does not answer")
+    assert said[0].endswith("perhaps there: r-1")
+
+
+def test_a_silent_region_that_serves_a_model_is_not_taken_out_of_the_stack(abroad, silent):
+    serving = ["us-east-1", "eu-west-1"]
+    put_run(abroad, "r-1", endpoint_name="stratos-r", serving_regions=serving)
+    with pytest.raises(StackInUse, match="the model of run r-1 in eu-west-1 would be billed"):
+        refuse_left_behind(abroad, ["eu-west-1"], lambda line: None)
+    put_run(abroad, "r-1", endpoint_name="stratos-r", serving_regions=serving, expires_at=PAST)
+    refuse_left_behind(abroad, ["eu-west-1"], lambda line: None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -81,6 +81,35 @@ def test_an_endpoint_that_was_never_ready_is_billed_until_now_with_the_one_befor
     bill = hosting_bill([before], at("11:00"), latest=failed)
     assert bill.deploying_usd == pytest.approx(0.5 + 4.0)
     assert bill.serving_usd == pytest.approx(2.5)
+
+
+def regions_of(name: str, attempt: int, since: str, started: str, ended: str) -> list[Measurement]:
+    """A fleet of two regions at $10/h each, of which the second is measured five minutes longer."""
+    of = {"attempt": attempt, "endpoint_config_name": name}
+    longer = (at(ended) + timedelta(minutes=5)).strftime("%H:%M")
+    home = measured(10.0, since, started, ended, region="us-east-1", **of)
+    away = measured(10.0, since, started, longer, region="eu-west-1", **of)
+    return [home, away]
+
+
+def test_servers_of_regions_are_billed_until_they_are_taken_back() -> None:
+    first = regions_of("r-1", 0, "09:00", "09:50", "10:05")  # taken back by 10:15
+    second = regions_of("r-2", 0, "10:15", "11:20", "11:30")
+    ended_there = hosting_bill([*first, *second], at("13:00"))
+    # 75 minutes of the first two, and 80 of the second until all of them are measured.
+    assert ended_there.usd == pytest.approx(2 * 10 * (75 + 80) / 60)
+    in_service = hosting_bill([*first, *second], at("13:00"), promoted=True)
+    assert in_service.usd == pytest.approx(2 * 10 * (75 + 165) / 60)
+
+
+def test_servers_of_regions_are_not_billed_while_the_next_are_made_or_trained_for() -> None:
+    first = regions_of("r-1", 0, "09:00", "09:50", "10:05")
+    under_way = deployment(billed_usd_per_hour=20.0, deploying_since=at("11:00"))
+    bill = hosting_bill(first, at("12:00"), latest=under_way)
+    assert bill.usd == pytest.approx(2 * 10 * 70 / 60 + 20)
+    other_student = regions_of("r-2", 1, "15:00", "15:30", "15:35")
+    bill = hosting_bill([*first, *other_student], at("20:00"))
+    assert bill.usd == pytest.approx(2 * 10 * (70 + 40) / 60)
 
 
 def test_a_deployment_that_is_only_planned_costs_nothing() -> None:
