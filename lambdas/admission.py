@@ -7,28 +7,46 @@ the places of runs that ended without that, and wakes who was not told.
 
 from __future__ import annotations
 
+import time
+
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.aws import executions, run_queue, runs_table
+from lambdas.aws.clients import may_pass
 from lambdas.aws.settings import settings
 from lambdas.step import logger
 from stratos.contracts.run import RunRef, RunRow
 from stratos.contracts.run_queue import Caps, QueuedRun, RunQueue
+from stratos.errors import QueueBusy
 from stratos.moment import now
+from stratos.waiting import within
+
+_ENTER_SECONDS = 20
+"""To change the queue; the function has 60 in all, and the state asks again."""
+_HAND_ON_SECONDS = 10
+"""Of a function that reports a run, which is never to run out of time for the sake of others."""
+_SWEEP_SECONDS = 60
 
 
 def enter(run: RunRef, spec_name: str, token: str) -> RunQueue:
     """Put a run into the queue. Its token is answered as soon as it has a place.
 
     Raises:
+        QueueBusy: the queue cannot be changed, or the run not be woken, for now.
         QueueFull: the queue can hold no more runs.
     """
     queued = QueuedRun(
         run_id=run.run_id, spec_name=spec_name, arrived_at=run.started_at, entered_at=now()
     )
-    # First the token: whoever gives the run its place must find it.
-    runs_table.update(run.run_id, place_token=token)
-    return _changed(entering=queued)
+    try:
+        # First the token: whoever gives the run its place must find it.
+        runs_table.update(run.run_id, place_token=token)
+        queue, _ = _changed(within(_ENTER_SECONDS), entering=queued)
+    except (BotoCoreError, ClientError) as error:
+        if not may_pass(error):
+            raise
+        raise QueueBusy(f"the run could not ask for its place: {error}") from error
+    return queue
 
 
 def hand_on(run_id: str) -> None:
@@ -37,8 +55,8 @@ def hand_on(run_id: str) -> None:
     It never fails: the outcome of a run does not hang on others. The sweeper makes up for it.
     """
     try:
-        _changed(gone=(run_id,))
-    except (BotoCoreError, ClientError):
+        _changed(within(_HAND_ON_SECONDS), gone=(run_id,))
+    except (BotoCoreError, ClientError, QueueBusy):
         logger.exception("a place was not handed on", extra={"run_id": run_id})
 
 
@@ -51,27 +69,46 @@ def sweep() -> list[str]:
         What failed, in a line.
     """
     try:
-        _sweep()
-    except (BotoCoreError, ClientError) as error:
-        return [f"the places of runs could not be looked after: {error}"]
-    return []
+        failed = _sweep()
+    except (BotoCoreError, ClientError, QueueBusy) as error:
+        failed = [str(error)]
+    told = "; ".join(failed)
+    return [f"the places of runs could not be looked after: {told}"] if failed else []
 
 
-def _sweep() -> None:
-    queue = run_queue.change(lambda queue: queue)
-    over = []
+def _sweep() -> list[str]:
+    queue = run_queue.read()
+    over, failed = [], []
     for queued in queue.runs:
-        row = runs_table.find(queued.run_id)
-        if row is None or row.finished or not executions.is_running(row.execution_arn):
-            over.append(queued.run_id)
+        try:
+            if _is_over(queued.run_id):
+                over.append(queued.run_id)
+        except (BotoCoreError, ClientError) as error:
+            failed.append(f"{queued.run_id}: {error}")
     if over:
         logger.warning("places of runs that are over", extra={"run_ids": over})
     if queue.runs:
-        _changed(gone=tuple(over))
+        _, unwoken = _changed(within(_SWEEP_SECONDS), gone=tuple(over))
+        failed += unwoken
+    return failed
 
 
-def _changed(*, entering: QueuedRun | None = None, gone: tuple[str, ...] = ()) -> RunQueue:
-    """Change the queue, give its free places, and wake who has got one."""
+def _is_over(run_id: str) -> bool:
+    row = runs_table.find(run_id)
+    return row is None or row.finished or not executions.is_running(row.execution_arn)
+
+
+def _changed(
+    deadline: float, *, entering: QueuedRun | None = None, gone: tuple[str, ...] = ()
+) -> tuple[RunQueue, list[str]]:
+    """Change the queue, give its free places, and wake who has got one.
+
+    Args:
+        deadline: After it nobody but the newcomer is woken any more; the next change does it.
+
+    Returns:
+        The queue, and the runs that could not be looked at or woken, each with the reason.
+    """
     caps = Caps(
         per_stack=settings().max_concurrent_runs,
         per_spec=settings().max_concurrent_runs_per_spec,
@@ -85,12 +122,35 @@ def _changed(*, entering: QueuedRun | None = None, gone: tuple[str, ...] = ()) -
 
     newcomer = "" if entering is None else entering.run_id
     while True:
-        queue = run_queue.change(changed)
-        working = (run for run in queue.runs if run.has_place)
-        gone = tuple(run.run_id for run in working if not _at_work(run, run.run_id == newcomer))
-        if not gone:
-            return queue
-        entering = None  # it is in the queue, or has ended meanwhile
+        queue = run_queue.change(changed, deadline)
+        ended, unwoken = _woken(queue, newcomer, deadline)
+        if not ended:
+            return queue, unwoken
+        gone, entering = ended, None  # it is in the queue, or has ended meanwhile
+
+
+def _woken(queue: RunQueue, newcomer: str, deadline: float) -> tuple[tuple[str, ...], list[str]]:
+    """Wake those with a place who still wait; what goes wrong for one is borne by no other.
+
+    Returns:
+        Who has ended, and who could not be looked at or woken, which counts as at work.
+    """
+    ended, unwoken = [], []
+    working = [run for run in queue.runs if run.has_place]
+    for queued in sorted(working, key=lambda run: run.run_id != newcomer):
+        mine = queued.run_id == newcomer
+        if not mine and time.monotonic() > deadline:
+            unwoken.append(f"{queued.run_id}: no time was left for it")
+            continue
+        try:
+            if not _at_work(queued, at_once=mine):
+                ended.append(queued.run_id)
+        except (BotoCoreError, ClientError) as error:
+            if mine:
+                raise
+            logger.exception("a run was not woken", extra={"woken_run_id": queued.run_id})
+            unwoken.append(f"{queued.run_id}: {error}")
+    return tuple(ended), unwoken
 
 
 def _at_work(queued: QueuedRun, at_once: bool) -> bool:
