@@ -8,6 +8,7 @@ the places of runs that ended without that, and wakes who was not told.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -60,6 +61,11 @@ def hand_on(run_id: str) -> None:
         logger.exception("a place was not handed on", extra={"run_id": run_id})
 
 
+def waiting() -> frozenset[str]:
+    """Runs that have no place yet. The token in a row may outlast the wait; the queue says it."""
+    return frozenset(run.run_id for run in run_queue.read().runs if not run.has_place)
+
+
 def sweep() -> list[str]:
     """Free the places of runs whose executions are over, and give free places.
 
@@ -98,6 +104,17 @@ def _is_over(run_id: str) -> bool:
     return row is None or row.finished or not executions.is_running(row.execution_arn)
 
 
+@dataclass(frozen=True)
+class _Tended:
+    """What there was to see of the runs with a place."""
+
+    ended: list[str] = field(default_factory=list)
+    awaited: dict[str, bool] = field(default_factory=dict)
+    """Whether a run awaits approval."""
+    unwoken: list[str] = field(default_factory=list)
+    """Who could not be looked at or woken, and why; they count as at work."""
+
+
 def _changed(
     deadline: float, *, entering: QueuedRun | None = None, gone: tuple[str, ...] = ()
 ) -> tuple[RunQueue, list[str]]:
@@ -118,54 +135,59 @@ def _changed(
         after = queue.without(*gone)
         if entering is not None:
             after = after.with_run(entering)
-        return after.with_places_given(caps)
+        return after.with_approvals(awaited).with_places_given(caps)
 
+    awaited: dict[str, bool] = {}
     newcomer = "" if entering is None else entering.run_id
     while True:
         queue = run_queue.change(changed, deadline)
-        ended, unwoken = _woken(queue, newcomer, deadline)
-        if not ended:
-            return queue, unwoken
-        gone, entering = ended, None  # it is in the queue, or has ended meanwhile
+        seen = _tended(queue, newcomer, deadline)
+        if not seen.ended and queue.with_approvals(seen.awaited) == queue:
+            return queue, seen.unwoken
+        gone, awaited = tuple(seen.ended), seen.awaited
+        entering = None  # it is in the queue, or has ended meanwhile
 
 
-def _woken(queue: RunQueue, newcomer: str, deadline: float) -> tuple[tuple[str, ...], list[str]]:
-    """Wake those with a place who still wait; what goes wrong for one is borne by no other.
+def _tended(queue: RunQueue, newcomer: str, deadline: float) -> _Tended:
+    """Look at those with a place, and wake who still waits.
 
-    Returns:
-        Who has ended, and who could not be looked at or woken, which counts as at work.
+    What goes wrong for one is borne by no other, and tried at the next change.
     """
-    ended, unwoken = [], []
+    seen = _Tended()
     working = [run for run in queue.runs if run.has_place]
     for queued in sorted(working, key=lambda run: run.run_id != newcomer):
         mine = queued.run_id == newcomer
         if not mine and time.monotonic() > deadline:
-            unwoken.append(f"{queued.run_id}: no time was left for it")
+            seen.unwoken.append(f"{queued.run_id}: no time was left for it")
             continue
         try:
-            if not _at_work(queued, at_once=mine):
-                ended.append(queued.run_id)
+            row = _woken(queued, at_once=mine)
         except (BotoCoreError, ClientError) as error:
             if mine:
                 raise
             logger.exception("a run was not woken", extra={"woken_run_id": queued.run_id})
-            unwoken.append(f"{queued.run_id}: {error}")
-    return tuple(ended), unwoken
+            seen.unwoken.append(f"{queued.run_id}: {error}")
+        else:
+            if row is None:
+                seen.ended.append(queued.run_id)
+            else:
+                seen.awaited[queued.run_id] = row.awaits_approval
+    return seen
 
 
-def _at_work(queued: QueuedRun, at_once: bool) -> bool:
-    """Whether a run with a place has not ended; it is woken if it still waits.
+def _woken(queued: QueuedRun, at_once: bool) -> RunRow | None:
+    """The row of a run with a place, which is woken if it still waits; None if it has ended.
 
     Args:
         at_once: It got its place when it asked.
     """
     row = runs_table.find(queued.run_id)
     if row is None or row.finished:
-        return False
+        return None
     if row.place_token is not None:
         waited = 0.0 if at_once else (now() - queued.entered_at).total_seconds()
         _wake(row, row.place_token, round(max(0.0, waited), 1))
-    return True
+    return row
 
 
 def _wake(row: RunRow, token: str, waited_seconds: float) -> None:

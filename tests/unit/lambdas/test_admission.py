@@ -343,6 +343,30 @@ def test_caps_that_an_update_raises_let_the_waiting_go_on(account, caps, machine
     assert queue().caps == Caps(per_stack=3, per_spec=1)
 
 
+def test_whoever_changes_the_queue_gives_others_what_one_that_awaits_approval_has_left(
+    account, caps, machine
+) -> None:
+    first, _ = begin(account, "a"), begin(account, "b")
+    runs_table.update(first.run_id, task_token="a person's")
+    call(sweep.handler, dry_run=False)
+    assert machine.woken == ["a", "b"]
+    begin(account, "c")
+    assert places() == {"a-1": True, "b-1": True, "c-1": False}
+    runs_table.update(first.run_id, task_token=None)
+    call(sweep.handler, dry_run=False)
+    assert [run.awaits_approval for run in queue().runs] == [False, False, False]
+    end(first)
+    assert places() == {"b-1": True, "c-1": False}
+
+
+def test_the_sweeper_knows_who_waits_by_the_queue_and_not_by_a_token_that_was_left(
+    account, caps, machine
+) -> None:
+    first, second = begin(account, "a"), begin(account, "b")
+    runs_table.update(first.run_id, place_token="answered")
+    assert admission.waiting() == {second.run_id}
+
+
 def test_a_run_that_began_before_there_were_places_ends_and_holds_up_nobody(
     account, caps, machine
 ) -> None:
