@@ -39,10 +39,11 @@ def enter(run: RunRef, spec_name: str, token: str) -> RunQueue:
     queued = QueuedRun(
         run_id=run.run_id, spec_name=spec_name, arrived_at=run.started_at, entered_at=now()
     )
+    deadline = within(_ENTER_SECONDS)
     try:
         # First the token: whoever gives the run its place must find it.
         runs_table.update(run.run_id, place_token=token)
-        queue, _ = _changed(within(_ENTER_SECONDS), entering=queued)
+        queue, _ = _changed(deadline, entering=queued)
     except (BotoCoreError, ClientError) as error:
         if not may_pass(error):
             raise
