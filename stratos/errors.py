@@ -4,6 +4,7 @@
     ├── DuplicateEvent          the same S3 event, again; ends quietly
     ├── SpecRejected            the spec has problems, all of them listed
     ├── QueueError
+    │   ├── QueueBusy           its item is asked too much of, or by too many; the run asks again
     │   ├── QueueFull           as many runs work and wait as a stack's queue holds
     │   └── QueueTimedOut       a run got no place in time
     ├── DatasetRejected         the dataset cannot be used
@@ -91,6 +92,10 @@ class SpecRejected(StratosError):
 
 class QueueError(StratosError):
     """A run got no place among those that work."""
+
+
+class QueueBusy(QueueError):
+    """The queue could not be changed now; the run may ask again."""
 
 
 class QueueFull(QueueError):

@@ -12,6 +12,8 @@ from infra.states.lambda_calls import LambdaCalls
 
 LONGEST_WAIT = Duration.days(14)
 """Beyond one run before it that takes three days and waits seven for a person."""
+_ATTEMPTS = 60
+"""At a queue that is busy: about half an hour, since each waits for half a minute on average."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,14 @@ class QueueStates:
             {"run": "$.run", "spec_name": "$.parsed.name"},
             "$.run",
             timeout=sfn.Timeout.duration(LONGEST_WAIT),
+        )
+        wait.add_retry(
+            errors=["QueueBusy"],
+            interval=Duration.seconds(2),
+            max_attempts=_ATTEMPTS,
+            backoff_rate=2,
+            max_delay=Duration.seconds(60),
+            jitter_strategy=sfn.JitterType.FULL,
         )
         wait.add_catch(
             self._timed_out(failed), errors=["States.Timeout"], result_path=sfn.JsonPath.DISCARD

@@ -16,6 +16,12 @@ _FAR = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5
 _FAR_S3 = _FAR.merge(Config(read_timeout=60))
 """S3 answers a copy when it has moved the bytes."""
 _OUT_OF_ORDER = ("ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException")
+_THROTTLED = (
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+)
+"""Beside those above: of DynamoDB and others, told by botocore's own retries."""
 
 
 def client(service: str, region: str | None = None) -> Any:
@@ -45,3 +51,8 @@ def is_unreachable(error: Exception) -> bool:
         return False
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return status >= 500 or error_code(error) in _OUT_OF_ORDER
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether a call failed for now: it was one too many, or its service is not in order."""
+    return is_unreachable(error) or error_code(error) in _THROTTLED

@@ -2,40 +2,54 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Callable
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.aws.clients import client, error_code
+from lambdas.aws.clients import client, error_code, may_pass
 from lambdas.aws.settings import settings
 from stratos.contracts.run_queue import QUEUE_KEY, RunQueue
+from stratos.errors import QueueBusy
 
-_TRIES = 40
 _LONGEST_WAIT_SECONDS = 1.0
+_CONTENDED = "ConditionalCheckFailedException"
 
 
-def change(changed: Callable[[RunQueue], RunQueue]) -> RunQueue:
+def read() -> RunQueue:
+    """The queue as it is now."""
+    return _read()[0]
+
+
+def change(changed: Callable[[RunQueue], RunQueue], deadline: float) -> RunQueue:
     """Apply a change to the queue as it is now, and return what it has become.
 
+    A write whose answer was lost is found to be done by the next look.
+
+    Args:
+        deadline: On the monotonic clock; it is tried at least once.
+
     Raises:
-        ClientError: others changed it each time before this change was written.
+        QueueBusy: others changed it each time before this change was written, or the table
+            throttled every call.
     """
-    for number in range(_TRIES):
-        queue, version = _read()
-        after = changed(queue)
-        if after == queue:
-            return queue
+    for number in itertools.count():
         try:
-            _write(after, version)
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException" or number == _TRIES - 1:
+            queue, version = _read()
+            after = changed(queue)
+            if after != queue:
+                _write(after, version)
+        except (BotoCoreError, ClientError) as error:
+            if error_code(error) != _CONTENDED and not may_pass(error):
                 raise
-            time.sleep(random.uniform(0, min(_LONGEST_WAIT_SECONDS, 0.02 * 2**number)))
+            if time.monotonic() > deadline:
+                raise QueueBusy(f"the queue of runs could not be changed: {error}") from error
+            time.sleep(random.uniform(0, min(_LONGEST_WAIT_SECONDS, 0.02 * 2 ** min(number, 9))))
         else:
             return after
-    raise AssertionError("the last try returns or raises")
+    raise AssertionError("it returns or raises")
 
 
 def _read() -> tuple[RunQueue, int]:

@@ -53,6 +53,14 @@ class SpecFolder:
         """
         return self._bucket.read(self.run.spec_key, version_id=self._version, max_bytes=max_bytes)
 
+    def has_newer_spec(self) -> bool:
+        """Whether the spec was uploaded again since; that upload has a run of its own."""
+        try:
+            newest = self._bucket.newest_version(self.run.spec_key)
+        except FileNotFoundError:
+            return False
+        return newest != self.run.spec_version_id
+
     def find_plan(self) -> SavedPlan | None:
         """The plan that the spec was submitted with; None where it is to be planned afresh.
 

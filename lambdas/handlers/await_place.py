@@ -12,6 +12,7 @@ def handler(payload: PlaceInput) -> PlaceAsked:
     """Ask for a place; who has one to give answers the token.
 
     Raises:
+        QueueBusy: it may ask again.
         QueueFull: no more runs can wait.
     """
     queue = admission.enter(payload.run, payload.spec_name, payload.task_token)

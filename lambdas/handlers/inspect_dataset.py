@@ -58,6 +58,7 @@ def _split(run: RunRef, files: RunFiles, last: RunRow | None) -> tuple[Inspectio
     spec, folder = files.spec(), SpecFolder(run)
     allowance = Allowance(MAX_BYTES, MAX_SECONDS, started=time.monotonic())
     digest = content_hash(folder, spec)
+    _refuse_replaced(run, folder, digest)
     if last is not None and last.content_hash == digest:
         known = RunFiles(last.ref).find_inspection()
         if known is not None:
@@ -73,6 +74,26 @@ def _split(run: RunRef, files: RunFiles, last: RunRow | None) -> tuple[Inspectio
             files.upload_split(split, splits / f"{split}.jsonl")
     files.put_inspection(found)
     return found, digest
+
+
+def _refuse_replaced(run: RunRef, folder: SpecFolder, digest: str) -> None:
+    """A run that waited for its place is of the files that there were when it came.
+
+    A scheduled rerun is of the newest, and so is a run whose files alone were replaced: no other
+    run would take these.
+
+    Raises:
+        DatasetRejected: a newer upload of the spec came with other files.
+    """
+    if run.rerun or not run.waited_seconds or not folder.has_newer_spec():
+        return
+    row = runs_table.find(run.run_id)
+    if row is not None and row.content_hash not in (None, digest):
+        raise DatasetRejected(
+            "its dataset, checker or models were replaced while it waited for its place, and so "
+            "was its spec; the newer upload has a run of its own (`stratos runs`). To run this "
+            "version, too, upload it under another name"
+        )
 
 
 def _split_by_job(files: RunFiles, result: InspectResult) -> tuple[Inspection, str]:

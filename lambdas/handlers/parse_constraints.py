@@ -9,6 +9,7 @@ from lambdas.aws import run_roles, runs_table
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.settings import settings
 from lambdas.aws.spec_folder import SpecFolder
+from lambdas.gathering.input_files import content_hash
 from lambdas.gathering.secret_hosts import require_secrets
 from lambdas.step import step
 from stratos.catalog.model_files import ModelFiles
@@ -53,7 +54,9 @@ def handler(payload: ParseInput) -> Parsed:
     uri = RunFiles(run).put_spec(with_default_budget(spec, settings().default_max_budget_usd))
     if plan is not None:
         RunFiles(run).put_saved_plan(plan)
-    runs_table.update(run.run_id, spec_name=spec.name)
+    # What InspectDataset compares with, if the run has to wait for its place.
+    inputs = content_hash(folder, spec)
+    runs_table.update(run.run_id, spec_name=spec.name, content_hash=inputs)
     run_roles.make(run)
     return Parsed(
         spec_uri=uri,

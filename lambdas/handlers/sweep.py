@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from botocore.exceptions import BotoCoreError, ClientError
@@ -88,7 +88,8 @@ def handler(payload: SweepInput) -> Swept:
     holders = {turn.endpoint_name: turn.run_id for turn in turns.all_held()}
     for run_id in holders.values():
         regional_sweeping.settle_promotion(run_id, dry_run=payload.dry_run)
-    owners = [_owner(row) for row in runs_table.all_runs()]
+    waiting = admission.waiting()  # after what is found: who waits has made none of it
+    owners = [_owner(row, waiting) for row in runs_table.all_runs()]
     judged_at = max(swept_at, payload.scheduled_at or swept_at)
     left_behind = regional_sweeping.left_behind(owners, judged_at)
     unseen = unreached | refused | left_behind
@@ -193,13 +194,14 @@ def _removal_problem(orphan: Orphan, holders: Mapping[str, str], deadline: float
     return None
 
 
-def _owner(row: RunRow) -> Owner:
+def _owner(row: RunRow, waiting: Collection[str]) -> Owner:
     return Owner(
         run_id=row.run_id,
         spec_name=row.spec_name,
         status=row.status,
         running=served_records.is_promoting(row)
         or (row.status == "running" and executions.is_running(row.execution_arn)),
+        waiting=row.run_id in waiting,
         endpoint_name=row.endpoint_name,
         batch_model_name=row.batch_model_name,
         expires_at=row.expires_at,

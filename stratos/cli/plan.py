@@ -28,6 +28,7 @@ from stratos.planning.offline.planner import OfflinePlanner
 from stratos.problems import Problem
 from stratos.regions import known_regions
 from stratos.spec import Load, Spec
+from stratos.spec.default_budget import DEFAULT_BUDGET_USD, is_default
 from stratos.spec.folder import why_not_in
 from stratos.spec.refusals import did_you_mean
 from stratos.spec.schedule import Rate, next_times, parse_schedule
@@ -252,6 +253,11 @@ def _notes(plans: PlanSet | None, planner: OfflinePlanner, spec: Spec) -> Iterat
     home, workers = planner.region, planner.worker_regions
     if refusal := why_not_in(home, spec.constraints.regions or (), workers):
         yield refusal
+    if is_default(spec, "max_budget_usd"):
+        yield (
+            f"max_budget_usd is {DEFAULT_BUDGET_USD:.0f}, unless your stack says otherwise "
+            "(stratos:default_max_budget_usd), which no stack was asked for; the spec may name it"
+        )
     if plans is not None and workers and plans.chosen.regions != (home,):
         yield f"a stack serves at home, in {home}; the plan shows what more regions would bring"
     for region, why in (plans.regions if plans is not None else {}).items():

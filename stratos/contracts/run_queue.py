@@ -46,6 +46,13 @@ class QueuedRun(_InQueue):
     entered_at: Moment
     """When it asked for a place, its spec read and found to be good."""
     has_place: bool = False
+    awaits_approval: bool = False
+    """A person is asked: it keeps the place of its spec, and takes none of the stack's."""
+
+    @property
+    def takes_place(self) -> bool:
+        """Whether it counts among those that the stack works on at once."""
+        return self.has_place and not self.awaits_approval
 
 
 class RunQueue(_InQueue):
@@ -84,17 +91,26 @@ class RunQueue(_InQueue):
         kept = tuple(run for run in self.runs if run.run_id not in run_ids)
         return self.model_copy(update={"runs": kept})
 
+    def with_approvals(self, awaited: Mapping[str, bool]) -> RunQueue:
+        """Note which runs await approval now; those that are not named stay as they are."""
+        runs = tuple(
+            run.model_copy(update={"awaits_approval": awaited.get(run.run_id, run.awaits_approval)})
+            for run in self.runs
+        )
+        return self.model_copy(update={"runs": runs})
+
     def with_places_given(self, caps: Caps) -> RunQueue:
         """Give free places to who waits longest.
 
         A run whose spec has no place left is passed over; it does not hold up other specs. Nobody
-        loses a place, also where the caps are lower than before.
+        loses a place, also where the caps are lower than before, or where runs go on that awaited
+        approval while others took what they had left.
         """
         working = [run for run in self.runs if run.has_place]
         of_spec: dict[str, int] = {}
         for run in working:
             of_spec[run.spec_name] = of_spec.get(run.spec_name, 0) + 1
-        num_working, runs = len(working), []
+        num_working, runs = sum(run.takes_place for run in working), []
         for run in self.runs:
             mine = of_spec.get(run.spec_name, 0)
             if not run.has_place and num_working < caps.per_stack and mine < caps.per_spec:
@@ -123,7 +139,7 @@ class RunQueue(_InQueue):
         """Whether as many runs work as the stack lets work at once."""
         if self.caps is None:
             return False
-        return sum(run.has_place for run in self.runs) >= self.caps.per_stack
+        return sum(run.takes_place for run in self.runs) >= self.caps.per_stack
 
     def _rivals(self, spec_name: str, waiting: list[QueuedRun]) -> list[QueuedRun]:
         """Runs of the same spec that come before one, where these take all the spec's places."""

@@ -113,6 +113,8 @@ class Owner(FrozenModel):
     status: str
     running: bool
     """Its execution goes on."""
+    waiting: bool = False
+    """It had no place yet once the resources were listed, so that it has made none of them."""
     endpoint_name: str | None
     """Set while the run's model is the one in service."""
     expires_at: Moment | None
@@ -159,7 +161,7 @@ class Ownership:
         self._owners = {owner.run_id: owner for owner in owners}
         self._now = now
         self._turns = turns
-        self._busy = {owner.spec_name for owner in self._owners.values() if owner.running}
+        self._busy = {o.spec_name for o in self._owners.values() if o.running and not o.waiting}
         endpoints = self._of("endpoint")
         kept = {r.name: r for r in endpoints if self._endpoint_reason(r) is None}
         self._kept_endpoints = kept

@@ -44,7 +44,7 @@ class Constraints(FrozenModel):
     max_budget_usd: PositiveFloat | None = None
     """Everything spent until the endpoint is in service, teacher tokens included. By default the
     stack's own limit, `stratos:default_max_budget_usd` (100 as shipped; 0 is none), which plan and
-    report then call chosen by default."""
+    report then call chosen by default. `stratos plan` asks no stack, and takes 100."""
     budget_by_default: SkipJsonSchema[
         Annotated[bool, Field(exclude_if=lambda chosen: not chosen)]
     ] = False

@@ -42,9 +42,10 @@ class LocalSettings(BaseModel):
     max_threads: int = Field(default_factory=available_threads, ge=1)
     clock_scale: float = Field(default=1.0, gt=0)
     lambda_idle_seconds: float = 300.0
-    max_invocations: int = Field(default_factory=lambda: max(8, 4 * available_threads()), ge=1)
+    max_invocations: int = Field(default_factory=lambda: max(30, 4 * available_threads()), ge=1)
     """Functions that run at once, as an account's concurrency bounds them on AWS; others wait for a
-    moment before they are throttled."""
+    moment before they are throttled. Three for each run that a stack lets work at once: all of them
+    may be in functions of a quarter of an hour, and those that begin or end need room as well."""
     max_idle_sandboxes: int = Field(default=24, ge=0)
     """Processes of functions that are kept for the next invocation, over all functions."""
     rollout_scale: float = Field(default=0.01, gt=0)

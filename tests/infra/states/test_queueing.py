@@ -19,3 +19,10 @@ def test_a_wait_is_one_event_however_long_and_ends_in_words(states):
     assert caught_by(waiting) == {"States.Timeout": "PlaceTimedOut", "States.ALL": "CleanUp"}
     assert "for 14 days" in states["PlaceTimedOut"]["Parameters"]["Cause"]
     assert next_states(states["PlaceTimedOut"]) == ["CleanUp"]
+
+
+def test_a_busy_queue_is_asked_again_for_long_and_not_by_all_at_once(states):
+    retries = {tuple(retry["ErrorEquals"]): retry for retry in states["AwaitPlace"]["Retry"]}
+    busy = retries["QueueBusy",]
+    assert busy["JitterStrategy"] == "FULL"
+    assert busy["MaxAttempts"] * busy["MaxDelaySeconds"] / 2 >= 1800

@@ -18,7 +18,7 @@ from lambdas.handlers import await_place, clean_up, report, sweep
 from lambdas.jobs.spending import hours_of
 from stratos.contracts.run import RunRef
 from stratos.contracts.run_queue import QUEUE_KEY, Caps, RunQueue
-from stratos.errors import SweepIncomplete
+from stratos.errors import QueueBusy, SweepIncomplete
 from stratos.moment import now
 from tests.unit.lambdas.conftest import REGION, TABLE, Account
 from tests.unit.lambdas.pipeline import call
@@ -30,9 +30,13 @@ class Machine:
     def __init__(self) -> None:
         self.answers: dict[str, RunRef] = {}
         self.fault: Callable[[], None] = lambda: None
+        self.deaf: set[str] = set()
+        """Tokens whose answers are throttled."""
 
     def answer(self, task_token: str, output: str) -> None:
         self.fault()
+        if task_token in self.deaf:
+            _throttled()
         assert task_token not in self.answers, "a task is answered once"
         self.answers[task_token] = RunRef.model_validate_json(output)
 
@@ -161,6 +165,119 @@ def test_a_run_whose_hand_over_fails_has_ended_well_and_the_next_change_makes_up
     assert "place_token" not in account.row(second.run_id)
 
 
+def test_one_run_that_cannot_be_woken_holds_up_neither_a_newcomer_nor_those_behind_it(
+    account, caps, machine
+) -> None:
+    first, second, third = (begin(account, name) for name in "abc")
+    machine.deaf = {"b"}
+    caps(3, 1)
+    begin(account, "d")
+    assert places() == {"a-1": True, "b-1": True, "c-1": True, "d-1": False}
+    assert machine.woken == ["a", "c"]
+    end(third)
+    assert machine.woken == ["a", "c", "d"]
+    with pytest.raises(SweepIncomplete, match=r"could not be looked after: b-1: .*Throttling"):
+        call(sweep.handler, dry_run=False)
+    machine.deaf = set()
+    end(first)
+    assert machine.woken == ["a", "c", "d", "b"]
+    assert account.row(second.run_id)["waited_seconds"] > 0
+
+
+def test_a_newcomer_that_cannot_be_woken_asks_again(account, caps, machine) -> None:
+    machine.fault = _throttled
+    with pytest.raises(QueueBusy, match="could not ask for its place"):
+        begin(account, "a")
+    machine.fault = lambda: None
+    row = runs_table.find("a-1")
+    assert row is not None
+    assert ask(row.ref, "again")["waits"] is None
+    assert machine.woken == ["again"]
+
+
+def test_an_execution_that_cannot_be_looked_at_keeps_its_place_and_nobody_elses(
+    account, caps, machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caps(2, 1)
+    first, second, _ = (begin(account, name) for name in "abc")
+    account.client("stepfunctions").stop_execution(executionArn=second.execution_arn)
+    is_running = executions.is_running
+
+    def seen(execution_arn: str, region: str | None = None) -> bool:
+        if execution_arn == first.execution_arn:
+            _throttled()
+        return is_running(execution_arn, region)
+
+    monkeypatch.setattr(admission.executions, "is_running", seen)
+    assert [told.partition(": ")[2][:4] for told in admission.sweep()] == ["a-1:"]
+    assert places() == {"a-1": True, "c-1": True}
+    assert machine.woken == ["a", "b", "c"]
+
+
+BUSY = (
+    "ConditionalCheckFailedException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+)
+
+
+def refuse_writes(monkeypatch: pytest.MonkeyPatch, code: str, times: int) -> None:
+    """Of the queue; whoever writes again does so at once."""
+    left, written = iter(range(times)), run_queue._write
+
+    def write(after: RunQueue, version: int) -> None:
+        if next(left, None) is not None:
+            raise ClientError({"Error": {"Code": code}}, "UpdateItem")
+        written(after, version)
+
+    monkeypatch.setattr(run_queue.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(run_queue, "_write", write)
+
+
+@pytest.mark.parametrize("code", BUSY)
+def test_a_queue_that_is_busy_for_a_moment_is_written_again(
+    account, caps, machine, monkeypatch, code
+) -> None:
+    refuse_writes(monkeypatch, code, 9)
+    begin(account, "a")
+    assert machine.woken == ["a"]
+
+
+@pytest.mark.parametrize("code", BUSY)
+def test_a_queue_that_stays_busy_is_asked_again_by_the_state_and_ends_no_run_otherwise(
+    account, caps, machine, monkeypatch, code
+) -> None:
+    first = begin(account, "a")
+    monkeypatch.setattr(admission, "_ENTER_SECONDS", -1)
+    monkeypatch.setattr(admission, "_HAND_ON_SECONDS", -1)
+    refuse_writes(monkeypatch, code, 2)
+    with pytest.raises(QueueBusy, match=f"could not be changed.*{code}"):
+        begin(account, "b")
+    end(first)
+    assert account.row(first.run_id)["status"] == "succeeded"
+    assert places() == {"a-1": True}
+    call(sweep.handler, dry_run=False)
+    assert places() == {}
+
+
+def test_a_right_that_is_missing_is_no_busy_queue(account, caps, machine, monkeypatch) -> None:
+    refuse_writes(monkeypatch, "AccessDeniedException", 1)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        begin(account, "a")
+
+
+def test_who_reports_a_run_wakes_others_for_a_short_time_only(
+    account, caps, machine, monkeypatch
+) -> None:
+    first, _ = begin(account, "a"), begin(account, "b")
+    monkeypatch.setattr(admission, "_HAND_ON_SECONDS", -1)
+    end(first)
+    assert (machine.woken, places()) == (["a"], {"b-1": True})
+    call(sweep.handler, dry_run=False)
+    assert machine.woken == ["a", "b"]
+
+
 def test_a_failed_run_that_woke_nobody_does_when_its_execution_is_over(
     account, caps, machine
 ) -> None:
@@ -224,6 +341,30 @@ def test_caps_that_an_update_raises_let_the_waiting_go_on(account, caps, machine
     call(sweep.handler, dry_run=False)
     assert machine.woken == ["a", "b", "c"]
     assert queue().caps == Caps(per_stack=3, per_spec=1)
+
+
+def test_whoever_changes_the_queue_gives_others_what_one_that_awaits_approval_has_left(
+    account, caps, machine
+) -> None:
+    first, _ = begin(account, "a"), begin(account, "b")
+    runs_table.update(first.run_id, task_token="a person's")
+    call(sweep.handler, dry_run=False)
+    assert machine.woken == ["a", "b"]
+    begin(account, "c")
+    assert places() == {"a-1": True, "b-1": True, "c-1": False}
+    runs_table.update(first.run_id, task_token=None)
+    call(sweep.handler, dry_run=False)
+    assert [run.awaits_approval for run in queue().runs] == [False, False, False]
+    end(first)
+    assert places() == {"b-1": True, "c-1": False}
+
+
+def test_the_sweeper_knows_who_waits_by_the_queue_and_not_by_a_token_that_was_left(
+    account, caps, machine
+) -> None:
+    first, second = begin(account, "a"), begin(account, "b")
+    runs_table.update(first.run_id, place_token="answered")
+    assert admission.waiting() == {second.run_id}
 
 
 def test_a_run_that_began_before_there_were_places_ends_and_holds_up_nobody(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,32 @@ def test_what_was_left_out_and_how_long_texts_are_is_stored(account: Account) ->
     )
     assert found.tokens is not None
     assert found.tokens.num_records == 400
+
+
+@pytest.mark.parametrize(
+    ("newer", "run", "refused"),
+    [
+        (("dataset.jsonl", "spec.yaml"), {"waited_seconds": 5.0}, True),
+        (("models/student/config.json", "spec.yaml"), {"waited_seconds": 5.0}, True),
+        (("spec.yaml",), {"waited_seconds": 5.0}, False),
+        (("dataset.jsonl",), {"waited_seconds": 5.0}, False),
+        (("dataset.jsonl", "spec.yaml"), {}, False),
+        (("dataset.jsonl", "spec.yaml"), {"waited_seconds": 5.0, "rerun": True}, False),
+    ],
+)
+def test_a_run_that_waited_takes_no_files_of_a_newer_upload(
+    account: Account, newer: tuple[str, ...], run: dict[str, Any], refused: bool
+) -> None:
+    pipeline = start(account)
+    pipeline.run = pipeline.run.model_copy(update=run)
+    pipeline.parse()
+    for name in newer:
+        account.put(f"specs/tiles/{name}", factories.spec_folder()[name] + b"\n")
+    if refused:
+        with pytest.raises(DatasetRejected, match="the newer upload has a run of its own"):
+            pipeline.inspect()
+    else:
+        assert pipeline.inspect()["num_train"] == 300
 
 
 @pytest.mark.parametrize("changed", ["nothing", "dataset.jsonl", "models/student/config.json"])

@@ -50,6 +50,13 @@ def test_a_folder_is_planned_and_its_front_written_as_a_page(folder: Path) -> No
     assert "<svg" in (folder / "plan.html").read_text()
 
 
+def test_a_budget_that_nobody_named_is_told_to_be_the_stacks_to_say(folder: Path) -> None:
+    told = "max_budget_usd is 100, unless your stack says otherwise"
+    assert told not in run(folder)
+    (folder / "spec.yaml").write_text(factories.spec_text(constraints={"min_accuracy": 0.5}))
+    assert told in run(folder)
+
+
 def test_every_plan_says_how_its_endpoint_is_hosted_and_why(folder: Path) -> None:
     rare = {"requests_per_second": 0.5, "mean_requests_per_second": 0.01}
     asked = factories.spec_text(

@@ -61,6 +61,16 @@ def test_caps_that_are_changed_hold_for_who_waits_and_take_nobodys_place():
     ]  # fmt: skip
 
 
+def test_a_run_that_awaits_approval_keeps_its_specs_place_and_takes_none_of_the_stacks():
+    queue = arrived("a", "b", "a", "c").with_places_given(CAPS)
+    asked = queue.with_approvals({"a-0": True, "b-1": False}).with_places_given(CAPS)
+    assert working(asked) == ["a-0", "b-1", "c-3"]
+    assert asked.why_would_wait("d") is not None
+    approved = asked.with_approvals({"a-0": False}).with_places_given(CAPS)
+    assert working(approved) == ["a-0", "b-1", "c-3"]
+    assert working(approved.without("c-3").with_run(arrived("d").runs[0])) == ["a-0", "b-1"]
+
+
 def test_a_run_is_told_its_place_and_what_it_waits_for():
     queue = arrived("a", "b", "a", "c", "a").with_places_given(CAPS)
     assert queue.why_waits("a-0") is None

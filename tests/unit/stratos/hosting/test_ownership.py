@@ -159,6 +159,14 @@ def test_an_endpoint_without_a_claim_is_left_while_a_run_of_its_spec_goes_on() -
     assert swept(everything(), owner(status="failed"), running) == {}
 
 
+def test_a_run_that_waits_for_its_place_protects_nothing_of_its_spec() -> None:
+    leaked = [endpoint(), resource("model", "m1"), resource("endpoint-config", "c2")]
+    ended, waits = owner(status="failed"), owner("r2", status="running", running=True, waiting=True)
+    at_work = waits.model_copy(update={"waiting": False})
+    assert set(swept(leaked, ended, waits)) == {"stratos-tiles", "m1", "c2"}
+    assert swept(leaked, ended, at_work) == {}
+
+
 def test_another_specs_run_does_not_protect_it() -> None:
     running = owner("r2", spec="letters", running=True, status="running")
     assert "stratos-tiles" in swept(everything(), owner(status="failed"), running)
