@@ -23,6 +23,9 @@ from stratos.hosting.ownership import RUN_TAG, STACK_TAG
 HOME_STACK = "stratos:home"
 """Context of a worker region's stack: the name of the stack that it works for."""
 
+REGION_OF_HOME = "stratos:region_of_home"
+"""Context of the same: the region of that stack."""
+
 
 def names_of(scope: IConstruct) -> StackNames:
     """The names of the stack that a construct belongs to, or that its stack works for."""
@@ -42,9 +45,18 @@ class _StackName:
         return names_of(context.scope).stack
 
 
+@jsii.implements(IStringProducer)
+class _HomeRegion:
+    def produce(self, context: IResolveContext) -> str:
+        region = Stack.of(context.scope).node.try_get_context(REGION_OF_HOME)
+        return str(region or Aws.REGION)
+
+
 PREFIX = Lazy.uncached_string(_Prefix())
 """Of the stack in which it is used, as `Aws.REGION` is the region in which it is used."""
 STACK_NAME = Lazy.uncached_string(_StackName())
+HOME_REGION = Lazy.uncached_string(_HomeRegion())
+"""Of the stack in which it is used, or of the one that this works for."""
 
 TRAINING_JOBS = "training-job/*"
 TRANSFORM_JOBS = f"transform-job/{PREFIX}-*"
@@ -70,8 +82,9 @@ TRACKING_ALARMS = (
 """What Application Auto Scaling calls the alarms that it makes for a policy."""
 
 
-RUN_ROLES = f"role/{PREFIX}/*"
-"""Of the roles that each run gets; the stack's own have no path."""
+RUN_ROLES = f"role/{PREFIX}/{HOME_REGION}/*"
+"""Of the roles that each run of a home gets; the stack's own have no path. IAM is the account's, so
+that the path tells two homes of one name apart."""
 
 
 def run_role(kind: str, run: str) -> str:
@@ -81,7 +94,7 @@ def run_role(kind: str, run: str) -> str:
         kind: What the role's name ends in.
         run: JSONPath of the run.
     """
-    pattern = arn("iam", f"role/{PREFIX}/{PREFIX}-{{}}-{kind}", region="")
+    pattern = arn("iam", f"role/{PREFIX}/{HOME_REGION}/{PREFIX}-{{}}-{kind}", region="")
     return f"States.Format('{pattern}', {run}.run_id)"
 
 

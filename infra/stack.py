@@ -137,6 +137,7 @@ class Stratos(Stack):
             "STATE_MACHINE_ARN": self._machine_arn,
             "KMS_KEY_ARN": self._storage.key.key_arn,
             "SEVERAL_INSTANCE_TYPES": str(several_instance_types).lower(),
+            "BEDROCK_ROLE_ARN": self._training_jobs.batch_role.role_arn,
             "JOB_POLICIES": self._network.attached(roles.jobs, roles.joining),
             "MODEL_POLICIES": self._network.attached(roles.models, roles.joining),
             **run_limits.environment,

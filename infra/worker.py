@@ -17,7 +17,7 @@ from infra.parts.sweeping import Sweeping
 from infra.parts.training import WorkerTrainingJobs
 from infra.parts.triggers import when_ended_badly
 from infra.parts.worker_storage import WorkerStorage
-from infra.permissions import HOME_STACK
+from infra.permissions import HOME_STACK, REGION_OF_HOME
 from infra.rights.worker_rights import HomeStores, grant_worker_functions, grant_worker_workflow
 from infra.stack import retention_of_logs
 from infra.states.worker import WorkerWorkflow, worker_machine_arn
@@ -53,6 +53,7 @@ class Worker(Stack):
             **options,
         )
         self.node.set_context(HOME_STACK, names.stack)
+        self.node.set_context(REGION_OF_HOME, home)
         self._home = home
         self._storage = WorkerStorage(
             self, "Storage", region=region, checkpoint_days=checkpoint_days

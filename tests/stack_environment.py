@@ -23,6 +23,7 @@ def stack_environment(bucket: str, region: str) -> dict[str, str]:
         "STATE_MACHINE_ARN": f"arn:aws:states:{region}:123456789012:stateMachine:stratos",
         "KMS_KEY_ARN": f"arn:aws:kms:{region}:123456789012:key/k",
         "SEVERAL_INSTANCE_TYPES": "true",
+        "BEDROCK_ROLE_ARN": "arn:aws:iam::123456789012:role/batches",
         "JOB_POLICIES": "arn:aws:iam::123456789012:policy/jobs",
         "MODEL_POLICIES": "arn:aws:iam::123456789012:policy/models",
         "MAX_CONCURRENT_RUNS": "10",

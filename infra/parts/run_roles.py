@@ -1,7 +1,7 @@
 """The policies of the roles that each run gets, one for its jobs and one for its models.
 
 The roles carry their run and their spec as tags, and the policies reach what these say
-(`${aws:PrincipalTag/…}`). So all rights stand in the template, and ParseConstraints, which makes
+(`${aws:PrincipalTag/…}`). So all rights stand in the template, and InspectDataset, which makes
 the roles, can give none but these. Why: docs/decisions/0020-roles-of-a-run.md.
 """
 
@@ -25,6 +25,7 @@ from infra.parts.training import (
     teacher_keys,
 )
 from infra.permissions import (
+    HOME_REGION,
     PREFIX,
     arn,
     names_of,
@@ -36,13 +37,33 @@ from infra.permissions import (
     write_objects,
     write_records,
 )
-from stratos.contracts.bucket import ASYNC_PREFIX, CHECKPOINT_PREFIX, RUNS_PREFIX, SPEC_PREFIX
+from stratos.contracts.bucket import (
+    ASYNC_PREFIX,
+    CHECKPOINT_PREFIX,
+    EVENTS_FOLDER,
+    PROGRESS_FILE,
+    RESULT_FILE,
+    RUNS_PREFIX,
+    SPEC_PREFIX,
+)
 from stratos.hosting.names import JOB_ROLE
 from stratos.hosting.ownership import ROLE_RUN_TAG, ROLE_SPEC_TAG
 
 _RUN = f"${{aws:PrincipalTag/{ROLE_RUN_TAG}}}"
 _SPEC = f"${{aws:PrincipalTag/{ROLE_SPEC_TAG}}}"
 OWN_RUN, OWN_CHECKPOINTS = f"{RUNS_PREFIX}{_RUN}/*", f"{CHECKPOINT_PREFIX}{_RUN}/*"
+OF_JOBS = tuple(
+    f"{RUNS_PREFIX}{_RUN}/{keys}"
+    for keys in (
+        *(
+            f"jobs/*/{name}"
+            for name in (RESULT_FILE, PROGRESS_FILE, f"{EVENTS_FOLDER}*", "batch/*")
+        ),
+        *("records/*", "shards/*", "models/*", "dataset/*"),
+    )
+)
+"""What jobs write of a run. The rest is for functions alone: they go by it when they start jobs,
+judge a model and delete what a run has made."""
 OWN_FOLDER = f"{SPEC_PREFIX}{_SPEC}/*"
 MODELS_OF_SPEC = f"{RUNS_PREFIX}{_SPEC}-{'?' * 8}/models/*"
 """Of every run of the spec: the one in service is compared with, and a component that one run has
@@ -50,8 +71,14 @@ made serves what the next ones train. A run's id is its spec's name and eight mo
 _BATCHES = f"{RUNS_PREFIX}{_RUN}/batches/*"
 _QUEUE = f"{ASYNC_PREFIX}{PREFIX}-{_SPEC}/"
 MODEL_IMAGES = ("llama-cpp", "llama-cpp-arm64", "vllm")
-_ARCHIVES = tuple(f"{digit}*.gz" for digit in "0123456789abcdef")
-"""In a worker region's bucket, where nothing else ends so and begins like a hash."""
+_DIGITS = "0123456789abcdef"
+ARCHIVES = tuple(
+    f"{start}*.gz"
+    for first in _DIGITS
+    for start in ((first + second for second in _DIGITS) if first == "c" else (first,))
+)
+"""In a worker region's bucket, where nothing else begins like a hash, if checkpoints and copies are
+told from one by their second letter: IAM's `*` stands for slashes, too."""
 _MOST_REGIONS = 8
 """Of workers: IAM lets a role have 10 policies, and home's and the one for subnets are two."""
 
@@ -105,7 +132,7 @@ class RunRoles(Construct):
         for region in regions:
             name = names_of(self).worker_bucket(Aws.ACCOUNT_ID, region)
             held = s3.Bucket.from_bucket_name(self, f"Bucket-{region}", name)
-            there = _Stores(held, _use_key_of_worker(region), region, _ARCHIVES)
+            there = _Stores(held, _use_key_of_worker(region), region, ARCHIVES)
             joins = use_interfaces(region)  # whether it has subnets, its own stack says
             self.jobs.append(self._policy(f"Jobs-{region}", *_jobs(there), *joins))
             self.models.append(self._policy(f"Models-{region}", *_models(there), *joins))
@@ -145,7 +172,7 @@ def _jobs(stores: _Stores) -> Iterator[iam.PolicyStatement]:
     )
     reads = (OWN_FOLDER, OWN_RUN, OWN_CHECKPOINTS, MODELS_OF_SPEC, *stores.archives)
     yield from _read(stores.bucket, *reads)
-    yield write_records(stores.bucket, OWN_RUN, OWN_CHECKPOINTS)
+    yield write_records(stores.bucket, *OF_JOBS, OWN_CHECKPOINTS)
     yield stores.use_key
 
 
@@ -193,7 +220,7 @@ def _use_key_of_worker(region: str) -> iam.PolicyStatement:
 
 def _teachers() -> Iterator[iam.PolicyStatement]:
     """Teachers behind an API. What Bedrock does in a batch, it does under the run's own role."""
-    own = arn("iam", f"role/{PREFIX}/{PREFIX}-{_RUN}-{JOB_ROLE}", region="")
+    own = arn("iam", f"role/{PREFIX}/{HOME_REGION}/{PREFIX}-{_RUN}-{JOB_ROLE}", region="")
     yield models_on_bedrock(Aws.REGION)
     yield from batches_on_bedrock()
     yield pass_role(own, "bedrock.amazonaws.com")

@@ -46,7 +46,7 @@ def home_findings(regions: tuple[str, ...]) -> tuple[AcceptedFinding, ...]:
     return (
         *own,
         wildcard(
-            "arn:<AWS::Partition>:iam::<AWS::AccountId>:role/{prefix}/*",
+            "arn:<AWS::Partition>:iam::<AWS::AccountId>:role/{prefix}/<AWS::Region>/*",
             ("Functions/HandOverRole", "Functions/HandOverEndpointRole"),
             "The roles of runs, which alone are in the stack's path.",
         ),
@@ -210,7 +210,7 @@ def worker_findings(home: str) -> tuple[AcceptedFinding, ...]:
             _JOB_NAMES,
         ),
         wildcard(
-            "arn:<AWS::Partition>:iam::<AWS::AccountId>:role/{prefix}/*",
+            f"arn:<AWS::Partition>:iam::<AWS::AccountId>:role/{{prefix}}/{home}/*",
             (_MACHINE,),
             "The roles of home's runs, which alone are in the path of its name.",
         ),

@@ -316,8 +316,8 @@ FINDINGS = (
     ),
     wildcard(f"{_BUCKET}/runs/*/jobs/*/shards-*.json", (_MACHINE,), _ANY_KEY),
     wildcard(
-        "arn:<AWS::Partition>:iam::<AWS::AccountId>:role/{prefix}/*",
-        (*_roles("clean_up", "parse_constraints", "report", "sweep"), _MACHINE),
+        "arn:<AWS::Partition>:iam::<AWS::AccountId>:role/{prefix}/<AWS::Region>/*",
+        (*_roles("clean_up", "inspect_dataset", "report", "sweep"), _MACHINE),
         "The roles of runs, which alone are in the stack's path.",
     ),
 )

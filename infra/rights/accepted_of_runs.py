@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from infra.parts.run_roles import ARCHIVES, OF_JOBS
 from infra.rights.accepted_findings import AcceptedFinding, wildcard
 
 _RUN, _SPEC = "<aws:PrincipalTag/StratosRun>", "<aws:PrincipalTag/StratosSpec>"
@@ -51,8 +52,8 @@ def _elsewhere(region: str) -> Iterator[AcceptedFinding]:
         (jobs, models),
         "The id of the worker's key is not known here; the statement is held to its alias.",
     )
-    for digit in "0123456789abcdef":
-        yield wildcard(f"{bucket}/{digit}*.gz", (jobs,), _ARCHIVES)
+    for keys in ARCHIVES:
+        yield wildcard(f"{bucket}/{keys}", (jobs,), _ARCHIVES)
 
 
 def _in(region: str, bucket: str, jobs: str, models: str) -> Iterator[AcceptedFinding]:
@@ -67,6 +68,9 @@ def _in(region: str, bucket: str, jobs: str, models: str) -> Iterator[AcceptedFi
         yield wildcard(f"{logs}{group}:*", (models,), _STREAMS)
     for key in (f"specs/{_SPEC}", f"runs/{_RUN}", f"checkpoints/{_RUN}"):
         yield wildcard(f"{bucket}/{key}/*", (jobs,), _OWN)
+    for keys in OF_JOBS:
+        written = keys.replace("${", "<").replace("}", ">")
+        yield wildcard(f"{bucket}/{written}", (jobs,), _OWN)
     yield wildcard(f"{bucket}/runs/{_SPEC}-????????/models/*", (jobs, models), _OWN)
 
 

@@ -106,7 +106,6 @@ def _parse_constraints(granted: Granted) -> Statements:
         write_objects(granted.bucket, "runs/*", "specs/*/rejection.json"),
         use_runs(granted.runs_table, "UpdateItem"),
         _describe_secrets(),
-        *make_run_roles(granted.run_policies),
     )
 
 
@@ -135,6 +134,7 @@ def _inspect_dataset(granted: Granted) -> Statements:
         write_records(granted.bucket, "runs/*"),
         use_runs(granted.runs_table, "GetItem", "UpdateItem"),
         query_runs(granted.runs_table, "by_spec"),
+        *make_run_roles(granted.run_policies),
     )
 
 

@@ -25,10 +25,13 @@ class InspectionStates:
             rejected: What follows a dataset that cannot be used.
         """
         inspect = self.lambdas.invoke(
-            "InspectDataset", "inspect_dataset", {"run": "$.run"}, "$.dataset"
+            "InspectDataset", "inspect_dataset", {"run": "$.run", "roles": "own"}, "$.dataset"
         )
         prepare = self.lambdas.invoke(
-            "PrepareInspection", "prepare_inspection", {"run": "$.run"}, "$.inspection"
+            "PrepareInspection",
+            "prepare_inspection",
+            {"run": "$.run", "roles": "own"},
+            "$.inspection",
         )
         inspect.add_catch(prepare, errors=["DatasetTooLarge"], result_path=sfn.JsonPath.DISCARD)
         for state in (inspect, prepare):

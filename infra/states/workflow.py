@@ -88,7 +88,7 @@ class Workflow(Construct):
         plan = self._lambdas.invoke(
             "PlanCandidates",
             "plan_candidates",
-            {"run": "$.run", "dataset": "$.dataset"},
+            {"run": "$.run", "dataset": "$.dataset", "roles": "own"},
             "$.candidates",
         )
         probe = ProbeStates(scope=self, job=self._job("Probe", "$.job")).chain()
@@ -150,6 +150,7 @@ class Workflow(Construct):
                 "candidates": "$.candidates",
                 "probes": "$.probes",
                 "attempt": "$.attempt",
+                "roles": "own",
             },
             "$.match",
         )

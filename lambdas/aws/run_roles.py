@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
+from time import sleep
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,8 +21,11 @@ from stratos.contracts.run import RunRef
 from stratos.errors import RunRolesRefused
 from stratos.hosting.names import JOB_ROLE, MODEL_ROLE
 from stratos.hosting.ownership import ROLE_RUN_TAG, ROLE_SPEC_TAG, STACK_TAG
+from stratos.waiting import wait_until
 
 _GONE = "NoSuchEntity"
+_PAUSES = (1.0, 2.0, 4.0, 8.0)
+"""Seconds between the tries to give a policy to a role that was just made."""
 
 
 def make(run: RunRef) -> None:
@@ -62,7 +67,7 @@ def delete(name: str) -> bool:
 def listed() -> Iterator[tuple[str, str, str]]:
     """Name, run and kind of each role of a run of this stack."""
     names = settings().names
-    pages = client("iam").get_paginator("list_roles").paginate(PathPrefix=names.role_path)
+    pages = client("iam").get_paginator("list_roles").paginate(PathPrefix=settings().role_path)
     for page in pages:
         for role in page["Roles"]:
             name = str(role["RoleName"])
@@ -81,7 +86,7 @@ def _make(run: RunRef, name: str, services: tuple[str, ...], policies: str) -> N
     try:
         iam.create_role(
             RoleName=name,
-            Path=settings().names.role_path,
+            Path=settings().role_path,
             AssumeRolePolicyDocument=json.dumps(_trust(services)),
             Description=f"Of run {run.run_id} of Stratos, and deleted with what it is for",
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
@@ -90,13 +95,27 @@ def _make(run: RunRef, name: str, services: tuple[str, ...], policies: str) -> N
         if error_code(error) != "EntityAlreadyExists":
             raise
     for policy in policies.split(","):
-        iam.attach_role_policy(RoleName=name, PolicyArn=policy)
+        attached = wait_until(partial(_attached, name, policy), pauses=_PAUSES, sleep=sleep)
+        if not attached:  # what is missing is the policy, not the role that was just made
+            iam.attach_role_policy(RoleName=name, PolicyArn=policy)
+
+
+def _attached(name: str, policy: str) -> bool:
+    """Attach a policy. Returns whether IAM knows the role, of which it may yet have to hear."""
+    try:
+        client("iam").attach_role_policy(RoleName=name, PolicyArn=policy)
+    except ClientError as error:
+        if error_code(error) != _GONE:
+            raise
+        return False
+    return True
 
 
 def _trust(services: tuple[str, ...]) -> dict[str, Any]:
     """Who may assume a role: services of AWS, for what is of this account.
 
-    Each names account and source, as `infra.permissions.trusted` says.
+    Each names account and source, as `infra.permissions.trusted` says. A source may be in any
+    region: which of them work for the stack may change while a role is there.
     """
     account, partition = settings().account_id, settings().state_machine_arn.split(":")[1]
     of_service = {"sagemaker": "*", "bedrock": "model-invocation-job/*"}
@@ -110,10 +129,9 @@ def _trust(services: tuple[str, ...]) -> dict[str, Any]:
                 "Condition": {
                     "StringEquals": {"aws:SourceAccount": account},
                     "ArnLike": {
-                        "aws:SourceArn": [
-                            f"arn:{partition}:{service}:{region}:{account}:{of_service[service]}"
-                            for region in settings().regions
-                        ]
+                        "aws:SourceArn": (
+                            f"arn:{partition}:{service}:*:{account}:{of_service[service]}"
+                        )
                     },
                 },
             }

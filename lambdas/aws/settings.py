@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     scheduler_role_arn: str
     state_machine_arn: str
     kms_key_arn: str
+    bedrock_role_arn: str
+    """What Bedrock assumes for a job of a run that began before each had roles of its own."""
     job_policies: str
     """ARNs of the policies of a run's training jobs, separated by commas."""
     model_policies: str
@@ -68,7 +70,12 @@ class Settings(BaseSettings):
     def role_arn(self, name: str) -> str:
         """ARN of a run's role."""
         partition = self.state_machine_arn.split(":")[1]
-        return f"arn:{partition}:iam::{self.account_id}:role{self.names.role_path}{name}"
+        return f"arn:{partition}:iam::{self.account_id}:role{self.role_path}{name}"
+
+    @property
+    def role_path(self) -> str:
+        """Of the roles of this stack's runs."""
+        return self.names.role_path(self.aws_region)
 
     @property
     def allowed_private_hosts(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lambdas.aws import runs_table
+from lambdas.aws import run_roles, runs_table
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.settings import settings
 from lambdas.aws.spec_folder import SpecFolder
@@ -27,8 +27,12 @@ def handler(payload: InspectInput) -> Dataset:
     """Split the dataset, and say whether anything changed since the last good run.
 
     One that is too large for that is split by a job, whose result is the answer when it is there.
+    The roles of the run are made first: it has its place, and IAM tells its other regions of a new
+    role within seconds, not at once.
     """
     run, files = payload.run, RunFiles(payload.run)
+    if payload.roles == "own":
+        run_roles.make(run)
     last = _last_good_run(run) if run.rerun else None
     split = files.find_split_by_job()
     found, digest = _split(run, files, last) if split is None else _split_by_job(files, split)

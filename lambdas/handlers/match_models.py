@@ -43,7 +43,7 @@ def handler(payload: MatchInput) -> Match:
         spent_usd=spent.usd,
         spent_hours=request.spent_hours,
     )
-    jobs = DistillationJobs(JobFactory(run, spec), evidence, pool)
+    jobs = DistillationJobs(JobFactory(run, spec, payload.roles), evidence, pool)
     synthesize, synthesis_shards = sharding.synthesis(jobs, payload.dataset)
     evaluate, evaluation_shards = sharding.evaluation(jobs, payload.dataset, *_live_model(run))
     return Match(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from lambdas.aws import run_roles, runs_table
+from lambdas.aws import runs_table
 from lambdas.aws.run_files import RunFiles
 from lambdas.aws.settings import settings
 from lambdas.aws.spec_folder import SpecFolder
@@ -26,11 +26,7 @@ from stratos.spec.yaml_tree import MAX_BYTES
 
 @step
 def handler(payload: ParseInput) -> Parsed:
-    """Write the spec with its defaults as JSON, or all of its problems as `rejection.json`.
-
-    The roles of the run are made here, long before anything runs under them: IAM tells its other
-    regions of a new role within seconds, not at once.
-    """
+    """Write the spec with its defaults as JSON, or all of its problems as `rejection.json`."""
     run, folder = payload.run, SpecFolder(payload.run)
     try:
         stack = RunningStack(
@@ -57,7 +53,6 @@ def handler(payload: ParseInput) -> Parsed:
     # What InspectDataset compares with, if the run has to wait for its place.
     inputs = content_hash(folder, spec)
     runs_table.update(run.run_id, spec_name=spec.name, content_hash=inputs)
-    run_roles.make(run)
     return Parsed(
         spec_uri=uri,
         name=spec.name,

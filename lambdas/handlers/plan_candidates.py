@@ -30,7 +30,8 @@ def handler(payload: PlanInput) -> Candidates:
     plans = plan_before_probing(request) if saved is None else plan_saved(request, saved)
     probed = shortlist(request) if saved is None else shortlist_saved(plans)
     uri = files.put_plans(plans)
-    probes = probe_jobs(JobFactory(run, spec), *probed, plans, pool, request.servers, spent.usd)
+    factory = JobFactory(run, spec, payload.roles)
+    probes = probe_jobs(factory, *probed, plans, pool, request.servers, spent.usd)
     return Candidates(plans_uri=uri, probes=probes, summary=_summary(plans, len(probes)))
 
 

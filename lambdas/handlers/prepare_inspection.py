@@ -14,5 +14,5 @@ from stratos.pipeline.steps import InspectInput, TrainingJob
 def handler(payload: InspectInput) -> TrainingJob:
     """Prepare the job; InspectDataset takes its result."""
     run = payload.run
-    factory = JobFactory(run, RunFiles(run).spec())
+    factory = JobFactory(run, RunFiles(run).spec(), payload.roles)
     return inspection_job(factory, CatalogFiles(run).servers())

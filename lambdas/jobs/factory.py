@@ -24,7 +24,7 @@ from stratos.contracts.job_start import (
 from stratos.contracts.jobs import AnyJobConfig, ProbeConfig, SynthesizeConfig
 from stratos.contracts.plan import Server
 from stratos.contracts.run import RunRef
-from stratos.pipeline.steps import TrainingJob
+from stratos.pipeline.steps import RolesOfJobs, TrainingJob
 from stratos.planning.disk import needed_gib, volume_gib
 from stratos.planning.forecast.start_up import job_start
 from stratos.spec import Method, Spec, Teacher, Weights
@@ -46,6 +46,7 @@ class JobFactory:
 
     run: RunRef
     spec: Spec
+    roles: RolesOfJobs = "own"
 
     @property
     def files(self) -> RunFiles:
@@ -110,11 +111,17 @@ class JobFactory:
             **_hashes(),
             "STRATOS_CHECKPOINT_DIR": CHECKPOINT_DIR,
             "STRATOS_STACK": told.stack_name,
-            # Bedrock does in a batch what the job itself may do.
-            "STRATOS_BEDROCK_ROLE_ARN": told.role_arn(told.names.job_role(self.run.run_id)),
+            "STRATOS_BEDROCK_ROLE_ARN": self._role_of_batches(),
             **({PRIVATE_HOSTS: told.private_hosts} if told.private_hosts else {}),
             **(training_processes(servers) if config.kind == "distill" else {}),
         }
+
+    def _role_of_batches(self) -> str:
+        """Bedrock does in a batch what the job itself may do; a job may pass no other role."""
+        told = settings()
+        if self.roles == "shared":
+            return told.bedrock_role_arn
+        return told.role_arn(told.names.job_role(self.run.run_id))
 
     def model_channel(self, name: str, model: Teacher) -> dict[str, str]:
         """A channel with a model's folder or file; none of a model that the job fetches by name."""

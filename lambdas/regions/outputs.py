@@ -73,7 +73,21 @@ def _copier(worker: WorkerJob) -> Copier:
 
 
 def _records(worker: WorkerJob) -> list[str]:
-    """Prefix of the records that a job wrote, if it is one that does."""
+    """Prefix of the records that a job wrote, if it is one that does.
+
+    Nothing is fetched by a config from beyond the run's records.
+
+    Raises:
+        ValueError: the config names a place that is none of the run's records.
+    """
     here = worker.run.model_copy(update={"bucket": Place.own().bucket})
     config = RunFiles(here).job_config(worker.job.step)
-    return [split_uri(config.records_uri)[1]] if isinstance(config, SynthesizeConfig) else []
+    if not isinstance(config, SynthesizeConfig):
+        return []
+    keys, prefix = RunKeys(worker.run.run_id), split_uri(config.records_uri)[1]
+    if not prefix.startswith((keys.records, keys.records_of_shard(worker.job.step))):
+        raise ValueError(
+            f"{worker.job.name} says that its records are in {config.records_uri}; they can be "
+            f"below {keys.records} or {keys.records_of_shard(worker.job.step)} only"
+        )
+    return [prefix]

@@ -19,9 +19,13 @@ from stratos.hosting.ownership import (
     SPEC_TAG,
     STACK_TAG,
     STAGE_TAG,
+    STOPPING,
     Resource,
 )
 from stratos.hosting.transform_job import BATCH_TAG
+
+_NOT_ENDED = (IN_PROGRESS, STOPPING)
+"""A job that is being stopped still runs under its role."""
 
 
 def resources() -> Iterator[Resource]:
@@ -39,24 +43,8 @@ def resources() -> Iterator[Resource]:
                 **tags,
             )
     yield from _hosted()
-    for item in _listed("list_training_jobs", "TrainingJobSummaries", StatusEquals=IN_PROGRESS):
-        if tags := _tags(item["TrainingJobArn"]):
-            yield Resource(kind="training-job", name=item["TrainingJobName"], **tags)
-    jobs = _own(
-        "list_transform_jobs",
-        "TransformJobSummaries",
-        "TransformJobName",
-        StatusEquals=IN_PROGRESS,
-    )
-    for item in jobs:
-        all_tags = tags_of(item["TransformJobArn"])
-        if tags := _owner(all_tags):
-            yield Resource(
-                kind="transform-job",
-                name=item["TransformJobName"],
-                awaited=BATCH_TAG in all_tags,
-                **tags,
-            )
+    yield from _training_jobs()
+    yield from _transform_jobs()
     yield from _update_alarms()
     yield from _schedules()
     for name, run_id, _ in run_roles.listed():
@@ -66,13 +54,34 @@ def resources() -> Iterator[Resource]:
 def in_region(region: str) -> list[Resource]:
     """Running training jobs of this stack's runs in a worker region, endpoints and their parts."""
     home = settings().aws_region
-    listed = _listed("list_training_jobs", "TrainingJobSummaries", region, StatusEquals=IN_PROGRESS)
-    jobs = [
-        Resource(kind="training-job", name=item["TrainingJobName"], region=region, **tags)
-        for item in listed
-        if (tags := _tags(item["TrainingJobArn"], region, home=home))
-    ]
-    return [*jobs, *_hosted(region, home=home)]
+    return [*_training_jobs(region, home=home), *_hosted(region, home=home)]
+
+
+def _training_jobs(region: str | None = None, *, home: str | None = None) -> Iterator[Resource]:
+    """Those that have not ended, in this region or in another."""
+    for status in _NOT_ENDED:
+        found = _listed("list_training_jobs", "TrainingJobSummaries", region, StatusEquals=status)
+        for item in found:
+            if tags := _tags(item["TrainingJobArn"], region, home=home):
+                name = item["TrainingJobName"]
+                yield Resource(
+                    kind="training-job", name=name, region=region or "", status=status, **tags
+                )
+
+
+def _transform_jobs() -> Iterator[Resource]:
+    listing = ("list_transform_jobs", "TransformJobSummaries", "TransformJobName")
+    for status in _NOT_ENDED:
+        for item in _own(*listing, StatusEquals=status):
+            all_tags = tags_of(item["TransformJobArn"])
+            if tags := _owner(all_tags):
+                yield Resource(
+                    kind="transform-job",
+                    name=item["TransformJobName"],
+                    awaited=BATCH_TAG in all_tags,
+                    status=status,
+                    **tags,
+                )
 
 
 def _hosted(region: str | None = None, *, home: str | None = None) -> Iterator[Resource]:

@@ -83,7 +83,7 @@ def destroy_command(
         for region in stack.worker_regions:
             _delete_worker(console, stack, region)
     if not is_gone:
-        for role in delete_run_roles(client("iam"), StackNames(name).role_path):
+        for role in delete_run_roles(client("iam"), StackNames(name).role_path(account.region)):
             _say(console, f"deleted role {role}")
         delete_stack(account, described["StackId"], _teller(console))
         _say(console, f"{name} is deleted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -101,9 +102,10 @@ def delete_run_roles(iam: Any, path: str) -> list[str]:
     pages = iam.get_paginator("list_roles").paginate(PathPrefix=path)
     names = [str(role["RoleName"]) for page in pages for role in page["Roles"]]
     for name in names:
-        for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
-            iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
-        iam.delete_role(RoleName=name)
+        with contextlib.suppress(iam.exceptions.NoSuchEntityException):  # the sweeper was first
+            for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+                iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
+            iam.delete_role(RoleName=name)
     return names
 
 

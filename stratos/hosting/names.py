@@ -67,10 +67,14 @@ class StackNames:
         """What the names of a run's transform jobs begin with."""
         return f"{self.start}{run_id}-"
 
-    @property
-    def role_path(self) -> str:
-        """Of the roles of runs, by which they are found."""
-        return f"/{self.prefix}/"
+    def role_path(self, home: str) -> str:
+        """Of the roles of runs, by which they are found.
+
+        Args:
+            home: The region of the stack: roles are the account's, and stacks of two regions may
+                have one name.
+        """
+        return f"/{self.prefix}/{home}/"
 
     def job_role(self, run_id: str) -> str:
         """What a run's training jobs run under, and Bedrock in its batches."""

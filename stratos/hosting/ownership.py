@@ -43,6 +43,9 @@ Stage = Literal["staged", "prepared", "promoted"]
 
 CHANGING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 
+STOPPING = "Stopping"
+"""Of a job that was asked to stop, and uploads what it has."""
+
 Kind = Literal[
     "inference-component",
     "endpoint",
@@ -214,6 +217,8 @@ class Ownership:
         if resource.run_id is None:
             return None
         owner = self._owners.get(resource.run_id)
+        if resource.kind in ("training-job", "transform-job") and resource.status == STOPPING:
+            return None  # it ends by itself
         if resource.kind == "transform-job" and resource.awaited and _exists(owner):
             return None  # it ends with its last line
         if resource.kind in ("training-job", "transform-job", "alarm"):

@@ -77,8 +77,14 @@ class PlaceAsked(FrozenModel):
     """Its place in the queue and what it waits for; None if it may work."""
 
 
+RolesOfJobs = Literal["shared", "own"]
+"""What the definition of an execution starts training jobs under: those that began before each run
+had roles of its own do not say it, and go on with the one that all shared."""
+
+
 class InspectInput(FrozenModel):
     run: RunRef
+    roles: RolesOfJobs = "shared"
 
 
 class Dataset(FrozenModel):
@@ -108,6 +114,7 @@ class Dataset(FrozenModel):
 
 class PlanInput(FrozenModel):
     run: RunRef
+    roles: RolesOfJobs = "shared"
     dataset: Dataset
 
 
@@ -156,6 +163,7 @@ class ProbeOutcome(FrozenModel):
 
 class MatchInput(FrozenModel):
     run: RunRef
+    roles: RolesOfJobs = "shared"
     dataset: Dataset
     candidates: Candidates
     probes: list[ProbeOutcome]

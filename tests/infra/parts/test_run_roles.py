@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -11,7 +12,14 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
-from infra.parts.run_roles import RunRoles
+from infra.parts.run_roles import ARCHIVES, RunRoles
+from stratos.contracts.bucket import (
+    CHECKPOINT_PREFIX,
+    COPIES_PREFIX,
+    RUNS_PREFIX,
+    SERVED_PREFIX,
+    SPEC_PREFIX,
+)
 from tests.infra.policies import listed, resolved, statements
 
 _MOST_CHARACTERS = 6144
@@ -37,8 +45,27 @@ def test_every_object_of_the_stack_is_reached_by_a_tag_of_the_run(own):
         for arn in map(resolved, listed(statement["Resource"])):
             _, _, key = arn.partition("/")
             if any(a.startswith("s3:") and "Object" in a for a in listed(statement["Action"])):
-                assert re.search(_ANY_TAG, key) or re.fullmatch(r"[0-9a-f]\*\.gz|\?{64}\.gz", key)
+                assert re.search(_ANY_TAG, key) or key in (*ARCHIVES, f"{'?' * 64}.gz")
     assert "runs/${aws:PrincipalTag/StratosRun}/*" in json.dumps(own)
+
+
+def test_an_archive_of_every_hash_is_read_and_no_checkpoint_or_copy():
+    hashes = [f"{n:02x}{'0' * 62}.gz" for n in range(256)]
+    assert all(any(fnmatchcase(key, keys) for keys in ARCHIVES) for key in hashes)
+    for prefix in (CHECKPOINT_PREFIX, COPIES_PREFIX, RUNS_PREFIX, SPEC_PREFIX, SERVED_PREFIX):
+        assert not any(fnmatchcase(f"{prefix}a/b.gz", keys) for keys in ARCHIVES)
+
+
+def test_a_home_reaches_the_roles_of_its_own_runs_alone(template, worker_template):
+    # A home of the same name in another region has its roles in a path of its own.
+    for found, home in ((template, "eu-west-1"), (worker_template, "us-east-1")):
+        arns = {
+            resolved(arn)
+            for one in statements(found)
+            for arn in listed(one["Resource"])
+            if ":role/stratos/" in str(arn)
+        }
+        assert arns == {f"arn:aws:iam::123456789012:role/stratos/{home}/*"}
 
 
 def test_nothing_is_deleted_and_nothing_of_the_account_is_listed_whole(own):
@@ -66,8 +93,8 @@ def test_a_job_passes_its_own_role_alone_and_to_bedrock(template):
         for one in found
         if "iam:PassRole" in listed(one["Action"])
     )
-    role = "arn:aws:iam::123456789012:role/stratos/stratos-${aws:PrincipalTag/StratosRun}-job"
-    assert resolved(passing["Resource"]) == role
+    own = "stratos/eu-west-1/stratos-${aws:PrincipalTag/StratosRun}-job"
+    assert resolved(passing["Resource"]) == f"arn:aws:iam::123456789012:role/{own}"
     assert passing["Condition"] == {
         "StringEquals": {"iam:PassedToService": "bedrock.amazonaws.com"}
     }
@@ -78,7 +105,7 @@ def test_who_makes_roles_gives_them_these_policies_and_none_of_its_own(template)
     (attaching,) = granted
     (named,) = attaching["Condition"]["ArnEquals"].values()
     assert {one["Ref"] for one in named} == policies(template).keys()
-    assert resolved(attaching["Resource"]) == "arn:aws:iam::123456789012:role/stratos/*"
+    assert resolved(attaching["Resource"]) == "arn:aws:iam::123456789012:role/stratos/eu-west-1/*"
     may = {action for one in statements(template) for action in listed(one["Action"])}
     assert not may & {"iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iam:UntagRole"}
     (making,) = (s for s in statements(template) if "iam:CreateRole" in listed(s["Action"]))

@@ -61,11 +61,11 @@ def test_each_job_ran_under_the_role_of_its_run_and_no_such_role_is_left(
 ):
     for each in both:
         roles = {job["RoleArn"].rpartition(":role")[2] for job in cloud.jobs(each)}
-        assert roles == {f"/stratos/stratos-{each}-job"}
+        assert roles == {f"/stratos/us-east-1/stratos-{each}-job"}
     assert cloud.stack.sagemaker.describe_model(ModelName=f"stratos-{run_id}-a0")[
         "ExecutionRoleArn"
-    ].endswith(f":role/stratos/stratos-{run_id}-model")
-    left = cloud.stack.client("iam").list_roles(PathPrefix="/stratos/")["Roles"]
+    ].endswith(f":role/stratos/us-east-1/stratos-{run_id}-model")
+    left = cloud.stack.client("iam").list_roles(PathPrefix="/stratos/us-east-1/")["Roles"]
     kinds = {name.rpartition("-")[2] for name in (role["RoleName"] for role in left)}
     assert kinds == {"model"}
 

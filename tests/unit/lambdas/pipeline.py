@@ -79,17 +79,19 @@ class Pipeline:
     def __init__(self, account: Account, run: RunRef) -> None:
         self.account = account
         self.run = run
+        self.roles = "own"  # as the state machine says it
         self.state: dict[str, Any] = {"run": run.model_dump(mode="json"), "attempt": 0}
 
     def parse(self) -> dict[str, Any]:
         return self._add("parsed", call(parse_constraints.handler, run=self.run))
 
     def inspect(self) -> dict[str, Any]:
-        return self._add("dataset", call(inspect_dataset.handler, run=self.run))
+        return self._add("dataset", call(inspect_dataset.handler, run=self.run, roles=self.roles))
 
     def plan(self) -> dict[str, Any]:
         dataset = self.state["dataset"]
-        return self._add("candidates", call(plan_candidates.handler, run=self.run, dataset=dataset))
+        told = {"run": self.run, "dataset": dataset, "roles": self.roles}
+        return self._add("candidates", call(plan_candidates.handler, **told))
 
     def probe(self, teacher_right: int = 0, student_right: int = 0) -> None:
         steps = [job["step"] for job in self.state["candidates"]["probes"]]
@@ -124,7 +126,9 @@ class Pipeline:
     def match(self) -> dict[str, Any]:
         fields = ("dataset", "candidates", "probes", "attempt")
         payload = {name: self.state[name] for name in fields}
-        return self._add("match", call(match_models.handler, run=self.run, **payload))
+        return self._add(
+            "match", call(match_models.handler, run=self.run, roles=self.roles, **payload)
+        )
 
     def work(
         self,

@@ -11,7 +11,6 @@ from lambdas.aws import run_roles
 from lambdas.aws.clients import client
 from stratos.errors import RunRolesRefused
 
-REGION = "us-east-1"
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
 
 
@@ -31,7 +30,7 @@ def test_a_role_says_whose_it_is_and_has_the_policies_of_the_template_alone(acco
     for kind in ("job", "model"):
         name = f"stratos-{run.run_id}-{kind}"
         found = role(account, name)
-        assert found["Arn"] == f"arn:aws:iam::123456789012:role/stratos/{name}"
+        assert found["Arn"] == f"arn:aws:iam::123456789012:role/stratos/us-east-1/{name}"
         assert {tag["Key"]: tag["Value"] for tag in found["Tags"]} == {
             "stratos:stack": "Stratos",
             "StratosRun": run.run_id,
@@ -41,10 +40,7 @@ def test_a_role_says_whose_it_is_and_has_the_policies_of_the_template_alone(acco
         assert account.client("iam").list_role_policies(RoleName=name)["PolicyNames"] == []
 
 
-def test_services_of_aws_assume_it_for_what_is_of_this_account_in_regions_of_the_stack(
-    account, monkeypatch
-):
-    monkeypatch.setenv("WORKER_REGIONS", "eu-west-1")
+def test_services_of_aws_assume_it_for_what_is_of_this_account_in_any_region(account):
     run = account.run(account.drop())
     run_roles.make(run)
     trust = role(account, f"stratos-{run.run_id}-job")["AssumeRolePolicyDocument"]["Statement"]
@@ -55,8 +51,12 @@ def test_services_of_aws_assume_it_for_what_is_of_this_account_in_regions_of_the
     for statement in trust:
         condition = statement["Condition"]
         assert condition["StringEquals"] == {"aws:SourceAccount": "123456789012"}
-        regions = [arn.split(":")[3] for arn in condition["ArnLike"]["aws:SourceArn"]]
-        assert regions == [REGION, "eu-west-1"]
+        _, _, service, region, of = condition["ArnLike"]["aws:SourceArn"].split(":")[:5]
+        assert (f"{service}.amazonaws.com", region, of) == (
+            statement["Principal"]["Service"],
+            "*",
+            "123456789012",
+        )
     (of_models,) = role(account, f"stratos-{run.run_id}-model")["AssumeRolePolicyDocument"][
         "Statement"
     ]
@@ -71,6 +71,32 @@ def test_roles_are_made_once_and_completed_by_a_second_call(account):
     account.client("iam").detach_role_policy(RoleName=name, PolicyArn=policy)
     run_roles.make(run)
     assert attached(account, name) == [policy]
+
+
+@pytest.mark.parametrize(("unknown", "is_made"), [(2, True), (9, False)])
+def test_a_role_that_iam_has_yet_to_hear_of_gets_its_policies_a_little_later(
+    account, monkeypatch, unknown, is_made
+):
+    run, attach = account.run(account.drop()), client("iam").attach_role_policy
+    tries, slept = [], []
+
+    def late(**request: Any) -> None:
+        tries.append(request["PolicyArn"])
+        if len(tries) <= unknown:
+            told = {"Error": {"Code": "NoSuchEntity", "Message": "The role cannot be found"}}
+            raise ClientError(told, "AttachRolePolicy")
+        attach(**request)
+
+    monkeypatch.setattr(client("iam"), "attach_role_policy", late)
+    monkeypatch.setattr(run_roles, "sleep", slept.append)
+    if not is_made:
+        with pytest.raises(ClientError, match="cannot be found"):
+            run_roles.make(run)
+        assert slept == [1, 2, 4, 8]
+        return
+    run_roles.make(run)
+    assert slept == [1, 2]
+    assert len(attached(account, f"stratos-{run.run_id}-job")) == 1
 
 
 def test_an_account_without_room_for_roles_is_told_what_to_do(account, monkeypatch):

@@ -126,7 +126,11 @@ def test_what_has_no_name_of_the_stack_is_not_even_asked_for_its_tags(
 
     def paginator(operation: str) -> Any:
         if operation in answers:
-            return SimpleNamespace(paginate=lambda **filters: [answers[operation]])
+            return SimpleNamespace(
+                paginate=lambda **filters: (
+                    [answers[operation]] if filters.get("StatusEquals") != "Stopping" else []
+                )
+            )
         if operation == "list_tags":
             return SimpleNamespace(
                 paginate=lambda **named: asked.append(named["ResourceArn"]) or []

@@ -7,6 +7,7 @@ import json
 import pytest
 from botocore.stub import Stubber
 
+from lambdas.aws import run_roles
 from lambdas.aws.settings import settings
 from stratos.contracts.bucket import RunKeys
 from stratos.contracts.job_start import (
@@ -53,6 +54,21 @@ def channels(job: TrainingJob) -> dict[str, str]:
         channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"]
         for channel in job.input_data_config
     }
+
+
+@pytest.mark.parametrize(
+    ("roles", "named"), [("own", "stratos/us-east-1/stratos-{}-job"), ("shared", "batches")]
+)
+def test_bedrock_gets_the_role_that_a_job_may_pass(
+    account: Account, roles: str, named: str
+) -> None:
+    pipeline = start(account)
+    pipeline.roles = roles  # an execution of before says nothing, which is "shared"
+    jobs = pipeline.until_planned().state["candidates"]["probes"]
+    role = f"arn:aws:iam::123456789012:role/{named.format(pipeline.run.run_id)}"
+    assert {job["environment"]["STRATOS_BEDROCK_ROLE_ARN"] for job in jobs} == {role}
+    made = [name for name, _, _ in run_roles.listed()]
+    assert len(made) == (2 if roles == "own" else 0)
 
 
 def test_probes_are_prepared_for_the_candidates_of_the_plan(account: Account) -> None:

@@ -27,6 +27,18 @@ def test_records_that_a_job_wrote_come_home_with_their_tag(
     assert tags == [{"Key": "stratos:kept", "Value": "records"}]
 
 
+@pytest.mark.parametrize("elsewhere", ["runs/other-44444444/records/a0/", "runs/tiles-0123abcd/"])
+def test_a_config_that_names_other_records_than_the_runs_is_refused(
+    regions: TwoRegions, worker: WorkerJob, elsewhere: str
+) -> None:
+    config = synthesis(f"s3://{AWAY_BUCKET}/{elsewhere}")
+    regions.put(f"{STEP}config/config.json", config, bucket=AWAY_BUCKET)
+    regions.put(f"{elsewhere}deployment.json", b"{}", bucket=AWAY_BUCKET)
+    with pytest.raises(ValueError, match="says that its records are in"):
+        bring_outputs(worker)
+    assert f"{elsewhere}deployment.json" not in regions.at_home()
+
+
 @pytest.fixture
 def copied(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Keys in the order in which they are copied."""

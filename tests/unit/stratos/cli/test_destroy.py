@@ -96,10 +96,12 @@ def test_data_goes_if_that_is_said(cloudformation, stack):
 
 def test_the_roles_of_runs_go_before_the_stack_whose_policies_they_have(cloudformation):
     iam = boto3.client("iam")
-    iam.create_role(RoleName="stratos-r-1-job", Path="/stratos/", AssumeRolePolicyDocument="{}")
+    for region, run_id in (("us-east-1", "r-1"), ("eu-west-1", "r-2")):
+        path = f"/stratos/{region}/"  # of a home of that name in another region, too
+        iam.create_role(RoleName=f"stratos-{run_id}-job", Path=path, AssumeRolePolicyDocument="{}")
     _, text = run("destroy", "--yes")
     assert text.index("deleted role stratos-r-1-job") < text.index("Stratos is deleted")
-    assert iam.list_roles()["Roles"] == []
+    assert [role["RoleName"] for role in iam.list_roles()["Roles"]] == ["stratos-r-2-job"]
 
 
 def test_archives_go_with_the_stack_and_secrets_are_named(cloudformation, stack):

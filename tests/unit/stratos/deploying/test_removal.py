@@ -50,6 +50,24 @@ def test_roles_of_runs_are_deleted_and_none_beside_their_path(account):
     assert [role["RoleName"] for role in iam.list_roles()["Roles"]] == ["stratos-r-2-job"]
 
 
+def test_a_role_that_the_sweeper_has_deleted_meanwhile_keeps_none_of_the_others(
+    account, monkeypatch
+):
+    iam = boto3.client("iam")
+    for name in ("stratos-r-1-job", "stratos-r-2-job"):
+        iam.create_role(RoleName=name, Path="/stratos/", AssumeRolePolicyDocument="{}")
+    look = iam.list_attached_role_policies
+
+    def too_late(RoleName: str):  # noqa: N803
+        if RoleName == "stratos-r-1-job":
+            iam.delete_role(RoleName=RoleName)
+        return look(RoleName=RoleName)
+
+    monkeypatch.setattr(iam, "list_attached_role_policies", too_late)
+    delete_run_roles(iam, "/stratos/")
+    assert iam.list_roles()["Roles"] == []
+
+
 def test_a_stack_that_cannot_be_deleted_says_why(account, cloudformation):
     cloudformation.ends_as = "DELETE_FAILED"
     cloudformation.told = [("Group", "AWS::Any", "DELETE_FAILED", "it is not empty")]

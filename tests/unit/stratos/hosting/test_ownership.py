@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratos.hosting.ownership import Owner, Ownership, Resource
+from stratos.hosting.ownership import Kind, Owner, Ownership, Resource
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -197,6 +197,14 @@ def test_a_job_is_stopped_once_its_run_is_over() -> None:
     job = resource("training-job", "r1-distill-a0-0", spec=None)
     assert swept([job], owner(running=True, status="running")) == {}
     assert swept([job], owner(status="stopped")) == {"r1-distill-a0-0": "run r1 is stopped"}
+
+
+@pytest.mark.parametrize("kind", ["training-job", "transform-job"])
+def test_a_job_that_is_being_stopped_is_left_to_end_and_keeps_its_role(kind: Kind) -> None:
+    job = resource(kind, "r1-job", spec=None).model_copy(update={"status": "Stopping"})
+    role = Resource(kind="role", name="stratos-r1-job", run_id="r1")
+    assert swept([job, role], owner(status="stopped")) == {}
+    assert set(swept([role], owner(status="stopped"))) == {"stratos-r1-job"}
 
 
 def test_the_schedule_of_an_endpoint_that_is_gone_goes() -> None:
