@@ -10,23 +10,20 @@ inspected and planned, and reported as failed, without a job. Ends with one line
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from benchmarks.machine import describe_machine
-from benchmarks.tables import check, print_table
+from benchmarks.tables import check, conclude
 from stratos.cli.runs import list_runs, read_queue
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX, TELLING_CHECKSUM
@@ -230,19 +227,7 @@ def main() -> None:
         check("functions at once, idle ones too", found["peak_functions"], 32, "lower"),
         check("memory of all processes, MiB", found["peak_pss_mib"], 8192, "lower"),
     ]
-    print_table(checks)
-    result = {
-        "name": "many_runs",
-        "machine": describe_machine(),
-        "load_average_before": load_before,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        **found,
-        "checks": checks,
-    }
-    if args.write:
-        RESULTS.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result))
-    sys.exit(0 if all(each["meets"] for each in checks) else 1)
+    conclude(RESULTS, found | {"load_average_before": load_before}, checks, write=args.write)
 
 
 if __name__ == "__main__":

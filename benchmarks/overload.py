@@ -16,12 +16,10 @@ import asyncio
 import json
 import os
 import random
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
 from statistics import median
@@ -29,7 +27,6 @@ from typing import Any
 
 import aiohttp
 
-from benchmarks.machine import describe_machine
 from benchmarks.serving import EXAMPLE
 from benchmarks.serving_contenders import (
     CONCURRENCIES,
@@ -40,7 +37,7 @@ from benchmarks.serving_contenders import (
     ours,
     running,
 )
-from benchmarks.tables import check, print_table
+from benchmarks.tables import check, conclude
 from stratos.measuring.load import poisson_arrivals
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -230,19 +227,7 @@ def main() -> None:
         for contender in (ours(model, "q8_0"), bare(model, "q8_0"))
     ]
     found = [each for row in rows for each in checks(row)]
-    print_table(found)
-    result = {
-        "name": "overload",
-        "machine": describe_machine(),
-        "load_average_before": load_before,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "rows": rows,
-        "checks": found,
-    }
-    if args.write:
-        RESULTS.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result))
-    sys.exit(0 if all(each["meets"] for each in found) else 1)
+    conclude(RESULTS, {"load_average_before": load_before, "rows": rows}, found, write=args.write)
 
 
 if __name__ == "__main__":

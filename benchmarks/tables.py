@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from benchmarks.machine import describe_machine
 
 Row = dict[str, Any]
 
@@ -12,6 +18,28 @@ def check(name: str, value: float, aim: float, better: str) -> Row:
     """A figure beside its aim; `better` is `higher` or `lower`."""
     meets = value >= aim if better == "higher" else value <= aim
     return {"name": name, "value": value, "aim": aim, "better": better, "meets": meets}
+
+
+def conclude(
+    path: Path, found: Mapping[str, Any], checks: Sequence[Row], *, write: bool
+) -> NoReturn:
+    """Print what was found, write it with machine and date, and exit: 1 if an aim is missed.
+
+    Args:
+        path: Of the result, whose name is the benchmark's.
+    """
+    print_table(checks)
+    result = {
+        "name": path.stem,
+        "machine": describe_machine(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **found,
+        "checks": list(checks),
+    }
+    if write:
+        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result))
+    sys.exit(0 if all(each["meets"] for each in checks) else 1)
 
 
 def print_table(rows: Sequence[Mapping[str, object]]) -> None:
