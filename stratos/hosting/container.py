@@ -34,8 +34,8 @@ _UNTOLD_AT_ONCE = 32
 """Requests given at once to a replica whose plan does not say how many it answers."""
 THREADS = "SM_LLAMA_CPP_THREADS"
 _NO_CODE = {"SAGEMAKER_MODEL_PATH": "/opt/ml/no-code", "STANDARD_AUTO_INSTALL_REQ": "false"}
-"""By default what joins vLLM to SageMaker installs an artifact's requirements.txt and runs its
-model.py (findings/vllm-on-sagemaker-runs-its-artifact.sh). Weights are all that a job may bring."""
+"""No custom code of an artifact's, which what joins vLLM to SageMaker takes by default
+(model-hosting-container-standards). Weights are all that a job may bring."""
 _ONE_THREAD_BYTES = 16 * MIB
 """Up to this size of an artifact, some 2 to 5 million parameters, threads lose more by waiting for
 each other than they gain (docs/hosting.md)."""
