@@ -59,7 +59,8 @@ class Regions:
         rows = []
         for row in catalog.instance_types:
             prices = [price for price in row.prices if price.component != "training"]
-            [priced] = [price for price in row.prices if price.component == "training"][:1]
+            trained = [price for price in row.prices if price.component == "training"]
+            priced = min(trained, key=lambda price: price.usd_per_hour)  # what it was at first
             for place in self.names:
                 dearer = 1.0 if place == region else 50.0
                 usd = priced.usd_per_hour * dearer
