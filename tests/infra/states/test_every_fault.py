@@ -14,7 +14,7 @@ from tests.matrix import account, page
 from tests.matrix.cells import Cell, Matrix
 from tests.matrix.faults import Fault, kind_of, strikes
 from tests.matrix.machine import Interpreter
-from tests.matrix.whole import tried
+from tests.matrix.results import tried
 
 BY_ITS_CALL = {Fault.ERROR, Fault.THROTTLED, Fault.TIMED_OUT}
 
