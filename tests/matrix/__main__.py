@@ -34,8 +34,10 @@ def whole(asked: argparse.Namespace) -> None:
     number, total = (int(part) for part in asked.shard.split("/"))
     until = time.monotonic() + asked.minutes * 60
 
+    faults = tuple(filter(None, asked.fault.split(",")))
+
     def wanted(state: str, fault: Fault) -> bool:
-        return asked.state in ("", state) and asked.fault in ("", fault.name.lower())
+        return asked.state in ("", state) and (not faults or fault.name.lower() in faults)
 
     names = tuple(filter(None, asked.scenario.split(",")))
     mine = islice(parts(wanted, names, again=asked.again), number - 1, None, total)
@@ -64,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     struck.add_argument("--scenario", default="", help=f"these alone, with commas: {told}")
     struck.add_argument("--state", default="", help="this state alone")
     names = ", ".join(fault.name.lower() for fault in Fault)
-    struck.add_argument("--fault", default="", help=f"this fault alone: {names}")
+    struck.add_argument("--fault", default="", help=f"these alone, with commas: {names}")
     commands.add_parser("table", help="write docs/matrix.md")
     commands.add_parser("figures", help="print what was tried and what holds")
     return parser

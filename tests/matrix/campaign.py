@@ -57,8 +57,11 @@ class Campaign:
         self._orders = Orders(self.cloud.settings.state_dir)
         self._left = dict(self.means)
         self._number = 0
+        self._told = self.cloud.notifications()
         self._live = False
         """Whether a run of the spec was promoted: from then on its endpoint stays."""
+        self._serving: set[str] = set()
+        """Endpoints that a run left in service, with good reason."""
 
     def run(self, until: float) -> Iterator[Tried]:
         """Strike until nothing is left, or the time is over; then let a run end well.
@@ -87,10 +90,15 @@ class Campaign:
         self._orders.give({state: means.order for state, means in orders.items()})
         self._number += 1
         folder = self.scenario.write(self.folder / self._name, self._name, self._number)
+        known = {one["executionArn"] for one in self.cloud.executions()}
+        self._told()
         run = _Run(self.cloud.submit(folder))
         try:
-            row = self._follow(run)
-            run.outcome = f"{row.status}: {self.cloud.summary(run.run_id).reason}"
+            row = self._follow(run, known)
+            if row is None:
+                run.outcome = "never began"
+            else:
+                run.outcome = f"{row.status}: {self.cloud.summary(run.run_id).reason}"
             run.wrong += self._left_behind(run, row)
         except AssertionError as error:
             run.outcome = "nothing moved any more"
@@ -100,24 +108,35 @@ class Campaign:
         run.seconds = time.monotonic() - started
         return run
 
-    def _follow(self, run: _Run) -> RunRow:
-        """Strike a run wherever it is held, until it is over."""
+    def _follow(self, run: _Run, known: set[str]) -> RunRow | None:
+        """Strike a run wherever it is held, until it is over.
 
-        def look() -> RunRow | None:
+        Args:
+            known: ARNs of the executions that began before it.
+
+        Returns:
+            None if its execution ended before it had claimed a run.
+        """
+
+        def look() -> tuple[RunRow | None] | None:
             self._look_for_strikes(run)
             row = self.cloud.row(run.run_id)
-            if row is not None and row.awaits_approval and self.scenario.approve:
+            if row is None:
+                new = [e for e in self.cloud.executions() if e["executionArn"] not in known]
+                over = new and all(one["status"] != "RUNNING" for one in new)
+                return (None,) if over and run.struck else None
+            if row.awaits_approval and self.scenario.approve:
                 self.scenario.say_yes(self.cloud, row)
-            return row if row is not None and row.finished else None
+            return (row,) if row.finished else None
 
-        row: RunRow = eventually(
+        found: tuple[RunRow | None] = eventually(
             look,
             PATIENCE_SECONDS,
             _LOOK_SECONDS,
             doing=lambda: (len(run.struck), *self.cloud.doing(run.run_id)),
         )
         self._look_for_strikes(run)
-        return row
+        return found[0]
 
     def _look_for_strikes(self, run: _Run) -> None:
         for state in self._orders.struck():
@@ -140,24 +159,42 @@ class Campaign:
         finally:
             self._orders.release(state)
 
-    def _left_behind(self, run: _Run, row: RunRow) -> list[str]:
+    def _left_behind(self, run: _Run, row: RunRow | None) -> list[str]:
         """What is wrong once a run is over."""
         wrong = []
-        reason = self.cloud.summary(run.run_id).reason
-        if row.status != "succeeded" and "." not in reason and ";" not in reason:
-            wrong.append(f"no word on what to do: {reason}")
-        entered = self._entered(row)
-        self._live = self._live or row.status == "succeeded" or _PROMOTION in entered
+        if row is None:
+            wrong += self._untold("did not begin")
+        elif row.status not in ("succeeded", "unchanged"):
+            reason = self.cloud.summary(run.run_id).reason
+            if "." not in reason and ";" not in reason:
+                wrong.append(f"no word on what to do: {reason}")
+            wrong += self._untold(self._name)
+        entered = self._entered(row) if row is not None else set()
+        succeeded = row is not None and row.status == "succeeded"
+        self._live = self._live or succeeded or _PROMOTION in entered
 
         def settled() -> bool:
             billed = self.cloud.billable()
             return not billed["jobs"] and len(self._endpoints(billed)) <= self._live
 
+        if lost := self._serving - set(self.cloud.billable()["endpoints"]):
+            wrong.append(f"lost: {', '.join(lost)}")
         try:
             eventually(settled, 60, doing=lambda: sorted(map(str, self.cloud.billable().items())))
         except AssertionError:
             wrong.append(f"left: {self.cloud.billable()}")
+        self._serving = set(self._endpoints(self.cloud.billable()))
         return wrong
+
+    def _untold(self, words: str) -> list[str]:
+        """That no notice with some words in its subject came; a killed cloud forgets its queues."""
+        if self.fault is Fault.CLOUD_KILLED:
+            return []
+        try:
+            eventually(lambda: any(words in subject for subject in self._told()), 60)
+        except AssertionError:
+            return [f"nobody was told: {self._told()}"]
+        return []
 
     def _endpoints(self, billed: Mapping[str, list[str]]) -> list[str]:
         return [name for name in billed["endpoints"] if self._name in name]
