@@ -40,7 +40,9 @@ def whole(asked: argparse.Namespace) -> None:
         return asked.state in ("", state) and (not faults or fault.name.lower() in faults)
 
     names = tuple(filter(None, asked.scenario.split(",")))
-    mine = islice(parts(wanted, names, again=asked.again), number - 1, None, total)
+    mine = islice(
+        parts(wanted, names, most_ways=asked.ways, again=asked.again), number - 1, None, total
+    )
     folder = Path(tempfile.mkdtemp(prefix="stratos-matrix-"))
     try:
         for cell in run(mine, folder, until):
@@ -61,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     struck = commands.add_parser("whole", help="strike runs of real processes")
     struck.add_argument("--shard", default="1/1", help="which part of the campaigns, such as 2/4")
     struck.add_argument("--minutes", type=float, default=600, help="begin no run after so long")
+    struck.add_argument("--ways", type=int, help="at most so many ways of each fault")
     struck.add_argument("--again", action="store_true", help="also what this commit has run")
     told = ", ".join(one.name for one in SCENARIOS)
     struck.add_argument("--scenario", default="", help=f"these alone, with commas: {told}")

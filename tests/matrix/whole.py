@@ -41,7 +41,11 @@ def states() -> dict[str, State]:
 
 
 def parts(
-    wanted: Callable[[str, Fault], bool], scenarios: tuple[str, ...], *, again: bool = False
+    wanted: Callable[[str, Fault], bool],
+    scenarios: tuple[str, ...],
+    *,
+    most_ways: int | None = None,
+    again: bool = False,
 ) -> Iterator[Part]:
     """Campaigns with what this commit has not run yet; what costs least a cell comes first.
 
@@ -50,7 +54,11 @@ def parts(
     """
     found = states()
     ways = {
-        fault: {state: means_for(found[state], fault) for state in found if wanted(state, fault)}
+        fault: {
+            state: means_for(found[state], fault)[:most_ways]
+            for state in found
+            if wanted(state, fault)
+        }
         for fault in Fault
     }
     for scenario, fault in _in_turn(scenarios):
