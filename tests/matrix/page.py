@@ -111,7 +111,8 @@ _WHOLE = (
     "`+` holds, `x` does not, `·` was not run, `–` cannot be. Each line of the results has the "
     "commit of its inputs.\n"
 )
-_RUN_ID = re.compile(r"\b[a-z-]+-\d+-[0-9a-f]{8}\b")
+_NAMED = re.compile(r"\b[a-z-]+-\d+-[0-9a-f]{8}\b|\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+"""Runs and requests, which are others each time."""
 
 
 def _rows(fast: Sequence[Cell], whole: Results) -> list[tuple[str, ...]]:
@@ -205,7 +206,7 @@ def _outcomes(lines: Sequence[Tried]) -> Iterator[tuple[str, ...]]:
 
 
 def _same(one: Tried) -> tuple[str, str, str]:
-    return _RUN_ID.sub("RUN", one.outcome), one.fault, one.means
+    return _NAMED.sub("…", one.outcome), one.fault, one.means
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
