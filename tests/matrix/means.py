@@ -61,14 +61,18 @@ class Struck:
         )
         return found
 
-    def await_next(self) -> None:
-        """Wait until the run is at another state, or over."""
-        eventually(
-            lambda: (
-                getattr(self.row, "finished", False) or self.cloud.state(self.run_id) != self.state
-            ),
-            doing=lambda: self.cloud.doing(self.run_id),
-        )
+    def await_exit(self) -> None:
+        """Wait until the run has left the state, or is over."""
+
+        def left() -> bool:
+            history = self.cloud.stack.states.get_execution_history(
+                executionArn=self.execution_arn, reverseOrder=True, maxResults=50
+            )
+            events = (event.get("stateExitedEventDetails") for event in history["events"])
+            over = getattr(self.row, "finished", False)
+            return over or any(one["name"] == self.state for one in events if one)
+
+        eventually(left, doing=lambda: self.cloud.doing(self.run_id))
 
     @property
     def row(self) -> RunRow | None:
@@ -159,7 +163,7 @@ def _limited(kind: int, most: int) -> Callable[[Struck], AbstractContextManager[
         if struck.kind == "job":
             return
         # A warm process is not to be found without memory by a later state.
-        struck.await_next()
+        struck.await_exit()
         for pid, limits in before.items():
             with suppress(ProcessLookupError):
                 resource.prlimit(pid, kind, limits)
