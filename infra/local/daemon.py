@@ -164,7 +164,7 @@ def _spawn(settings: LocalSettings) -> subprocess.Popen[bytes]:
     with settings.log_file.open("ab") as log:
         return subprocess.Popen(
             [
-                *(settings.python, "-m", "infra.local.server"),
+                *(settings.python, "-m", settings.server),
                 *("--settings", absolute.model_dump_json()),
             ],
             stdin=subprocess.DEVNULL,

@@ -41,7 +41,7 @@ def build_summary(evidence: RunEvidence) -> RunSummary:
         run_id=evidence.run.run_id,
         spec_name=evidence.spec_name or spec_name_in(evidence.run.run_id),
         status=evidence.status,
-        reason=evidence.reason or _reason(evidence),
+        reason=_reason(evidence),
         started_at=evidence.run.started_at,
         ended_at=evidence.ended_at,
         content_hash=evidence.content_hash,
@@ -81,9 +81,9 @@ def _reason(evidence: RunEvidence) -> str:
         case "unchanged":
             return "nothing changed since the last run of this spec that succeeded"
         case "stopped":
-            return "the execution was stopped by hand"
+            return evidence.reason or "the execution was stopped by hand"
         case status:
-            return f"the run {status}; the execution's history has the details"
+            return evidence.reason or f"the run {status}; the execution's history has the details"
 
 
 def _end(evidence: RunEvidence) -> str:

@@ -27,6 +27,7 @@ class RunEvidence:
     ended_at: datetime
     hours: float
     reason: str | None = None
+    """Of the last failure, also of one from which the run recovered."""
     content_hash: str | None = None
     spec_name: str | None = None
     spec: Spec | None = None

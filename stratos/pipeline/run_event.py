@@ -38,7 +38,7 @@ def read_event(event: object) -> RunEvent:
     if rerun is not None:
         named, bucket = rerun, _field(rerun, "rerun", "bucket")
         moment = event.get("scheduled_at") or ""
-        if not isinstance(moment, str) or len(moment) > _LONGEST_MOMENT:
+        if not isinstance(moment, str) or not _is_moment(moment):
             raise ValueError(f"scheduled_at of the input is no moment; {_HOW}")
     else:
         detail = _field(event, "the input", "detail")
@@ -57,6 +57,10 @@ def read_event(event: object) -> RunEvent:
         rerun=rerun is not None,
         scheduled_at=moment,
     )
+
+
+def _is_moment(text: str) -> bool:
+    return not text or 0 < _num_bytes(text) <= _LONGEST_MOMENT
 
 
 def _field(holder: object, name: str, field: str) -> Any:

@@ -8,12 +8,14 @@ import shutil
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 
-from tests.integration.pipeline.cloud import running_cloud
 from tests.matrix import page
 from tests.matrix.faults import Fault
-from tests.matrix.whole import Bench, cells, keep
+from tests.matrix.results import keep
+from tests.matrix.scenarios import SCENARIOS
+from tests.matrix.whole import parts, run
 
 
 def main() -> None:
@@ -28,27 +30,24 @@ def main() -> None:
 
 
 def whole(asked: argparse.Namespace) -> None:
-    """Run the cells of a shard that have not been run at this commit, as long as time is left."""
+    """Run the campaigns of a shard that this commit has not run, as long as time is left."""
     number, total = (int(part) for part in asked.shard.split("/"))
     until = time.monotonic() + asked.minutes * 60
-    todo = [
-        cell
-        for cell in cells((number, total), again=asked.again)
-        if asked.state in ("", cell[0]) and asked.fault in ("", cell[1].name.lower())
-    ]
+
+    faults = tuple(filter(None, asked.fault.split(",")))
+
+    def wanted(state: str, fault: Fault) -> bool:
+        return asked.state in ("", state) and (not faults or fault.name.lower() in faults)
+
+    names = tuple(filter(None, asked.scenario.split(",")))
+    mine = islice(
+        parts(wanted, names, most_ways=asked.ways, again=asked.again), number - 1, None, total
+    )
     folder = Path(tempfile.mkdtemp(prefix="stratos-matrix-"))
     try:
-        with running_cloud(folder / "cloud") as cloud:
-            bench = Bench(cloud, folder)
-            for state, fault, means in todo:
-                if time.monotonic() > until:
-                    break
-                result = bench.run(state, fault, means)
-                if isinstance(result, str):
-                    _say(f"{state}, {fault}: not struck, the run did not come by: {result}")
-                    continue
-                keep(result)
-                _say(f"{state}, {fault}: {'holds' if result.holds else result.wrong}")
+        for cell in run(mine, folder, until):
+            keep(cell)
+            _say(f"{cell.state}, {cell.fault}: {'holds' if cell.holds else cell.wrong}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -61,13 +60,16 @@ def _say(line: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.matrix", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("whole", help="run cells with real processes")
-    run.add_argument("--shard", default="1/1", help="which part of the cells, such as 2/4")
-    run.add_argument("--minutes", type=float, default=600, help="begin no cell after so long")
-    run.add_argument("--again", action="store_true", help="also what this commit has run already")
-    run.add_argument("--state", default="", help="this state alone")
+    struck = commands.add_parser("whole", help="strike runs of real processes")
+    struck.add_argument("--shard", default="1/1", help="which part of the campaigns, such as 2/4")
+    struck.add_argument("--minutes", type=float, default=600, help="begin no run after so long")
+    struck.add_argument("--ways", type=int, help="at most so many ways of each fault")
+    struck.add_argument("--again", action="store_true", help="also what this commit has run")
+    told = ", ".join(one.name for one in SCENARIOS)
+    struck.add_argument("--scenario", default="", help=f"these alone, with commas: {told}")
+    struck.add_argument("--state", default="", help="this state alone")
     names = ", ".join(fault.name.lower() for fault in Fault)
-    run.add_argument("--fault", default="", help=f"this fault alone: {names}")
+    struck.add_argument("--fault", default="", help=f"these alone, with commas: {names}")
     commands.add_parser("table", help="write docs/matrix.md")
     commands.add_parser("figures", help="print what was tried and what holds")
     return parser

@@ -185,7 +185,7 @@ class Execution:
         if state.name in self.jobs and over:  # a worker ends a job that nobody waits for any more
             self.account.jobs_end()
         if strike is not None and not self._interrupt(strike):
-            raise _failure(env, strike.error, strike.cause.replace(JOB, self.account.latest_job))
+            raise failure(env, strike.error, strike.cause.replace(JOB, self.account.latest_job))
 
     def answer(self, token: str, answer: Any) -> None:
         endpoint = self.environment.callback_pool_manager.get(token)
@@ -307,7 +307,7 @@ def _copy(value: Any) -> Any:
         return deepcopy(value)
 
 
-def _failure(env: Environment, error: str, cause: str) -> FailureEventException:
+def failure(env: Environment, error: str, cause: str) -> FailureEventException:
     details = TaskFailedEventDetails(error=error, cause=cause)
     return FailureEventException(
         FailureEvent(

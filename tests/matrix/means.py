@@ -1,4 +1,4 @@
-"""By what means a fault is done to a run of real processes, and where there is none here."""
+"""By what means a fault is done to a run of real processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +20,19 @@ from infra.states.definition_reader import State
 from stratos.cli.stack import Stack
 from stratos.contracts.bucket import SPEC_PREFIX
 from stratos.contracts.run import RunRow
-from tests.integration.pipeline.cloud import ASSEMBLY, Cloud, eventually, servers_of_this_machine
-from tests.matrix.faults import Fault, kind_of
+from tests.integration.pipeline.cloud import (
+    ASSEMBLY,
+    Cloud,
+    eventually,
+    servers_of_this_machine,
+)
+from tests.matrix.faults import JOB, Fault, Strike, kind_of, strikes
+from tests.matrix.orders import Order
 
 _MEMORY_BYTES = 64 * 2**20
 """Below what the interpreter alone has, so that the next allocation fails."""
-_WORD = "limits are set on a process that runs, as `prlimit` does"
+_LIMITS = "set on the process while it runs, as `prlimit` does"
+_LOOK_SECONDS = 0.02
 
 
 @dataclass
@@ -43,18 +50,49 @@ class Struck:
     def program(self) -> str:
         """A part of the command line of the process that works for the state."""
         if self.kind == "job":
-            return f"training.{self.state.lower().removesuffix('large')}"
-        return f"lambdas.handlers.{self.module}"
+            step = self.state.removesuffix("Shard").removesuffix("Large").lower()
+            return f"training.{step}"
+        return f"lambdas.handlers.{self.module}."
 
     def processes(self) -> list[psutil.Process]:
-        """Those that work for the state now; waits for the first."""
-        found: list[psutil.Process] = eventually(lambda: self.cloud.processes(self.program))
+        """Those that work for the state; waits for the first."""
+        found: list[psutil.Process] = eventually(
+            lambda: self.cloud.processes(self.program), pause=_LOOK_SECONDS
+        )
         return found
 
+    def await_exit(self) -> None:
+        """Wait until the run has left the state, or is over."""
+
+        def left() -> bool:
+            history = self.cloud.stack.states.get_execution_history(
+                executionArn=self.execution_arn, reverseOrder=True, maxResults=50
+            )
+            events = (event.get("stateExitedEventDetails") for event in history["events"])
+            over = getattr(self.row, "finished", False)
+            return over or any(one["name"] == self.state for one in events if one)
+
+        eventually(left, doing=lambda: self.cloud.doing(self.run_id))
+
     @property
-    def row(self) -> RunRow:
-        row: RunRow = eventually(lambda: self.cloud.row(self.run_id))
-        return row
+    def row(self) -> RunRow | None:
+        """None before the run is claimed."""
+        return self.cloud.row(self.run_id)
+
+    @property
+    def execution_arn(self) -> str:
+        """Of the run; before it is claimed, of the execution that is to claim it."""
+        row = self.row
+        if row is not None and row.execution_arn is not None:
+            return row.execution_arn
+        running = [one for one in self.cloud.executions() if one["status"] == "RUNNING"]
+        return str(max(running, key=lambda one: one["startDate"])["executionArn"])
+
+    @property
+    def event(self) -> str:
+        """The upload event that began the execution, as JSON."""
+        found = self.cloud.stack.states.describe_execution(executionArn=self.execution_arn)
+        return str(found["input"])
 
 
 @dataclass(frozen=True)
@@ -63,54 +101,101 @@ class Means:
 
     told: str
     """In words, for the table."""
-    strike: Callable[[Struck], None] | None = None
-    """Done once the run is at the state."""
-    around: Callable[[Cloud, str], AbstractContextManager[None]] | None = None
-    """Done from before the run on, given the function's module."""
+    order: Order
+    """What the cloud is told to do once a run is at the state."""
+    strike: Callable[[Struck], AbstractContextManager[None]] | None = None
+    """Done to a run that is held there: what comes before it goes on, and what comes after."""
 
 
-def means_for(state: State, fault: Fault) -> Means | None:
-    """How a fault is done to a state; None where this machine has no means."""
-    kind = kind_of(state)
+def means_for(state: State, fault: Fault) -> tuple[Means, ...]:
+    """How a fault is done to a state; none where it has nothing that the fault could strike."""
+    found = strikes(state, fault)
+    if isinstance(found, str):
+        return ()
     if fault in _OF_ANY:
-        return _OF_ANY[fault]
-    if kind == "function" and fault in _OF_FUNCTIONS:
-        return _OF_FUNCTIONS[fault]
-    return _OF_PROCESSES.get(fault) if kind in ("function", "job") else None
+        return (_OF_ANY[fault],)
+    if fault in _OF_PROCESSES:
+        return (_OF_PROCESSES[fault],) if kind_of(state) in ("function", "answer", "job") else ()
+    return tuple(_failing(one) for one in found if one.once and not _is_a_jobs_end(one))
 
 
-def _kill(struck: Struck) -> None:
+def _is_a_jobs_end(strike: Strike) -> bool:
+    """Whether it tells of a job that has failed: here, jobs fail themselves."""
+    return strike.ends_jobs or JOB in strike.cause
+
+
+def _failing(strike: Strike) -> Means:
+    moment = "after what it calls was done" if strike.after else "in place of its call"
+    order = Order("fail", strike.error, strike.cause, strike.after)
+    return Means(f"{strike.error}, once, {moment}", order)
+
+
+def _end_idle(struck: Struck) -> None:
+    """So that a process begins for the state, which can be told from one of before."""
+    if struck.kind != "job":
+        for process in struck.cloud.processes(struck.program):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        eventually(lambda: not struck.cloud.processes(struck.program))
+
+
+@contextmanager
+def _killed(struck: Struck) -> Iterator[None]:
+    _end_idle(struck)
+    yield
     for process in struck.processes():
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
-def _limit(kind: int, most: int) -> Callable[[Struck], None]:
-    def strike(struck: Struck) -> None:
-        for process in struck.processes():
-            resource.prlimit(process.pid, kind, (most, most))
+def _limited(kind: int, most: int) -> Callable[[Struck], AbstractContextManager[None]]:
+    @contextmanager
+    def limited(struck: Struck) -> Iterator[None]:
+        _end_idle(struck)
+        yield
+        found = struck.processes()
+        before = {}
+        for process in found:
+            with suppress(ProcessLookupError):
+                before[process.pid] = resource.prlimit(process.pid, kind)
+                hard = before[process.pid][1]
+                resource.prlimit(process.pid, kind, (most, hard))
+        if struck.kind == "job":
+            return
+        # A warm process is not to be found without memory by a later state.
+        struck.await_exit()
+        for pid, limits in before.items():
+            with suppress(ProcessLookupError):
+                resource.prlimit(pid, kind, limits)
 
-    return strike
+    return limited
 
 
-def _stop(struck: Struck) -> None:
-    struck.cloud.stack.states.stop_execution(executionArn=struck.row.execution_arn)
+@contextmanager
+def _stopped(struck: Struck) -> Iterator[None]:
+    struck.cloud.stack.states.stop_execution(executionArn=struck.execution_arn)
+    yield
 
 
-def _kill_cloud(struck: Struck) -> None:
+@contextmanager
+def _cloud_killed(struck: Struck) -> Iterator[None]:
     settings = struck.cloud.settings
     pid = status(settings).pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=60)
+    eventually(lambda: not psutil.pid_exists(pid))
     url, _ = bring_up(settings, ASSEMBLY, measure=servers_of_this_machine)
     os.environ.update(settings.client_environment(url))
     boto3.setup_default_session()
     struck.cloud.url, struck.cloud.stack = url, Stack.find()
+    yield
 
 
-def _delete_inputs(struck: Struck) -> None:
+@contextmanager
+def _inputs_gone(struck: Struck) -> Iterator[None]:
     """Every version of every file of the spec."""
-    stack, prefix = struck.cloud.stack, struck.row.spec_key.rpartition("/")[0] + "/"
+    stack = struck.cloud.stack
+    prefix = json.loads(struck.event)["detail"]["object"]["key"].rpartition("/")[0] + "/"
     assert prefix.startswith(SPEC_PREFIX)
     pages = stack.s3.get_paginator("list_object_versions")
     for page in pages.paginate(Bucket=stack.bucket, Prefix=prefix):
@@ -118,74 +203,48 @@ def _delete_inputs(struck: Struck) -> None:
             stack.s3.delete_object(
                 Bucket=stack.bucket, Key=version["Key"], VersionId=version["VersionId"]
             )
+    yield
 
 
-def _deliver_again(struck: Struck) -> None:
-    row = struck.row
-    machine = struck.cloud.stack.state_machine_arn
-    event = {
-        "detail-type": "Object Created",
-        "detail": {
-            "bucket": {"name": struck.cloud.stack.bucket},
-            "object": {"key": row.spec_key, "version-id": row.spec_version_id},
-        },
-    }
-    started = struck.cloud.stack.states.start_execution(
-        stateMachineArn=machine, input=json.dumps(event)
+@contextmanager
+def _event_again(struck: Struck) -> Iterator[None]:
+    states, claimed = struck.cloud.stack.states, struck.row is not None
+    started = states.start_execution(
+        stateMachineArn=struck.cloud.stack.state_machine_arn, input=struck.event
     )
-    arn = started["executionArn"]
 
     def ended() -> Any:
-        found = struck.cloud.stack.states.describe_execution(executionArn=arn)
+        found = states.describe_execution(executionArn=started["executionArn"])
         return found if found["status"] != "RUNNING" else None
 
-    found = eventually(ended)
-    assert found["status"] == "SUCCEEDED", f"the second delivery ended as {found['status']}"
+    if claimed:  # otherwise the second may be the one that goes on
+        found = eventually(ended)
+        assert found["status"] == "SUCCEEDED", f"the second delivery ended as {found['status']}"
+    yield
 
 
-@contextmanager
-def _without_handler(cloud: Cloud, module: str) -> Iterator[None]:
-    with _configured(cloud, module, Handler="lambdas.handlers.nowhere.handler"):
-        yield
-
-
-@contextmanager
-def _without_time(cloud: Cloud, module: str) -> Iterator[None]:
-    with _configured(cloud, module, Timeout=1):
-        yield
-
-
-@contextmanager
-def _configured(cloud: Cloud, module: str, **changes: Any) -> Iterator[None]:
-    functions, name = cloud.client("lambda"), f"stratos-{module.replace('_', '-')}"
-    found = functions.get_function_configuration(FunctionName=name)
-    functions.update_function_configuration(FunctionName=name, **changes)
-    try:
-        yield
-    finally:
-        before = {field: found[field] for field in changes}
-        cloud.client("lambda").update_function_configuration(FunctionName=name, **before)
-
-
+_HOLD, _ALONE = Order("hold"), Order("hold", alone=True)
 _OF_ANY = {
-    Fault.ABORTED: Means("StopExecution", strike=_stop),
-    Fault.CLOUD_KILLED: Means("SIGKILL of the daemon, then `stratos local up`", strike=_kill_cloud),
-    Fault.INPUTS_GONE: Means("every version of the spec's files deleted", strike=_delete_inputs),
-    Fault.EVENT_TWICE: Means("the same event starts an execution again", strike=_deliver_again),
-}
-_OF_FUNCTIONS = {
-    Fault.ERROR: Means("the function's handler is not there", around=_without_handler),
-    Fault.TIMED_OUT: Means("the function's time-out set to 1 s", around=_without_time),
+    Fault.ABORTED: Means("StopExecution", _ALONE, _stopped),
+    Fault.CLOUD_KILLED: Means(
+        "SIGKILL of the daemon, then `stratos local up`", _ALONE, _cloud_killed
+    ),
+    Fault.INPUTS_GONE: Means("every version of the spec's files deleted", _ALONE, _inputs_gone),
+    Fault.CLOCK_JUMP: Means(
+        "the execution's clock put past its limit", Order("outlast", alone=True)
+    ),
+    Fault.EVENT_TWICE: Means("the same event starts an execution again", _HOLD, _event_again),
 }
 _OF_PROCESSES = {
-    Fault.PROCESS_KILLED: Means("SIGKILL of the state's processes", strike=_kill),
+    Fault.PROCESS_KILLED: Means("SIGKILL of the state's processes", _HOLD, _killed),
     Fault.OUT_OF_MEMORY: Means(
-        f"RLIMIT_AS of {_MEMORY_BYTES // 2**20} MiB: {_WORD}",
-        strike=_limit(resource.RLIMIT_AS, _MEMORY_BYTES),
+        f"RLIMIT_AS of {_MEMORY_BYTES // 2**20} MiB, {_LIMITS}",
+        _HOLD,
+        _limited(resource.RLIMIT_AS, _MEMORY_BYTES),
     ),
     Fault.DISK_FULL: Means(
-        f"RLIMIT_FSIZE of 0 bytes, no file takes a byte more: {_WORD}",
-        strike=_limit(resource.RLIMIT_FSIZE, 0),
+        f"RLIMIT_FSIZE of 0: no file takes a byte more, {_LIMITS}",
+        _HOLD,
+        _limited(resource.RLIMIT_FSIZE, 0),
     ),
 }
-NO_MEANS = "this machine has no means that needs no privilege"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
 from infra.app import EXAMPLE_REGIONS, ROOT, synthesize_regions
 from tests.matrix.cells import Cell, Matrix
 from tests.matrix.faults import Fault, kind_of
 from tests.matrix.machine import Interpreter
-from tests.matrix.means import NO_MEANS, means_for
-from tests.matrix.whole import Tried, tried
+from tests.matrix.results import Tried, tried
+from tests.matrix.scenarios import SCENARIOS
 
+Results = Mapping[tuple[str, str, str], Tried]
 PAGE = ROOT / "docs" / "matrix.md"
 COMMAND = "python -m tests.matrix"
 _KINDS = {
@@ -48,13 +50,15 @@ A run that begins at a state has made only what it made from there on. Reasons a
 product's own code. What a function does with AWS is not tried here, but in its own tests: CleanUp
 here finds everything.
 
-**With real processes** (`make matrix`, outside the gate): a tiny spec runs in an embedded cloud
-of its own, and the fault is done to its processes: `make matrix SHARD=1/4` runs a quarter of what
-was not yet run at this commit. A line for each cell lies in `tests/matrix/results/whole.jsonl`.
-A cell
-is two runs, the one that is struck and the next of its spec. The aim was a run of under 20 s; the
-first that was measured took 80 s on two busy cores, since each of its jobs begins by importing
-torch. What was not run is shown as not run.
+**With real processes** (`make matrix`, outside the gate): small specs run in an embedded cloud of
+their own, with every function, job and endpoint a process. Only the interpreter has a seam: it
+holds a run at a state, fails a call by the name that AWS would give, or puts the execution past
+its time limit, and waits at retries and Wait states for a twentieth of their time. All else is
+done from outside: signals, limits of memory and files, deleted inputs, events sent again, the
+cloud killed. A fault that a run survives strikes it at state after state; one that ends it strikes
+the next run at the next state, so that each run is also the next run of the spec for the one
+before. `make matrix SHARD=1/4` runs a quarter of what was not yet run at this commit. A line for
+each cell lies in `tests/matrix/results/whole.jsonl`. What was not run is shown as not run.
 
 `{COMMAND} table` writes this page, `{COMMAND} figures` prints the figures. Neither form shows
 what AWS itself does; see [not yet proven](not-yet-proven.md).
@@ -86,7 +90,7 @@ def figures() -> list[str]:
     return [f"{name}: {value} ({command})" for name, value, command in _figures(fast, tried())]
 
 
-def text(machines: Sequence[tuple[Matrix, list[Cell]]], whole: dict[tuple[str, str], Tried]) -> str:
+def text(machines: Sequence[tuple[Matrix, list[Cell]]], whole: Results) -> str:
     """The page."""
     fast = [cell for _, cells in machines for cell in cells]
     parts = [
@@ -104,17 +108,18 @@ def text(machines: Sequence[tuple[Matrix, list[Cell]]], whole: dict[tuple[str, s
 _SAID = "An example of each fault at each kind of state: how the run ends, in its own words.\n"
 _LEGEND = "`+` holds, `x` does not, `–` cannot be: it has nothing that the fault could strike.\n"
 _WHOLE = (
-    "The cells that were run, each with the commit of its inputs. The reason is the run's own.\n"
+    "`+` holds, `x` does not, `·` was not run, `–` cannot be. Each line of the results has the "
+    "commit of its inputs.\n"
 )
+_NAMED = re.compile(r"\b[a-z-]+-\d+-[0-9a-f]{8}\b|\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+"""Runs and requests, which are others each time."""
 
 
-def _rows(fast: Sequence[Cell], whole: dict[tuple[str, str], Tried]) -> list[tuple[str, ...]]:
+def _rows(fast: Sequence[Cell], whole: Results) -> list[tuple[str, ...]]:
     return [(name, value, f"`{command}`") for name, value, command in _figures(fast, whole)]
 
 
-def _figures(
-    fast: Sequence[Cell], whole: dict[tuple[str, str], Tried]
-) -> Iterator[tuple[str, str, str]]:
+def _figures(fast: Sequence[Cell], whole: Results) -> Iterator[tuple[str, str, str]]:
     command = f"{COMMAND} figures"
     possible = [cell for cell in fast if cell.tried]
     holding = [cell for cell in possible if not cell.wrong]
@@ -123,8 +128,11 @@ def _figures(
     yield "in this process: cells that hold", f"{len(holding)} of {len(possible)}", command
     yield "in this process: ways in which faults were tried", str(ways), command
     yield "cells that cannot be", str(len(fast) - len(possible)), command
-    held = sum(one.holds for one in whole.values())
-    yield "with real processes: cells that hold", f"{held} of {len(whole)} that were run", command
+    ran = {(one.state, one.fault) for one in whole.values()}
+    broken = {(one.state, one.fault) for one in whole.values() if not one.holds}
+    found = f"{len(ran - broken)} of {len(ran)} that were run"
+    yield "with real processes: cells that hold", found, command
+    yield "with real processes: ways in which faults were tried", str(len(whole)), command
     wrong = [told for one in (*possible, *whole.values()) for told in one.wrong]
     yield "orphans (billable, and nobody's)", str(sum("left:" in one for one in wrong)), command
     lost = sum("nobody was told" in one or "nothing moved" in one for one in wrong)
@@ -157,27 +165,48 @@ def _grid(matrix: Matrix, cells: Sequence[Cell]) -> str:
     return _table(("State", *(str(fault) for fault in Fault)), rows)
 
 
-def _whole(home: Matrix, whole: dict[tuple[str, str], Tried]) -> Iterator[str]:
+def _whole(home: Matrix, whole: Results) -> Iterator[str]:
+    tables = {one.name: one.told for one in SCENARIOS}
+    yield _table(("Scenario", "Its runs end with"), list(tables.items())) + "\n"
+    cells = {(one.state, one.fault) for one in whole.values()}
+    broken = {(one.state, one.fault) for one in whole.values() if not one.holds}
     rows = [
-        (
-            *(one.state, one.fault, one.means),
-            "holds" if one.holds else f"does not hold: {'; '.join(one.wrong)}",
-            *(one.outcome, f"{one.commit}, {one.date}"),
-        )
-        for one in sorted(whole.values(), key=lambda one: one.key)
+        (state, *(_mark(home, state, fault, cells, broken) for fault in Fault))
+        for state in home.states
     ]
-    head = ("State", "Fault", "Done by", "Result", "Outcome", "Commit")
-    yield _table(head, rows) if rows else "None was run yet.\n"
-    possible = [
-        (state, fault) for state in home.states for fault in Fault if home.can_be(state, fault)
-    ]
-    reach = [(s, f) for s, f in possible if means_for(home.states[s], f) is not None]
-    waiting = sum((state, str(fault)) not in whole for state, fault in reach)
-    yield (
-        f"\nNot run: {waiting} of {len(possible)} cells of the home's machine, for want of time. "
-        f"For {len(possible) - len(reach)} more {NO_MEANS}: throttling, a clock that jumps, and a "
-        "call of AWS's own that fails.\n"
-    )
+    yield _table(("State", *(str(fault) for fault in Fault)), rows)
+    lines = sorted(whole.values(), key=lambda one: (one.outcome, one.fault, one.state))
+    yield "\nHow the runs ended, in their own words:\n"
+    yield _table(("Outcome", "Fault", "Done by", "At", "Result"), list(_outcomes(lines)))
+    dates = sorted({f"{one.date} ({one.commit})" for one in whole.values()})
+    yield f"\nRun on {', '.join(dates) or 'no day yet'}.\n"
+
+
+def _mark(
+    home: Matrix,
+    state: str,
+    fault: Fault,
+    cells: set[tuple[str, str]],
+    broken: set[tuple[str, str]],
+) -> str:
+    if not home.can_be(state, fault):
+        return "–"
+    if (state, str(fault)) not in cells:
+        return "·"
+    return "x" if (state, str(fault)) in broken else "+"
+
+
+def _outcomes(lines: Sequence[Tried]) -> Iterator[tuple[str, ...]]:
+    """One row for all states at which the same came of the same."""
+    for (outcome, fault, means), group in groupby(sorted(lines, key=_same), key=_same):
+        found = list(group)
+        wrong = sorted({told for one in found for told in one.wrong})
+        states = ", ".join(sorted({one.state for one in found}))
+        yield outcome, fault, means, states, "holds" if not wrong else "; ".join(wrong)
+
+
+def _same(one: Tried) -> tuple[str, str, str]:
+    return _NAMED.sub("…", one.outcome), one.fault, one.means
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -39,6 +39,8 @@ class LocalSettings(BaseModel):
     """0 takes a free port."""
     python: str = sys.executable
     """The interpreter that runs handlers, training jobs and endpoints."""
+    server: str = "infra.local.server"
+    """The module that serves the cloud; tests have one that strikes executions."""
     max_threads: int = Field(default_factory=available_threads, ge=1)
     clock_scale: float = Field(default=1.0, gt=0)
     lambda_idle_seconds: float = 300.0

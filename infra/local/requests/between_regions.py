@@ -66,9 +66,11 @@ class BetweenRegions:
                     if seconds := network.seconds(here, there):
                         self._sleep(seconds)
             original(response, request, *arguments, **named)
-            if ways and are_several and network.awaits_call():
-                with self._noticing:
-                    network.notice(_call(response, *ways[0]))
+            if ways and are_several:
+                if network.awaits_call():
+                    with self._noticing:
+                        network.notice(_call(response, *ways[0]))
+                # Also a call that was under way when another one cut the region off.
                 if not all(network.reaches(*way) for way in ways):
                     _hang_up(request)
 

@@ -14,7 +14,8 @@ from tests.matrix import account, page
 from tests.matrix.cells import Cell, Matrix
 from tests.matrix.faults import Fault, kind_of, strikes
 from tests.matrix.machine import Interpreter
-from tests.matrix.whole import tried
+from tests.matrix.means import means_for
+from tests.matrix.results import tried
 
 BY_ITS_CALL = {Fault.ERROR, Fault.THROTTLED, Fault.TIMED_OUT}
 
@@ -190,3 +191,9 @@ def changed(template: dict[str, Any], change: Callable[[dict[str, Any]], None]) 
         if resource["Type"] == "AWS::StepFunctions::StateMachine":
             resource["Properties"]["DefinitionString"] = json.dumps(definition)
     return found
+
+
+def test_every_cell_has_means_by_which_it_is_done_to_real_processes(home: Matrix) -> None:
+    for name, state in home.states.items():
+        for fault in Fault:
+            assert bool(means_for(state, fault)) == home.can_be(name, fault), (name, fault)

@@ -117,6 +117,15 @@ def test_a_failure_is_reported_in_words(account: Account) -> None:
     assert "DatasetRejected: too few records" in account.notices()[0]
 
 
+def test_a_run_that_recovered_from_a_failure_is_not_reported_by_it(account: Account) -> None:
+    pipeline = start(account).until_deployed()
+    cause = json.dumps({"FailureReason": "AlgorithmError: , exit code: 137"})
+    pipeline.state["failure"] = {"Error": "States.TaskFailed", "Cause": cause}
+    pipeline.promote()
+    pipeline.report()
+    assert pipeline.summary().reason.endswith("by injection and is in service")
+
+
 def test_a_refused_run_is_counted_and_any_other_end_is_not(
     account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from infra.local.stepfunctions.executions import StepFunctions
 from tests.patience import eventually
 
 DELAYS: list[float] = []
+MEANWHILE: list[Callable[[], object]] = []
+"""What happens while a call is under way."""
 LOOKS = """
 import boto3
 from botocore.config import Config
@@ -42,7 +44,13 @@ def handler(event, context):
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     seams = (StepFunctions(), FunctionProcesses(), EndpointProcesses())
     folder = tmp_path_factory.mktemp("cloud")
-    with two_regions(folder, *seams, delays=DELAYS.append) as running:
+
+    def delay(seconds: float) -> None:
+        DELAYS.append(seconds)
+        for happens in MEANWHILE:
+            happens()
+
+    with two_regions(folder, *seams, delays=delay) as running:
         make_bucket_in(running, WORKER, "of-the-worker")
         running("s3").create_bucket(Bucket="of-home")
         running("s3").put_object(Bucket="of-home", Key="here", Body=b"content")
@@ -122,6 +130,23 @@ def test_a_call_into_another_region_takes_a_round_trip_longer(cloud: Cloud, role
     with pytest.raises(ClientError, match="not found"):
         runtime.invoke_endpoint(EndpointName="none", Body=b"{}")
     assert DELAYS == [0.07, 0.07]
+
+
+def test_a_call_that_is_under_way_when_its_region_is_cut_off_does_not_arrive(
+    cloud: Cloud, role: str
+) -> None:
+    network = RegionNetwork(cloud.settings)
+    network.set_round_trip(HOME, WORKER, 70)
+    there = client_as(cloud.in_region(WORKER), role, "s3", calls_from=HOME)
+    MEANWHILE.append(lambda: network.cut(WORKER))
+    try:
+        with pytest.raises(BotoCoreError):
+            there.put_object(Bucket="of-the-worker", Key="late", Body=b"late")
+    finally:
+        MEANWHILE.clear()
+        network.mend(WORKER)
+    listed = there.list_objects_v2(Bucket="of-the-worker")
+    assert "late" not in [one["Key"] for one in listed["Contents"]]
 
 
 def test_another_region_is_called_as_far_as_the_policy_says(cloud: Cloud) -> None:

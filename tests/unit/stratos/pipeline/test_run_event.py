@@ -58,6 +58,7 @@ def test_an_upload_without_a_version_is_of_the_newest() -> None:
         (changed("detail/object/version-id", 7), "version-id is of type int"),
         ({"rerun": "tiles"}, "'bucket' is missing in rerun"),
         ({"rerun": {"bucket": "data", "key": KEY}, "scheduled_at": 5}, "scheduled_at"),
+        ({"rerun": {"bucket": "data", "key": KEY}, "scheduled_at": "\ud800"}, "scheduled_at"),
     ],
 )
 def test_an_input_of_another_shape_says_what_is_wrong_and_how_to_start(

@@ -1,0 +1,90 @@
+"""What `make matrix` does to an execution: the seam of `tests/matrix/struck_server.py`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from moto_cloud import Cloud, running_cloud
+from state_machines import PASS
+
+from infra.local.stepfunctions.executions import StepFunctions
+from tests.matrix.orders import Order, Orders
+from tests.matrix.struck_server import Strikes
+from tests.patience import eventually
+
+LISTING = {
+    "Type": "Task",
+    "Resource": "arn:aws:states:::aws-sdk:s3:listBuckets",
+    "Retry": [{"ErrorEquals": ["S3.SlowDown"], "IntervalSeconds": 1, "MaxAttempts": 1}],
+    "Next": "Last",
+}
+MACHINE = {"First": {"Type": "Pass", "Next": "List"}, "List": LISTING, "Last": PASS}
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with running_cloud(tmp_path_factory.mktemp("cloud"), StepFunctions(), Strikes()) as running:
+        yield running
+
+
+@pytest.fixture
+def orders(cloud: Cloud) -> Iterator[Orders]:
+    given = Orders(cloud.settings.state_dir)
+    yield given
+    given.give({})
+
+
+def start(cloud: Cloud) -> str:
+    definition = {"StartAt": "First", "States": MACHINE}
+    machine = cloud.create_state_machine(f"machine-{uuid.uuid4()}", definition)
+    started = cloud("stepfunctions").start_execution(stateMachineArn=machine)
+    return str(started["executionArn"])
+
+
+def described(cloud: Cloud, execution_arn: str) -> dict[str, Any]:
+    return dict(cloud("stepfunctions").describe_execution(executionArn=execution_arn))
+
+
+def ended(cloud: Cloud, execution_arn: str) -> dict[str, Any]:
+    found = eventually(
+        lambda: described(cloud, execution_arn), lambda found: found["status"] != "RUNNING"
+    )
+    return dict(found)
+
+
+def entered(cloud: Cloud, execution_arn: str) -> list[str]:
+    found = cloud("stepfunctions").get_execution_history(executionArn=execution_arn)
+    told = (event.get("stateEnteredEventDetails") for event in found["events"])
+    return [str(details["name"]) for details in told if details]
+
+
+def test_a_run_is_held_at_a_state_until_it_is_released(cloud: Cloud, orders: Orders) -> None:
+    orders.give({"List": Order("hold"), "Last": Order("hold")})
+    arn = start(cloud)
+    for number, state in enumerate(["List", "Last"], start=1):
+        assert eventually(orders.struck, lambda struck, n=number: len(struck) == n)[-1] == state
+        assert described(cloud, arn)["status"] == "RUNNING"
+        assert state not in entered(cloud, arn)
+        orders.release(state)
+    assert ended(cloud, arn)["status"] == "SUCCEEDED"
+
+
+def test_of_orders_that_stand_alone_the_first_strikes_and_no_other(
+    cloud: Cloud, orders: Orders
+) -> None:
+    orders.give({state: Order("outlast", alone=True) for state in MACHINE})
+    assert ended(cloud, start(cloud))["status"] == "TIMED_OUT"
+    assert orders.struck() == ["First"]
+    assert ended(cloud, start(cloud))["status"] == "SUCCEEDED"
+
+
+def test_a_call_fails_once_under_the_name_that_is_ordered(cloud: Cloud, orders: Orders) -> None:
+    orders.give({"List": Order("fail", "S3.SlowDown", "too many")})
+    assert ended(cloud, start(cloud))["status"] == "SUCCEEDED"
+    orders.give({"List": Order("fail", "S3.S3Exception", "refused", after=True)})
+    failed = ended(cloud, start(cloud))
+    assert (failed["error"], failed["cause"]) == ("S3.S3Exception", "refused")
+    assert orders.struck() == ["List"]

@@ -1,0 +1,89 @@
+"""What is to strike a run at which state: told by the matrix, done in the cloud's own process.
+
+The two are processes of their own, and one of them may be killed: what they tell each other lies
+in files of the cloud's state directory.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Order:
+    """What strikes a state the first time that a run is at it."""
+
+    act: Literal["fail", "outlast", "hold"]
+    """`fail` what the state does, put the execution past its time limit, or hold the execution
+    there until it is released."""
+    error: str = ""
+    """Of what fails, as Step Functions names it."""
+    cause: str = ""
+    after: bool = False
+    """Whether it fails once what the state does has been done."""
+    alone: bool = False
+    """Whether no other state of these orders is struck after it."""
+
+
+class Orders:
+    """The orders for one run at a time, and what came of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._orders = folder / "orders.json"
+        self._struck = folder / "struck.jsonl"
+        self._released = folder / "released.jsonl"
+        self._lock = threading.Lock()
+
+    def give(self, orders: Mapping[str, Order]) -> None:
+        """State → what strikes it; in place of all that was given before."""
+        self._struck.unlink(missing_ok=True)
+        self._released.unlink(missing_ok=True)
+        draft = self._orders.with_suffix(".new")
+        draft.write_text(json.dumps({state: asdict(order) for state, order in orders.items()}))
+        draft.replace(self._orders)
+
+    def take(self, state: str, acts: tuple[str, ...]) -> Order | None:
+        """The order for a state that a run is at, once; None where there is none of these acts."""
+        with self._lock:
+            given = self._given()
+            order = Order(**given[state]) if state in given else None
+            if order is None or order.act not in acts:
+                return None
+            struck = self.struck()
+            if state in struck or any(Order(**given[one]).alone for one in struck):
+                return None
+            with self._struck.open("a") as file:
+                file.write(json.dumps(state) + "\n")
+            return order
+
+    def struck(self) -> list[str]:
+        """The states that were struck, in order."""
+        return _lines(self._struck)
+
+    def release(self, state: str) -> None:
+        """Let a run that is held at a state go on."""
+        with self._released.open("a") as file:
+            file.write(json.dumps(state) + "\n")
+
+    def released(self, state: str) -> bool:
+        """Whether a run may go on from a state; so it may where the orders are others by now."""
+        return state in _lines(self._released) or state not in self.struck()
+
+    def _given(self) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = json.loads(self._orders.read_text())
+        except FileNotFoundError:
+            return {}
+        return found
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    except FileNotFoundError:
+        return []

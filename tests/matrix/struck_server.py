@@ -1,0 +1,95 @@
+"""`python -m tests.matrix.struck_server`: an embedded cloud whose executions can be struck.
+
+It is the cloud of `infra.local.server` with one seam more. Before a state begins, and where it
+calls something, the seam looks whether there is an order for it (`tests/matrix/orders.py`).
+Retries and Wait states wait a part of their time; all else runs as ever.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import SimpleNamespace
+from typing import Any
+
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
+from moto.stepfunctions.parser.asl.component.state.state import CommonStateField
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
+    WaitFunction,
+)
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+
+from infra.local import server
+from infra.local.host.patching import Patches
+from infra.local.host.settings import LocalSettings
+from infra.local.stepfunctions.executions import running_executions
+from tests.matrix.machine import failure
+from tests.matrix.orders import Orders
+
+MODULE = "tests.matrix.struck_server"
+WAITS = 0.05
+"""Seconds that a retry or a Wait state waits here for each that it says."""
+_LOOK_SECONDS = 0.05
+
+
+class Strikes:
+    """The seam."""
+
+    def __init__(self) -> None:
+        self._patches = Patches()
+        self._closing = threading.Event()
+
+    def install(self, settings: LocalSettings) -> None:
+        orders, replace = Orders(settings.state_dir), self._patches.replace
+        enter = vars(CommonStateField)["_eval_body"]
+        evaluate = vars(ExecutionState)["_evaluate_with_timeout"]
+        wait = vars(WaitFunction)["_wait_interval"]
+
+        def enter_struck(state: Any, env: Environment) -> None:
+            order = orders.take(state.name, ("hold", "outlast"))
+            if order is not None and order.act == "outlast":
+                _outlast(env)
+            elif order is not None:
+                while env.is_running() and not orders.released(state.name):
+                    if self._closing.wait(_LOOK_SECONDS):
+                        break
+            if env.is_running():
+                enter(state, env)
+
+        def evaluate_struck(state: Any, env: Environment) -> None:
+            order = orders.take(state.name, ("fail",))
+            if order is None or order.after:
+                evaluate(state, env)
+            if order is not None:
+                raise failure(env, order.error, order.cause)
+
+        replace(CommonStateField, "_eval_body", enter_struck)
+        replace(ExecutionState, "_evaluate_with_timeout", evaluate_struck)
+        replace(
+            retrier_decl, "time", SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * WAITS))
+        )
+        replace(
+            WaitFunction,
+            "_wait_interval",
+            lambda state, env, wait_seconds: wait(state, env, wait_seconds * WAITS),
+        )
+
+    def close(self) -> None:
+        self._closing.set()
+        self._patches.restore()
+
+
+def _outlast(env: Environment) -> None:
+    """Put an execution past its time limit, wherever in it a state is."""
+    execution_arn = env.states.context_object.context_object_data["Execution"]["Id"]
+    for execution in running_executions():
+        if execution.exec_arn == execution_arn:
+            execution.exec_worker.env.set_timed_out()
+
+
+if __name__ == "__main__":
+    # Before the last one, the clock, as all that is there before its schedules fire.
+    server.SEAMS = (*server.SEAMS[:-1], Strikes, server.SEAMS[-1])
+    sys.exit(server.main())
