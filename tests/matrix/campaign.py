@@ -150,7 +150,8 @@ class Campaign:
         found = self.states[state]
         function = found.get("Parameters", {}).get("FunctionName", found.get("Resource"))
         module = self.modules.get(str(function), "")
-        struck = Struck(self.cloud, run.run_id, state, kind_of(found), module)
+        arn = self._execution_of(run)
+        struck = Struck(self.cloud, run.run_id, arn, state, kind_of(found), module)
         try:
             with means.strike(struck):
                 self._orders.release(state)
@@ -158,6 +159,14 @@ class Campaign:
             run.wrong.append(f"at {state}: {error}")
         finally:
             self._orders.release(state)
+
+    def _execution_of(self, run: _Run) -> str:
+        """Of a run; before it is claimed, the execution that is to claim it."""
+        row = self.cloud.row(run.run_id)
+        if row is not None and row.execution_arn is not None:
+            return row.execution_arn
+        running = [one for one in self.cloud.executions() if one["status"] == "RUNNING"]
+        return str(max(running, key=lambda one: one["startDate"])["executionArn"])
 
     def _left_behind(self, run: _Run, row: RunRow | None) -> list[str]:
         """What is wrong once a run is over."""

@@ -41,6 +41,7 @@ class Struck:
 
     cloud: Cloud
     run_id: str
+    execution_arn: str
     state: str
     kind: str
     module: str
@@ -62,15 +63,17 @@ class Struck:
         return found
 
     def await_exit(self) -> None:
-        """Wait until the run has left the state, or is over."""
+        """Wait until the execution has left the state, or is over."""
 
         def left() -> bool:
-            history = self.cloud.stack.states.get_execution_history(
-                executionArn=self.execution_arn, reverseOrder=True, maxResults=50
+            states, arn = self.cloud.stack.states, self.execution_arn
+            if states.describe_execution(executionArn=arn)["status"] != "RUNNING":
+                return True
+            history = states.get_execution_history(
+                executionArn=arn, reverseOrder=True, maxResults=50
             )
             events = (event.get("stateExitedEventDetails") for event in history["events"])
-            over = getattr(self.row, "finished", False)
-            return over or any(one["name"] == self.state for one in events if one)
+            return any(one["name"] == self.state for one in events if one)
 
         eventually(left, doing=lambda: self.cloud.doing(self.run_id))
 
@@ -78,15 +81,6 @@ class Struck:
     def row(self) -> RunRow | None:
         """None before the run is claimed."""
         return self.cloud.row(self.run_id)
-
-    @property
-    def execution_arn(self) -> str:
-        """Of the run; before it is claimed, of the execution that is to claim it."""
-        row = self.row
-        if row is not None and row.execution_arn is not None:
-            return row.execution_arn
-        running = [one for one in self.cloud.executions() if one["status"] == "RUNNING"]
-        return str(max(running, key=lambda one: one["startDate"])["executionArn"])
 
     @property
     def event(self) -> str:
