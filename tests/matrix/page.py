@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 from infra.app import EXAMPLE_REGIONS, ROOT, synthesize_regions
 from tests.matrix.cells import Cell, Matrix
@@ -137,7 +138,18 @@ def _figures(fast: Sequence[Cell], whole: Results) -> Iterator[tuple[str, str, s
     yield "orphans (billable, and nobody's)", str(sum("left:" in one for one in wrong)), command
     lost = sum("nobody was told" in one or "nothing moved" in one for one in wrong)
     yield "runs lost (ended, and nobody was told)", str(lost), command
-    yield "requests failed during update and rollback", "a test counts them", _UPDATES
+    yield "requests failed during update and rollback", "0, or its test fails", _UPDATES
+    kills = _result("kills")["tried"]
+    survived = sum(not one["wrong"] for one in kills)
+    yield "kills of the embedded cloud survived", f"{survived} of {len(kills)}", "make bench-kills"
+    fuzzed = _result("fuzz")["targets"].values()
+    inputs, failures = (sum(one[name] for one in fuzzed) for name in ("inputs", "failures"))
+    yield "inputs fuzzed", f"{inputs}, of which {failures} failed", "make fuzz"
+
+
+def _result(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())
+    return found
 
 
 def _said(machines: Sequence[tuple[Matrix, list[Cell]]]) -> Iterator[str]:

@@ -25,7 +25,7 @@ from infra.local import server
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
 from infra.local.stepfunctions.executions import running_executions
-from tests.matrix.machine import failure
+from tests.matrix.machine import failure, lose_result
 from tests.matrix.orders import Orders
 
 MODULE = "tests.matrix.struck_server"
@@ -60,10 +60,12 @@ class Strikes:
 
         def evaluate_struck(state: Any, env: Environment) -> None:
             order = orders.take(state.name, ("fail",))
-            if order is None or order.after:
+            if order is None:
                 evaluate(state, env)
-            if order is not None:
-                raise failure(env, order.error, order.cause)
+                return
+            if order.after:
+                lose_result(state, env, evaluate)
+            raise failure(env, order.error, order.cause)
 
         replace(CommonStateField, "_eval_body", enter_struck)
         replace(ExecutionState, "_evaluate_with_timeout", evaluate_struck)
