@@ -215,8 +215,7 @@ def _parquet(rows: Sequence[Any]) -> bytes:
     import duckdb
 
     names = sorted({name for row in rows for name in row if name.strip()})
-    frugal = {"threads": 1, "memory_limit": "256MB"}  # it is made under the limit of what reads it
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect(config=frugal) as database:
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:
         columns = ", ".join(f"c{n} VARCHAR" for n in range(len(names)))
         database.execute(f"CREATE TABLE t ({columns})")
         texts = [[_cell(row.get(name)) for name in names] for row in rows]
