@@ -214,7 +214,7 @@ def _parquet(rows: Sequence[Any]) -> bytes:
     """DuckDB's own file of these rows, each column as text."""
     import duckdb
 
-    names = sorted({name for row in rows for name in row if name.strip() and _is_unicode(name)})
+    names = sorted({name for row in rows for name in row if name.strip() and _is_name(name)})
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:
         columns = ", ".join(f"c{n} VARCHAR" for n in range(len(names)))
         database.execute(f"CREATE TABLE t ({columns})")
@@ -228,8 +228,9 @@ def _parquet(rows: Sequence[Any]) -> bytes:
         return path.read_bytes()
 
 
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+def _is_name(text: str) -> bool:
+    """Whether DuckDB can write a column of this name: of Unicode, without its null."""
+    return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text)
 
 
 def _cell(value: Any) -> str | None:
