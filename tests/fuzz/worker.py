@@ -14,7 +14,8 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -132,7 +133,8 @@ def _killer(shard: Shard, running: Path) -> int | None:
 def _run(
     target: Target, parents: Sequence[Any], costs: Sequence[float], number: int, shard: Shard
 ) -> None:
-    place, given = input_of(target, parents, number)
+    with _without_limit():
+        place, given = input_of(target, parents, number)
     found, seconds = _timed(target, given)
     times_as_long = max(1.0, target.size(given) / target.size(parents[place]))
     allowed = costs[place] * times_as_long
@@ -185,6 +187,17 @@ def _limit_memory() -> int:
     most = pages * resource.getpagesize() + MOST_MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
     return _peak()
+
+
+@contextmanager
+def _without_limit() -> Iterator[None]:
+    """What makes an input may take more than what reads it."""
+    most, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
 
 
 def _peak() -> int:

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.matrix import page
 from tests.matrix.faults import Fault
 from tests.matrix.results import keep
 from tests.matrix.scenarios import SCENARIOS
-from tests.matrix.whole import parts, run
+from tests.matrix.whole import parts, run, states
 
 
 def main() -> None:
@@ -34,12 +35,13 @@ def whole(asked: argparse.Namespace) -> None:
     number, total = (int(part) for part in asked.shard.split("/"))
     until = time.monotonic() + asked.minutes * 60
 
-    faults = tuple(filter(None, asked.fault.split(",")))
+    faults = _among("fault", asked.fault, [fault.name.lower() for fault in Fault])
+    names = _among("scenario", asked.scenario, [one.name for one in SCENARIOS])
+    chosen = _among("state", asked.state, states())
 
     def wanted(state: str, fault: Fault) -> bool:
-        return asked.state in ("", state) and (not faults or fault.name.lower() in faults)
+        return state in chosen and fault.name.lower() in faults
 
-    names = tuple(filter(None, asked.scenario.split(",")))
     mine = islice(
         parts(wanted, names, most_ways=asked.ways, again=asked.again), number - 1, None, total
     )
@@ -50,6 +52,15 @@ def whole(asked: argparse.Namespace) -> None:
             _say(f"{cell.state}, {cell.fault}: {'holds' if cell.holds else cell.wrong}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _among(what: str, given: str, known: Iterable[str]) -> tuple[str, ...]:
+    """What is given with commas between; all, if nothing is."""
+    all_of_them = tuple(known)
+    names = tuple(filter(None, given.split(",")))
+    if unknown := sorted(set(names) - set(all_of_them)):
+        raise SystemExit(f"no {what} {', '.join(unknown)}; there are {', '.join(all_of_them)}")
+    return names or all_of_them
 
 
 def _say(line: str) -> None:
@@ -67,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     struck.add_argument("--again", action="store_true", help="also what this commit has run")
     told = ", ".join(one.name for one in SCENARIOS)
     struck.add_argument("--scenario", default="", help=f"these alone, with commas: {told}")
-    struck.add_argument("--state", default="", help="this state alone")
+    struck.add_argument("--state", default="", help="these alone, with commas")
     names = ", ".join(fault.name.lower() for fault in Fault)
     struck.add_argument("--fault", default="", help=f"these alone, with commas: {names}")
     commands.add_parser("table", help="write docs/matrix.md")

@@ -1,7 +1,8 @@
 """One fault against every state that a scenario's runs come by, with real processes.
 
 A fault that a run survives strikes it at state after state; one that ends it strikes the next run
-at the next state. So each run is also the next run of the spec for those before it.
+at the next state. Now and then a run is not struck: it has to end well, and shows that nothing
+that was struck before it stands in its way.
 """
 
 from __future__ import annotations
@@ -11,18 +12,28 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from infra.states.definition_reader import State
 from stratos.contracts.run import RunRow
 from tests.integration.pipeline.cloud import PATIENCE_SECONDS, Cloud, eventually
+from tests.matrix.cells import says_what_to_do
 from tests.matrix.faults import Fault, kind_of
-from tests.matrix.means import Means, Struck
-from tests.matrix.orders import Orders
+from tests.matrix.means import Means, Struck, deliver, require_no_second_run
+from tests.matrix.orders import Order, Orders
 from tests.matrix.results import Tried, commit
 from tests.matrix.scenarios import Scenario
 
-_PROMOTION = "Promote"
+_ENDINGS = ("CleanUp", "ReportFailure")
+"""States that end a run which has failed. They are struck where there is something to clean up."""
+_MADE, _MEASURED = "CreateEndpoint", "MeasureEndpoint"
+_BROKEN = Order("fail", "KeyError", '{"errorType": "KeyError", "errorMessage": "\'plan\'"}')
+_UNPROVEN_RUNS = 8
+"""So many runs are struck before one is not."""
 _LOOK_SECONDS = 0.1
+_SETTLED_SECONDS = 60
+GOES_ON = "the run goes on"
+UNHURT = "the state's process did its work all the same"
 
 
 @dataclass
@@ -30,11 +41,29 @@ class _Run:
     """What came of one run of a campaign."""
 
     run_id: str
+    row: RunRow | None = None
+    """None if it ended before it was claimed."""
+    event: str = ""
+    """That began it, as JSON."""
     struck: list[str] = field(default_factory=list)
     """States, in order."""
+    unhurt: list[str] = field(default_factory=list)
+    """Those whose process was struck and yet did its work."""
     outcome: str = ""
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+    @property
+    def went_well(self) -> bool:
+        return self.outcome.startswith(("succeeded", "unchanged")) and not self.wrong
+
+    def outcome_at(self, state: str) -> str:
+        """What came of it at a state: the last that was struck has ended a run that failed."""
+        if state in self.unhurt:
+            return UNHURT
+        forward = [one for one in self.struck if not one.startswith(("Diagnose", *_ENDINGS))]
+        ended_here = state == (forward or self.struck)[-1] or state not in forward
+        return self.outcome if ended_here or self.outcome.startswith("succeeded") else GOES_ON
 
 
 @dataclass
@@ -50,18 +79,21 @@ class Campaign:
     states: Mapping[str, State]
     modules: Mapping[str, str]
     """Function, as the definition names it → its handler's module."""
+    _name: str = field(default="", init=False)
+    _run_ids: list[str] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
+        self._begin_anew()
+        self._orders = Orders(self.cloud.settings.state_dir)
+        self._left = {name: one for name, one in self.means.items() if name not in _ENDINGS}
+        self._endings = {name: one for name, one in self.means.items() if name in _ENDINGS}
+
+    def _begin_anew(self) -> None:
+        """Under a name that no run has had, with nothing in service."""
+        self._end_endpoints()
         words = f"{self.scenario.name}-{self.fault.name}-{len(list(self.folder.iterdir()))}"
         self._name = words.lower().replace("_", "-")
-        self._orders = Orders(self.cloud.settings.state_dir)
-        self._left = dict(self.means)
-        self._number = 0
-        self._told = self.cloud.notifications()
-        self._live = False
-        """Whether a run of the spec was promoted: from then on its endpoint stays."""
-        self._serving: set[str] = set()
-        """Endpoints that a run left in service, with good reason."""
+        self._run_ids = []
 
     def run(self, until: float) -> Iterator[Tried]:
         """Strike until nothing is left, or the time is over; then let a run end well.
@@ -70,36 +102,48 @@ class Campaign:
             until: As `time.monotonic` counts; no run is begun after it.
 
         Yields:
-            The cells of a run, once the next run of the spec has come further or ended well.
+            The cells of runs, once a run that was not struck after them has ended.
         """
-        before: _Run | None = None
+        unproven: list[_Run] = []
         with self.scenario.around(self.cloud):
             while self._left and time.monotonic() < until:
-                run = self._run(self._left)
-                if before is not None:
-                    yield from self._tried(before, run)
-                before = run
+                run = self._run({state: means.order for state, means in self._left.items()})
+                if run.struck:
+                    unproven.append(run)
+                if not run.struck or len(unproven) >= _UNPROVEN_RUNS:
+                    yield from self._prove(unproven, run if not run.struck else self._run({}))
+                    unproven = []
+                    if _MADE in self._left:  # which the next run would come by no more
+                        self._begin_anew()
                 if not run.struck:
                     break
-            if before is not None and before.struck:
-                yield from self._tried(before, self._run({}))
+            if self._endings and _MADE in self.means and _MADE not in self._left:
+                unproven.append(self._fail_over_an_endpoint())
+            if unproven:
+                yield from self._prove(unproven, self._run({}))
         self._end_endpoints()
 
-    def _run(self, orders: Mapping[str, Means]) -> _Run:
+    def _fail_over_an_endpoint(self) -> _Run:
+        """A run that fails when its endpoint is there, struck as it cleans up."""
+        endings = {state: means.order for state, means in self._endings.items()}
+        self._left |= self._endings
+        run = self._run(endings | {_MEASURED: _BROKEN})
+        run.struck = [state for state in run.struck if state in _ENDINGS]
+        return run
+
+    def _run(self, orders: Mapping[str, Order]) -> _Run:
+        """One run from its submission to its end."""
         started = time.monotonic()
-        self._orders.give({state: means.order for state, means in orders.items()})
-        self._number += 1
-        folder = self.scenario.write(self.folder / self._name, self._name, self._number)
+        self._orders.give(orders)
+        folder = self.scenario.write(self.folder / self._name, self._name, len(self._run_ids))
         known = {one["executionArn"] for one in self.cloud.executions()}
-        self._told()
+        told = self.cloud.notifications()
         run = _Run(self.cloud.submit(folder))
+        self._run_ids.append(run.run_id)
         try:
-            row = self._follow(run, known)
-            if row is None:
-                run.outcome = "never began"
-            else:
-                run.outcome = f"{row.status}: {self.cloud.summary(run.run_id).reason}"
-            run.wrong += self._left_behind(run, row)
+            run.row = self._follow(run, known)
+            run.outcome = self._outcome(run)
+            run.wrong += [*self._untold(run, told), *self._second_run(run), *self._left_behind()]
         except AssertionError as error:
             run.outcome = "nothing moved any more"
             run.wrong.append(str(error))
@@ -107,6 +151,11 @@ class Campaign:
         self._orders.give({})
         run.seconds = time.monotonic() - started
         return run
+
+    def _outcome(self, run: _Run) -> str:
+        if run.row is None:
+            return "never began: its execution ended before it had claimed the run"
+        return f"{run.row.status}: {self.cloud.summary(run.run_id).reason}"
 
     def _follow(self, run: _Run, known: set[str]) -> RunRow | None:
         """Strike a run wherever it is held, until it is over.
@@ -142,7 +191,8 @@ class Campaign:
         for state in self._orders.struck():
             if state not in run.struck:
                 run.struck.append(state)
-                self._strike(run, state, self._left.pop(state))
+                if (means := self._left.pop(state, None)) is not None:
+                    self._strike(run, state, means)
 
     def _strike(self, run: _Run, state: str, means: Means) -> None:
         if means.strike is None:
@@ -150,7 +200,9 @@ class Campaign:
         found = self.states[state]
         function = found.get("Parameters", {}).get("FunctionName", found.get("Resource"))
         module = self.modules.get(str(function), "")
-        struck = Struck(self.cloud, run.run_id, state, kind_of(found), module)
+        arn = self._execution_of(run)
+        struck = Struck(self.cloud, run.run_id, arn, state, kind_of(found), module)
+        run.event = run.event or struck.event
         try:
             with means.strike(struck):
                 self._orders.release(state)
@@ -158,54 +210,90 @@ class Campaign:
             run.wrong.append(f"at {state}: {error}")
         finally:
             self._orders.release(state)
+        if struck.unhurt:
+            run.unhurt.append(state)
 
-    def _left_behind(self, run: _Run, row: RunRow | None) -> list[str]:
-        """What is wrong once a run is over."""
+    def _execution_of(self, run: _Run) -> str:
+        """Of a run; before it is claimed, the execution that is to claim it."""
+        row = self.cloud.row(run.run_id)
+        if row is not None and row.execution_arn is not None:
+            return row.execution_arn
+        running = [one for one in self.cloud.executions() if one["status"] == "RUNNING"]
+        return str(max(running, key=lambda one: one["startDate"])["executionArn"])
+
+    def _untold(self, run: _Run, told: Any) -> list[str]:
+        """What is wrong with what was said of a run that did not end well."""
+        if run.outcome.startswith(("succeeded", "unchanged")):
+            return []
         wrong = []
-        if row is None:
-            wrong += self._untold("did not begin")
-        elif row.status not in ("succeeded", "unchanged"):
-            reason = self.cloud.summary(run.run_id).reason
-            if "." not in reason and ";" not in reason:
-                wrong.append(f"no word on what to do: {reason}")
-            wrong += self._untold(self._name)
-        entered = self._entered(row) if row is not None else set()
-        succeeded = row is not None and row.status == "succeeded"
-        self._live = self._live or succeeded or _PROMOTION in entered
-
-        def settled() -> bool:
-            billed = self.cloud.billable()
-            return not billed["jobs"] and len(self._endpoints(billed)) <= self._live
-
-        if lost := self._serving - set(self.cloud.billable()["endpoints"]):
-            wrong.append(f"lost: {', '.join(lost)}")
+        if run.row is not None and not says_what_to_do(self.cloud.summary(run.run_id).reason):
+            wrong.append(f"no word on what to do: {run.outcome}")
+        if self.fault is Fault.CLOUD_KILLED:  # it forgets its queues; the summary stands for them
+            return wrong
+        words = "did not begin" if run.row is None else self._name
         try:
-            eventually(settled, 60, doing=lambda: sorted(map(str, self.cloud.billable().items())))
+            eventually(lambda: any(words in subject for subject in told()), _SETTLED_SECONDS)
         except AssertionError:
-            wrong.append(f"left: {self.cloud.billable()}")
-        self._serving = set(self._endpoints(self.cloud.billable()))
+            wrong.append(f"nobody was told of {run.outcome}")
         return wrong
 
-    def _untold(self, words: str) -> list[str]:
-        """That no notice with some words in its subject came; a killed cloud forgets its queues."""
-        if self.fault is Fault.CLOUD_KILLED:
+    def _second_run(self, run: _Run) -> list[str]:
+        """What is wrong if the event comes once more when all is over."""
+        if self.fault is not Fault.EVENT_TWICE or not run.event:
             return []
         try:
-            eventually(lambda: any(words in subject for subject in self._told()), 60)
-        except AssertionError:
-            return [f"nobody was told: {self._told()}"]
+            require_no_second_run(self.cloud, deliver(self.cloud, run.event))
+        except AssertionError as error:
+            return [f"late: {error}"]
         return []
 
-    def _endpoints(self, billed: Mapping[str, list[str]]) -> list[str]:
-        return [name for name in billed["endpoints"] if self._name in name]
+    def _left_behind(self) -> list[str]:
+        """What is billable and nobody's, or was in service and is no more."""
 
-    def _entered(self, row: RunRow) -> set[str]:
-        if row.execution_arn is None:
-            return set()
-        pages = self.cloud.stack.states.get_paginator("get_execution_history")
-        found = pages.paginate(executionArn=row.execution_arn)
-        entered = (e.get("stateEnteredEventDetails") for page in found for e in page["events"])
-        return {str(details["name"]) for details in entered if details}
+        def amiss() -> list[str]:
+            billed, live = self.cloud.billable(), self._in_charge()
+            mine = {name for name in billed["endpoints"] if self._name in name}
+            wrong = [f"left: job {name}" for name in billed["jobs"]]
+            wrong += [f"left: endpoint {name}" for name in mine - set(live)]
+            wrong += [f"lost: endpoint {name}" for name in set(live) - mine]
+            for name in mine & set(live):
+                found = self.cloud.stack.sagemaker.describe_endpoint(EndpointName=name)
+                if found["EndpointStatus"] != "InService":
+                    wrong.append(f"lost: endpoint {name} is {found['EndpointStatus']}")
+                if live[name] not in self._models_of(found):
+                    wrong.append(f"lost: endpoint {name} does not serve run {live[name]}")
+            return wrong
+
+        try:
+            eventually(lambda: not amiss(), _SETTLED_SECONDS)
+        except AssertionError:
+            return amiss()
+        return []
+
+    def _in_charge(self) -> dict[str, str]:
+        """Endpoint → the run of this campaign whose model is in service in it."""
+        rows = [row for run_id in self._run_ids if (row := self.cloud.row(run_id)) is not None]
+        return {str(row.endpoint_name): row.run_id for row in rows if row.endpoint_name}
+
+    def _models_of(self, endpoint: Mapping[str, Any]) -> str:
+        """The names of what an endpoint serves, which begin with their run's."""
+        sagemaker = self.cloud.stack.sagemaker
+        config = sagemaker.describe_endpoint_config(
+            EndpointConfigName=endpoint["EndpointConfigName"]
+        )
+        models = [variant.get("ModelName") for variant in config["ProductionVariants"]]
+        if None in models:  # the models are in components
+            listed = sagemaker.list_inference_components(
+                EndpointNameEquals=endpoint["EndpointName"]
+            )["InferenceComponents"]
+            described = [
+                sagemaker.describe_inference_component(
+                    InferenceComponentName=one["InferenceComponentName"]
+                )
+                for one in listed
+            ]
+            models = [one["Specification"]["ModelName"] for one in described]
+        return " ".join(map(str, models))
 
     def _give_up(self, run: _Run) -> None:
         """End a run of which nothing is heard any more, so that the next one can begin."""
@@ -213,26 +301,41 @@ class Campaign:
         if row is not None and row.execution_arn is not None and not row.finished:
             self.cloud.stack.states.stop_execution(executionArn=row.execution_arn)
 
-    def _tried(self, run: _Run, following: _Run) -> Iterator[Tried]:
-        """The cells of a run, given the next one of its spec."""
-        wrong = list(run.wrong)
-        went_well = following.outcome.startswith(("succeeded", "unchanged"))
-        if not (went_well or following.struck):
-            wrong.append(f"the next run {following.outcome}")
-        for state in run.struck:
-            yield Tried(
-                state=state,
-                fault=str(self.fault),
-                means=self.means[state].told,
-                scenario=self.scenario.name,
-                holds=not wrong,
-                outcome=run.outcome[:600],
-                wrong=tuple(wrong),
-                seconds=round(run.seconds / len(run.struck), 1),
-                commit=commit(),
-                date=f"{datetime.now(UTC):%Y-%m-%d}",
-            )
+    def _prove(self, runs: list[_Run], following: _Run) -> Iterator[Tried]:
+        """The cells of runs, given the next run of their spec, which nothing has struck."""
+        after = []
+        if not following.went_well:
+            after.append(f"the next run {following.outcome} {'; '.join(following.wrong)}".strip())
+        for run in runs:
+            wrong = (*run.wrong, *after)
+            for state in run.struck:
+                yield Tried(
+                    state=state,
+                    fault=str(self.fault),
+                    means=self.means[state].told,
+                    scenario=self.scenario.name,
+                    holds=not wrong,
+                    outcome=run.outcome_at(state)[:600],
+                    wrong=wrong,
+                    seconds=round(run.seconds / len(run.struck), 1),
+                    commit=commit(),
+                    date=f"{datetime.now(UTC):%Y-%m-%d}",
+                )
 
     def _end_endpoints(self) -> None:
-        for endpoint in self._endpoints(self.cloud.billable()):
-            self.cloud.stack.sagemaker.delete_endpoint(EndpointName=endpoint)
+        sagemaker = self.cloud.stack.sagemaker
+        for endpoint in self.cloud.billable()["endpoints"]:
+            if not self._run_ids or self._name not in endpoint:
+                continue
+            listed = sagemaker.list_inference_components(EndpointNameEquals=endpoint)
+            for one in listed["InferenceComponents"]:
+                name = one["InferenceComponentName"]
+                sagemaker.delete_inference_component(InferenceComponentName=name)
+            eventually(
+                lambda named=endpoint: (
+                    not sagemaker.list_inference_components(EndpointNameEquals=named)[
+                        "InferenceComponents"
+                    ]
+                )
+            )
+            sagemaker.delete_endpoint(EndpointName=endpoint)

@@ -145,7 +145,7 @@ class Matrix:
         if ended.status != "SUCCEEDED" and not account.told:
             wrong.append(f"nobody was told of {ended.error or ended.status}")
         for told in account.told:
-            if not _says_what_to_do(told):
+            if not says_what_to_do(told):
                 wrong.append(f"no word on what to do: {told}")
         return wrong
 
@@ -185,7 +185,7 @@ def _called_from_outside(template: Mapping[str, Any], functions: Mapping[str, st
     raise ValueError("no rule hears of executions that ended badly")
 
 
-def _says_what_to_do(told: str) -> bool:
+def says_what_to_do(told: str) -> bool:
     """Whether a reason says what to do: by itself, or as our errors do in their messages."""
     sentences = [one for one in told.split(". ") if one]
     ours = any(f"{name}: " in told for name in DOMAIN_ERRORS)

@@ -179,8 +179,10 @@ class Execution:
     def evaluate(self, state: Any, env: Environment, original: Any) -> None:
         """Do what a state is for; one that calls something is struck here."""
         strike = self._strike_at(state.name)
-        if strike is None or strike.after:
+        if strike is None:
             original(state, env)
+        elif strike.after:
+            lose_result(state, env, original)
         over = strike is None or strike.ends_jobs or self.jobs.get(state.name) == "answer"
         if state.name in self.jobs and over:  # a worker ends a job that nobody waits for any more
             self.account.jobs_end()
@@ -305,6 +307,14 @@ def _copy(value: Any) -> Any:
         return marshal.loads(marshal.dumps(value))
     except ValueError:
         return deepcopy(value)
+
+
+def lose_result(state: Any, env: Environment, evaluate: Any) -> None:
+    """Do what a state is for; its result does not arrive, so that a retry has the same input."""
+    given, stack = _copy(env.states.get_input()), deepcopy(env.stack)
+    evaluate(state, env)
+    env.states.reset(given)
+    env.stack[:] = stack
 
 
 def failure(env: Environment, error: str, cause: str) -> FailureEventException:

@@ -33,6 +33,12 @@ _MEMORY_BYTES = 64 * 2**20
 """Below what the interpreter alone has, so that the next allocation fails."""
 _LIMITS = "set on the process while it runs, as `prlimit` does"
 _LOOK_SECONDS = 0.02
+_STATES_OF_A_DUPLICATE = 2
+"""It is claimed in vain, and ends."""
+_TRANSFORM = "AskBatch"
+"""The job that asks a model in batches: its process is a server."""
+_LONGEST_SECONDS = 60
+"""That is waited for a state's exit before what struck its process is taken back."""
 
 
 @dataclass
@@ -41,14 +47,23 @@ class Struck:
 
     cloud: Cloud
     run_id: str
+    execution_arn: str
     state: str
     kind: str
     module: str
     """Of the function that the state calls; empty where it calls none."""
+    unhurt: bool = False
+    """Whether a process was struck and yet did its work."""
+
+    @property
+    def has_process(self) -> bool:
+        return self.kind in ("function", "answer", "job")
 
     @property
     def program(self) -> str:
         """A part of the command line of the process that works for the state."""
+        if self.state == _TRANSFORM:
+            return "-m serving "
         if self.kind == "job":
             step = self.state.removesuffix("Shard").removesuffix("Large").lower()
             return f"training.{step}"
@@ -61,32 +76,36 @@ class Struck:
         )
         return found
 
-    def await_exit(self) -> None:
-        """Wait until the run has left the state, or is over."""
+    def failed(self) -> bool:
+        """Wait until the execution has left the state, and say whether its call has failed.
+
+        A call that outlasts a minute counts as one that goes on.
+        """
+        states, arn = self.cloud.stack.states, self.execution_arn
+
+        def events() -> list[dict[str, Any]]:
+            """Since the state was entered."""
+            history = states.get_execution_history(
+                executionArn=arn, reverseOrder=True, maxResults=50
+            )["events"]
+            entered = (event.get("stateEnteredEventDetails", {}) for event in history)
+            since = [details.get("name") == self.state for details in entered]
+            return list(history[: since.index(True)]) if True in since else list(history)
 
         def left() -> bool:
-            history = self.cloud.stack.states.get_execution_history(
-                executionArn=self.execution_arn, reverseOrder=True, maxResults=50
-            )
-            events = (event.get("stateExitedEventDetails") for event in history["events"])
-            over = getattr(self.row, "finished", False)
-            return over or any(one["name"] == self.state for one in events if one)
+            if states.describe_execution(executionArn=arn)["status"] != "RUNNING":
+                return True
+            exits = (event.get("stateExitedEventDetails", {}) for event in events())
+            return any(details.get("name") == self.state for details in exits)
 
-        eventually(left, doing=lambda: self.cloud.doing(self.run_id))
+        with suppress(AssertionError):
+            eventually(left, _LONGEST_SECONDS)
+        return any(event["type"].endswith(("Failed", "TimedOut")) for event in events())
 
     @property
     def row(self) -> RunRow | None:
         """None before the run is claimed."""
         return self.cloud.row(self.run_id)
-
-    @property
-    def execution_arn(self) -> str:
-        """Of the run; before it is claimed, of the execution that is to claim it."""
-        row = self.row
-        if row is not None and row.execution_arn is not None:
-            return row.execution_arn
-        running = [one for one in self.cloud.executions() if one["status"] == "RUNNING"]
-        return str(max(running, key=lambda one: one["startDate"])["executionArn"])
 
     @property
     def event(self) -> str:
@@ -127,7 +146,13 @@ def _is_a_jobs_end(strike: Strike) -> bool:
 def _failing(strike: Strike) -> Means:
     moment = "after what it calls was done" if strike.after else "in place of its call"
     order = Order("fail", strike.error, strike.cause, strike.after)
-    return Means(f"{strike.error}, once, {moment}", order)
+    named = f"{strike.error} ({strike.cause})" if _only_its_cause_tells(strike) else strike.error
+    return Means(f"{named}, once, {moment}", order)
+
+
+def _only_its_cause_tells(strike: Strike) -> bool:
+    """Whether other failures have the same name."""
+    return strike.error.endswith(".AmazonSageMakerException")
 
 
 def _end_idle(struck: Struck) -> None:
@@ -146,6 +171,7 @@ def _killed(struck: Struck) -> Iterator[None]:
     for process in struck.processes():
         with suppress(psutil.NoSuchProcess):
             process.kill()
+    struck.unhurt = struck.kind != "job" and not struck.failed()
 
 
 def _limited(kind: int, most: int) -> Callable[[Struck], AbstractContextManager[None]]:
@@ -153,42 +179,54 @@ def _limited(kind: int, most: int) -> Callable[[Struck], AbstractContextManager[
     def limited(struck: Struck) -> Iterator[None]:
         _end_idle(struck)
         yield
-        found = struck.processes()
         before = {}
-        for process in found:
-            with suppress(ProcessLookupError):
-                before[process.pid] = resource.prlimit(process.pid, kind)
-                hard = before[process.pid][1]
-                resource.prlimit(process.pid, kind, (most, hard))
-        if struck.kind == "job":
-            return
-        # A warm process is not to be found without memory by a later state.
-        struck.await_exit()
-        for pid, limits in before.items():
-            with suppress(ProcessLookupError):
-                resource.prlimit(pid, kind, limits)
+        try:
+            for process in struck.processes():
+                with suppress(ProcessLookupError):
+                    before[process.pid] = resource.prlimit(process.pid, kind)
+                    resource.prlimit(process.pid, kind, (most, before[process.pid][1]))
+            struck.unhurt = struck.kind != "job" and not struck.failed()
+        finally:  # a warm process is not to be found without memory by a later state
+            for pid, limits in before.items():
+                with suppress(ProcessLookupError):
+                    resource.prlimit(pid, kind, limits)
 
     return limited
 
 
-@contextmanager
-def _stopped(struck: Struck) -> Iterator[None]:
-    struck.cloud.stack.states.stop_execution(executionArn=struck.execution_arn)
-    yield
+def _stopped_at_work(struck: Struck) -> AbstractContextManager[None]:
+    def stop() -> None:
+        struck.cloud.stack.states.stop_execution(executionArn=struck.execution_arn)
+
+    return _at_work(struck, stop)
 
 
 @contextmanager
-def _cloud_killed(struck: Struck) -> Iterator[None]:
-    settings = struck.cloud.settings
-    pid = status(settings).pid
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not psutil.pid_exists(pid))
-    url, _ = bring_up(settings, ASSEMBLY, measure=servers_of_this_machine)
-    os.environ.update(settings.client_environment(url))
-    boto3.setup_default_session()
-    struck.cloud.url, struck.cloud.stack = url, Stack.find()
-    yield
+def _at_work(struck: Struck, strike: Callable[[], object]) -> Iterator[None]:
+    """Strike a state while its process works; one that has none, before it goes on."""
+    if struck.has_process:
+        _end_idle(struck)
+        yield
+        struck.processes()
+        strike()
+    else:
+        strike()
+        yield
+
+
+def _cloud_killed(struck: Struck) -> AbstractContextManager[None]:
+    def kill() -> None:
+        settings = struck.cloud.settings
+        pid = status(settings).pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not psutil.pid_exists(pid))
+        url, _ = bring_up(settings, ASSEMBLY, measure=servers_of_this_machine)
+        os.environ.update(settings.client_environment(url))
+        boto3.setup_default_session()
+        struck.cloud.url, struck.cloud.stack = url, Stack.find()
+
+    return _at_work(struck, kill)
 
 
 @contextmanager
@@ -208,32 +246,60 @@ def _inputs_gone(struck: Struck) -> Iterator[None]:
 
 @contextmanager
 def _event_again(struck: Struck) -> Iterator[None]:
-    states, claimed = struck.cloud.stack.states, struck.row is not None
-    started = states.start_execution(
-        stateMachineArn=struck.cloud.stack.state_machine_arn, input=struck.event
-    )
-
-    def ended() -> Any:
-        found = states.describe_execution(executionArn=started["executionArn"])
-        return found if found["status"] != "RUNNING" else None
-
-    if claimed:  # otherwise the second may be the one that goes on
-        found = eventually(ended)
-        assert found["status"] == "SUCCEEDED", f"the second delivery ended as {found['status']}"
+    if struck.row is None:  # the second may be the one that goes on
+        deliver(struck.cloud, struck.event)
+    else:
+        require_no_second_run(struck.cloud, deliver(struck.cloud, struck.event))
     yield
 
 
+def deliver(cloud: Cloud, event: str) -> str:
+    """Start an execution as EventBridge does; returns its ARN."""
+    started = cloud.stack.states.start_execution(
+        stateMachineArn=cloud.stack.state_machine_arn, input=event
+    )
+    return str(started["executionArn"])
+
+
+def require_no_second_run(cloud: Cloud, execution_arn: str) -> None:
+    """
+    Raises:
+        AssertionError: The execution of a claimed event did more than to see that it is claimed.
+    """
+    states = cloud.stack.states
+    ended = eventually(
+        lambda: (
+            found
+            if (found := states.describe_execution(executionArn=execution_arn))["status"]
+            != "RUNNING"
+            else None
+        )
+    )
+    history = states.get_execution_history(executionArn=execution_arn)["events"]
+    entered = [
+        e["stateEnteredEventDetails"]["name"] for e in history if "stateEnteredEventDetails" in e
+    ]
+    assert ended["status"] == "SUCCEEDED", f"the second delivery ended as {ended['status']}"
+    assert len(entered) <= _STATES_OF_A_DUPLICATE, f"the second delivery went on: {entered}"
+
+
+_MOMENT = "while its process works, or at a state without one"
 _HOLD, _ALONE = Order("hold"), Order("hold", alone=True)
 _OF_ANY = {
-    Fault.ABORTED: Means("StopExecution", _ALONE, _stopped),
+    Fault.ABORTED: Means(f"StopExecution, {_MOMENT}", _ALONE, _stopped_at_work),
     Fault.CLOUD_KILLED: Means(
-        "SIGKILL of the daemon, then `stratos local up`", _ALONE, _cloud_killed
+        f"SIGKILL of the daemon, {_MOMENT}, then `stratos local up`", _ALONE, _cloud_killed
     ),
     Fault.INPUTS_GONE: Means("every version of the spec's files deleted", _ALONE, _inputs_gone),
     Fault.CLOCK_JUMP: Means(
-        "the execution's clock put past its limit", Order("outlast", alone=True)
+        "the execution's clock put past its limit, at once or while its call is under way",
+        Order("outlast", alone=True),
     ),
-    Fault.EVENT_TWICE: Means("the same event starts an execution again", _HOLD, _event_again),
+    Fault.EVENT_TWICE: Means(
+        "the same event starts an execution again, there and once the run is over",
+        _HOLD,
+        _event_again,
+    ),
 }
 _OF_PROCESSES = {
     Fault.PROCESS_KILLED: Means("SIGKILL of the state's processes", _HOLD, _killed),

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 from infra.app import EXAMPLE_REGIONS, ROOT, synthesize_regions
 from tests.matrix.cells import Cell, Matrix
@@ -51,14 +52,19 @@ product's own code. What a function does with AWS is not tried here, but in its 
 here finds everything.
 
 **With real processes** (`make matrix`, outside the gate): small specs run in an embedded cloud of
-their own, with every function, job and endpoint a process. Only the interpreter has a seam: it
-holds a run at a state, fails a call by the name that AWS would give, or puts the execution past
-its time limit, and waits at retries and Wait states for a twentieth of their time. All else is
-done from outside: signals, limits of memory and files, deleted inputs, events sent again, the
-cloud killed. A fault that a run survives strikes it at state after state; one that ends it strikes
-the next run at the next state, so that each run is also the next run of the spec for the one
-before. `make matrix SHARD=1/4` runs a quarter of what was not yet run at this commit. A line for
-each cell lies in `tests/matrix/results/whole.jsonl`. What was not run is shown as not run.
+their own, of one region, with every function, job and endpoint a process. Only the interpreter has
+a seam: it holds a run at a state, fails a call by the name that AWS would give, or puts the
+execution past its time limit, and waits at retries and Wait states for a twentieth of their time.
+All else is done from outside: signals, limits of memory and files, deleted inputs, events sent
+again, the cloud killed. A state that has a process is stopped, or its cloud killed, while the
+process works; any other at its beginning. A fault that a run survives strikes it at state after
+state; one that ends it strikes the next run at the next state. After at most eight such runs one is
+not struck, and has to end well. After each: no job runs; every endpoint is that of the run in
+charge, in service and with its model; a run that ended badly says what to do, and somebody was
+told (of a killed cloud, which forgets its queues, only the summary is read). CleanUp and
+ReportFailure are struck in a run that fails when its endpoint is there. Each way in which a fault
+shows itself is a line in `tests/matrix/results/whole.jsonl`. `make matrix SHARD=1/4` runs a quarter
+of what was not yet run at this commit.
 
 `{COMMAND} table` writes this page, `{COMMAND} figures` prints the figures. Neither form shows
 what AWS itself does; see [not yet proven](not-yet-proven.md).
@@ -137,7 +143,18 @@ def _figures(fast: Sequence[Cell], whole: Results) -> Iterator[tuple[str, str, s
     yield "orphans (billable, and nobody's)", str(sum("left:" in one for one in wrong)), command
     lost = sum("nobody was told" in one or "nothing moved" in one for one in wrong)
     yield "runs lost (ended, and nobody was told)", str(lost), command
-    yield "requests failed during update and rollback", "a test counts them", _UPDATES
+    yield "requests failed during update and rollback", "0, or its test fails", _UPDATES
+    kills = _result("kills")["tried"]
+    survived = sum(not one["wrong"] for one in kills)
+    yield "kills of the embedded cloud survived", f"{survived} of {len(kills)}", "make bench-kills"
+    fuzzed = _result("fuzz")["targets"].values()
+    inputs, failures = (sum(one[name] for one in fuzzed) for name in ("inputs", "failures"))
+    yield "inputs fuzzed", f"{inputs}, of which {failures} failed", "make fuzz"
+
+
+def _result(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())
+    return found
 
 
 def _said(machines: Sequence[tuple[Matrix, list[Cell]]]) -> Iterator[str]:
@@ -170,13 +187,15 @@ def _whole(home: Matrix, whole: Results) -> Iterator[str]:
     yield _table(("Scenario", "Its runs end with"), list(tables.items())) + "\n"
     cells = {(one.state, one.fault) for one in whole.values()}
     broken = {(one.state, one.fault) for one in whole.values() if not one.holds}
+    met = [state for state in home.states if any(state == one for one, _ in cells)]
     rows = [
-        (state, *(_mark(home, state, fault, cells, broken) for fault in Fault))
-        for state in home.states
+        (state, *(_mark(home, state, fault, cells, broken) for fault in Fault)) for state in met
     ]
     yield _table(("State", *(str(fault) for fault in Fault)), rows)
+    others = ", ".join(state for state in home.states if state not in met)
+    yield f"\nNot struck so far, or only with worker regions (`make test-regions`): {others}.\n"
+    yield "How runs ended, or that they went on, in their own words:\n"
     lines = sorted(whole.values(), key=lambda one: (one.outcome, one.fault, one.state))
-    yield "\nHow the runs ended, in their own words:\n"
     yield _table(("Outcome", "Fault", "Done by", "At", "Result"), list(_outcomes(lines)))
     dates = sorted({f"{one.date} ({one.commit})" for one in whole.values()})
     yield f"\nRun on {', '.join(dates) or 'no day yet'}.\n"

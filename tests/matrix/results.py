@@ -11,7 +11,11 @@ from pathlib import Path
 from tests.integration.pipeline.cloud import ROOT
 
 RESULTS = Path(__file__).parent / "results" / "whole.jsonl"
-_INPUTS = ("stratos", "lambdas", "training", "serving", "infra", "tests/matrix/*.py")
+_INPUTS = (
+    *("stratos", "lambdas", "training", "serving", "infra", "examples/mahjong-waits"),
+    *("requirements.lock", "tests/integration/pipeline/cloud.py", "tests/matrix/*.py"),
+    ":!tests/matrix/page.py",
+)
 """What is run, and neither results nor pages."""
 
 
@@ -56,8 +60,11 @@ def keep(result: Tried) -> None:
 
 @cache
 def commit() -> str:
-    """Of the inputs."""
-    asked = ["git", "log", "-1", "--format=%h", "--", *_INPUTS]
-    return subprocess.run(
-        asked, cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout.strip()
+    """Of the inputs, with a plus if they have changed since."""
+
+    def told(*asked: str) -> str:
+        command = ["git", *asked, "--", *_INPUTS]
+        done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    return told("log", "-1", "--format=%h") + "+" * bool(told("status", "--porcelain"))

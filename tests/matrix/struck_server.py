@@ -1,8 +1,9 @@
 """`python -m tests.matrix.struck_server`: an embedded cloud whose executions can be struck.
 
-It is the cloud of `infra.local.server` with one seam more. Before a state begins, and where it
-calls something, the seam looks whether there is an order for it (`tests/matrix/orders.py`).
-Retries and Wait states wait a part of their time; all else runs as ever.
+It is the cloud of `infra.local.server` with one seam more. Before a state begins, or, where it
+calls something, before its call, the seam looks whether there is an order for it
+(`tests/matrix/orders.py`). Retries and Wait states wait a part of their time; all else runs as
+ever.
 """
 
 from __future__ import annotations
@@ -25,13 +26,15 @@ from infra.local import server
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
 from infra.local.stepfunctions.executions import running_executions
-from tests.matrix.machine import failure
+from tests.matrix.machine import failure, lose_result
 from tests.matrix.orders import Orders
 
 MODULE = "tests.matrix.struck_server"
 WAITS = 0.05
 """Seconds that a retry or a Wait state waits here for each that it says."""
 _LOOK_SECONDS = 0.05
+_UNDER_WAY_SECONDS = 0.2
+"""That a call is under way when the execution's time is over."""
 
 
 class Strikes:
@@ -47,23 +50,34 @@ class Strikes:
         evaluate = vars(ExecutionState)["_evaluate_with_timeout"]
         wait = vars(WaitFunction)["_wait_interval"]
 
+        def hold(state: Any, env: Environment) -> None:
+            while env.is_running() and not orders.released(state.name):
+                if self._closing.wait(_LOOK_SECONDS):
+                    break
+
         def enter_struck(state: Any, env: Environment) -> None:
-            order = orders.take(state.name, ("hold", "outlast"))
-            if order is not None and order.act == "outlast":
-                _outlast(env)
-            elif order is not None:
-                while env.is_running() and not orders.released(state.name):
-                    if self._closing.wait(_LOOK_SECONDS):
-                        break
+            if not isinstance(state, ExecutionState):  # what calls something is struck in its call
+                order = orders.take(state.name, ("hold", "outlast"))
+                if order is not None and order.act == "outlast":
+                    _outlast(env)
+                elif order is not None:
+                    hold(state, env)
             if env.is_running():
                 enter(state, env)
 
         def evaluate_struck(state: Any, env: Environment) -> None:
-            order = orders.take(state.name, ("fail",))
-            if order is None or order.after:
-                evaluate(state, env)
-            if order is not None:
-                raise failure(env, order.error, order.cause)
+            order = orders.take(state.name, ("fail", "hold", "outlast"))
+            if order is not None and order.act == "hold":
+                hold(state, env)
+            elif order is not None and order.act == "outlast":
+                threading.Timer(_UNDER_WAY_SECONDS, _outlast, (env,)).start()
+            if order is None or order.act != "fail":
+                if env.is_running():
+                    evaluate(state, env)
+                return
+            if order.after:
+                lose_result(state, env, evaluate)
+            raise failure(env, order.error, order.cause)
 
         replace(CommonStateField, "_eval_body", enter_struck)
         replace(ExecutionState, "_evaluate_with_timeout", evaluate_struck)

@@ -214,9 +214,8 @@ def _parquet(rows: Sequence[Any]) -> bytes:
     """DuckDB's own file of these rows, each column as text."""
     import duckdb
 
-    names = sorted({name for row in rows for name in row if name.strip()})
-    frugal = {"threads": 1, "memory_limit": "256MB"}  # it is made under the limit of what reads it
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect(config=frugal) as database:
+    names = sorted({name for row in rows for name in row if name.strip() and _is_name(name)})
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:
         columns = ", ".join(f"c{n} VARCHAR" for n in range(len(names)))
         database.execute(f"CREATE TABLE t ({columns})")
         texts = [[_cell(row.get(name)) for name in names] for row in rows]
@@ -227,6 +226,11 @@ def _parquet(rows: Sequence[Any]) -> bytes:
         path = Path(folder, "d.parquet")
         database.execute(f"COPY (SELECT {shown} FROM t) TO '{path}' (FORMAT parquet)")
         return path.read_bytes()
+
+
+def _is_name(text: str) -> bool:
+    """Whether DuckDB can write a column of this name: of Unicode, without its null."""
+    return not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text)
 
 
 def _cell(value: Any) -> str | None:

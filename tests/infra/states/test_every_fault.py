@@ -196,4 +196,6 @@ def changed(template: dict[str, Any], change: Callable[[dict[str, Any]], None]) 
 def test_every_cell_has_means_by_which_it_is_done_to_real_processes(home: Matrix) -> None:
     for name, state in home.states.items():
         for fault in Fault:
-            assert bool(means_for(state, fault)) == home.can_be(name, fault), (name, fault)
+            ways = [means.told for means in means_for(state, fault)]
+            assert bool(ways) == home.can_be(name, fault), (name, fault)
+            assert len(ways) == len(set(ways)), (name, fault)

@@ -18,10 +18,15 @@ from tests.patience import eventually
 LISTING = {
     "Type": "Task",
     "Resource": "arn:aws:states:::aws-sdk:s3:listBuckets",
+    "Parameters": {"Prefix.$": "$.asked"},
     "Retry": [{"ErrorEquals": ["S3.SlowDown"], "IntervalSeconds": 1, "MaxAttempts": 1}],
     "Next": "Last",
 }
-MACHINE = {"First": {"Type": "Pass", "Next": "List"}, "List": LISTING, "Last": PASS}
+MACHINE = {
+    "First": {"Type": "Pass", "Result": {"asked": "a"}, "Next": "List"},
+    "List": LISTING,  # its result takes the place of its input
+    "Last": PASS,
+}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +72,7 @@ def test_a_run_is_held_at_a_state_until_it_is_released(cloud: Cloud, orders: Ord
     for number, state in enumerate(["List", "Last"], start=1):
         assert eventually(orders.struck, lambda struck, n=number: len(struck) == n)[-1] == state
         assert described(cloud, arn)["status"] == "RUNNING"
-        assert state not in entered(cloud, arn)
+        assert "Last" not in entered(cloud, arn)
         orders.release(state)
     assert ended(cloud, arn)["status"] == "SUCCEEDED"
 
@@ -87,4 +92,12 @@ def test_a_call_fails_once_under_the_name_that_is_ordered(cloud: Cloud, orders: 
     orders.give({"List": Order("fail", "S3.S3Exception", "refused", after=True)})
     failed = ended(cloud, start(cloud))
     assert (failed["error"], failed["cause"]) == ("S3.S3Exception", "refused")
+    assert orders.struck() == ["List"]
+
+
+def test_a_retry_after_a_result_was_lost_is_given_what_the_first_try_was(
+    cloud: Cloud, orders: Orders
+) -> None:
+    orders.give({"List": Order("fail", "S3.SlowDown", "too late", after=True)})
+    assert ended(cloud, start(cloud))["status"] == "SUCCEEDED"
     assert orders.struck() == ["List"]
