@@ -21,6 +21,7 @@ from moto.stepfunctions.parser.api import ExecutionStatus
 from werkzeug import Request, Response
 
 from infra.local.host.disk import full_words, is_full
+from infra.local.host.outbox import OUTBOX, Line
 from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID
 from infra.local.iam.refusals import not_kept
@@ -76,18 +77,26 @@ class AcknowledgedChanges:
             return lambda environ, start: self._answer(application, environ, start)
 
         def published(seam: Any, execution: Any, status: ExecutionStatus) -> None:
-            self._note_execution(execution, status)
-            publish(seam, execution, status)
+            # In this order: an execution that has ended is always one whose end is told.
+            with self._journal.lock:
+                publish(seam, execution, status)
+                self._note_execution(execution, status)
 
+        OUTBOX.kept_by(self._journal.write)
         self._of_requests.replace(DomainDispatcherApplication, "get_application", get_application)
         self._of_executions.replace(StepFunctions, "_publish", published)
 
     def leave_executions(self) -> None:
-        """Those that a stop of the cloud ends are reported by its next start."""
+        """Those that a stop of the cloud ends are reported by its next start.
+
+        Nor is it kept what only follows from the stop; what requests cause still is.
+        """
         self._of_executions.restore()
+        OUTBOX.kept_by(self._write_what_is_done)
 
     def close(self) -> None:
         self._of_executions.restore()
+        OUTBOX.kept_by(None)
         self._of_requests.restore()
 
     def _answer(self, application: Any, environ: dict[str, Any], start_response: Any) -> Any:
@@ -101,16 +110,22 @@ class AcknowledgedChanges:
             status.append(told)
             return start_response(told, *rest)
 
-        answer = application(environ, start)
+        with OUTBOX.holding() as sent:
+            answer = application(environ, start)
         if not (status and status[0].startswith("2")):
             return answer
         try:
             note()
+            OUTBOX.release(sent, self._journal.write)
         except OSError as error:
             return self._not_kept(request, error)(environ, _instead(start_response))
         if self._journal.num_bytes > _LONG_JOURNAL_BYTES:
             self._changed()
         return answer
+
+    def _write_what_is_done(self, line: Line) -> None:
+        if "done" in line:
+            self._journal.write(line)
 
     def _not_kept(self, request: Request, error: OSError) -> Response:
         _, service = _scope(request)
@@ -186,7 +201,8 @@ class AcknowledgedChanges:
 
     def _note_execution(self, execution: Any, status: ExecutionStatus) -> None:
         told: Entry = {"arn": execution.exec_arn}
-        if status == ExecutionStatus.RUNNING:
+        # It may have ended before its start is noted.
+        if status == ExecutionStatus.RUNNING == execution.exec_status:
             told["aborted"] = aborted_event(execution, KILLED)
         self._journal.write({"execution": told})
 

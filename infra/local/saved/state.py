@@ -5,7 +5,7 @@ contents with their versions, table items, parameters, secrets, schedules, SageM
 endpoints, components and model packages, and what scales a fleet. Not saved: jobs, logs, messages
 in queues. A save is whole; objects, items and executions that came after it are in a journal. An
 execution that was running is reported as aborted once the cloud is up again, so that its clean-up
-happens.
+happens. What was promised and not done (an event to deliver, a function to invoke) is done then.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.local.cloudformation.stacks import CHANGING
 from infra.local.host.clients import Cloud, cloud_at, make_bucket
+from infra.local.host.outbox import OUTBOX, Errand
 from infra.local.host.settings import LocalSettings
 from infra.local.iam.sessions import region_of
 from infra.local.saved.acknowledged import AcknowledgedChanges
@@ -32,7 +33,7 @@ from infra.local.saved.objects import (
     restore_objects,
     saved_objects,
 )
-from infra.local.stepfunctions.executions import aborted_event, running_executions
+from infra.local.stepfunctions.executions import STATUS, aborted_event, running_executions
 
 FORMAT = 2
 _OF_ONE_REGION = 1
@@ -78,6 +79,7 @@ class SavedState:
                 "buckets": saved_objects(self._bodies),
                 "records": {region: self._records(region) for region in self._regions},
                 "aborted": [aborted_event(one, cause) for one in running_executions()],
+                "errands": [errand.as_json() for errand in OUTBOX.open()],
             }
             draft = self._file.with_suffix(".new")
             draft.write_text(json.dumps(state, default=encode))
@@ -139,16 +141,28 @@ class SavedState:
 
     def _replayed(self, state: dict[str, Any]) -> dict[str, Any]:
         aborted = {event["Resources"][0]: event for event in state["aborted"]}
+        errands = {errand["id"]: errand for errand in state.get("errands", ())}
+        started = {_name_of(arn) for arn in aborted}
         for entry in self._journal.read(state.get("journal", 0)):
             if "object" in entry:
                 put_key(state["buckets"], entry["object"])
             elif "item" in entry:
                 put_item(state["records"], entry["item"])
-            elif "aborted" in entry["execution"]:
-                aborted[entry["execution"]["arn"]] = entry["execution"]["aborted"]
+            elif "errand" in entry:
+                errands[entry["errand"]["id"]] = entry["errand"]
+            elif "done" in entry:
+                errands.pop(entry["done"], None)
             else:
-                aborted.pop(entry["execution"]["arn"], None)
-        return state | {"aborted": list(aborted.values())}
+                arn = entry["execution"]["arn"]
+                started.add(_name_of(arn))
+                aborted.pop(arn, None)
+                if "aborted" in entry["execution"]:
+                    aborted[arn] = entry["execution"]["aborted"]
+        for errand in errands.values():
+            aborted.pop(_ended_by(errand), None)
+        # What has started was delivered, though the process may have died before it said so.
+        left = [one for one in errands.values() if _execution_of(one) not in started]
+        return state | {"aborted": list(aborted.values()), "errands": left}
 
     def _restore(self, state: dict[str, Any]) -> None:
         managed = {name for stack in state["stacks"] for name in stack["buckets"]}
@@ -171,6 +185,8 @@ class SavedState:
         for event in state["aborted"]:
             region = region_of(event["Resources"][0])
             self._in(region).client("events").put_events(Entries=[event])
+        for errand in state.get("errands", ()):
+            OUTBOX.take_up(Errand(**errand))
 
     def _in(self, region: str | None) -> Cloud:
         """A region; home, where what was saved names none."""
@@ -232,6 +248,24 @@ def _regions_of(state: dict[str, Any]) -> set[str]:
     """The regions in which something was; those of before name none."""
     placed = (*state["stacks"], *state["buckets"].values())
     return {one["region"] for one in placed if "region" in one}
+
+
+def _name_of(execution_arn: str) -> str:
+    return execution_arn.rpartition(":")[2]
+
+
+def _execution_of(errand: dict[str, Any]) -> str | None:
+    """The name of the execution that an errand would start, if it would start one."""
+    name: str | None = errand["content"].get("execution_name")
+    return name
+
+
+def _ended_by(errand: dict[str, Any]) -> str:
+    """The execution whose own end an errand tells; empty where it tells none."""
+    if errand["kind"] != STATUS:
+        return ""
+    detail = json.loads(errand["content"]["Detail"])
+    return "" if detail["status"] == "RUNNING" else str(detail["executionArn"])
 
 
 def _nothing() -> dict[str, Any]:
