@@ -39,6 +39,10 @@ class CloudStatus(BaseModel):
     pid: int | None = None
     started_at: datetime | None = None
     alive: bool = False
+    num_damaged: int = 0
+    """Objects whose content was cut or gone when the cloud came up."""
+    damaged: tuple[str, ...] = ()
+    """The first of them, in words."""
 
 
 class StartError(StratosError):

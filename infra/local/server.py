@@ -70,6 +70,9 @@ the clock, so that no schedule fires just for having been made again."""
 
 log = logging.getLogger(__name__)
 
+_NAMED_DAMAGES = 10
+"""Of damaged objects so many are named by `status`; the log names all."""
+
 
 class AlreadyRunningError(RuntimeError):
     """Another process serves this state directory."""
@@ -135,6 +138,11 @@ class LocalCloud:
                 self._saved.save()
         finally:
             self._close()
+
+    @property
+    def damaged(self) -> list[str]:
+        """Objects whose content was not what was saved, in words."""
+        return [] if self._saved is None else self._saved.damaged
 
     def _close(self) -> None:
         while self._seams:
@@ -217,8 +225,12 @@ def _serve_until_signalled(settings: LocalSettings) -> None:
                 "regions": running.regions,
                 "pid": os.getpid(),
                 "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "num_damaged": len(cloud.damaged),
+                "damaged": cloud.damaged[:_NAMED_DAMAGES],
             },
         )
+        for words in cloud.damaged:
+            log.warning("damaged: %s", words)
         log.info("embedded cloud serves %s", running.endpoint_url)
         stopping.wait()
         log.info("stopping")

@@ -27,8 +27,8 @@ from werkzeug.exceptions import HTTPException
 from infra.local.host.disk import full_words, is_full
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
-from infra.local.iam.refusals import not_kept
-from infra.local.s3.bodies import BodyStore, ObjectBody
+from infra.local.iam.refusals import damaged, not_kept
+from infra.local.s3.bodies import BodyStore, DamagedContentError, ObjectBody
 
 _CHUNK_BYTES = 256 * 1024
 _BODY = "stratos.object_body"
@@ -94,6 +94,10 @@ class ObjectsOnDisk:
     def _keep_values(self, store: BodyStore) -> None:
         def get(key: Any) -> ObjectBody | bytes:
             body: ObjectBody = key.body
+            try:
+                body.file.check()
+            except DamagedContentError as error:
+                raise HTTPException(response=damaged(_damage(key, error))) from error
             return body.read() if _whole.get() else body
 
         def set_(key: Any, value: ObjectBody | bytes) -> None:
@@ -153,6 +157,14 @@ class ObjectsOnDisk:
             return whole, f"{digest.hexdigest()}-{len(parts)}", details
 
         self._patches.replace(FakeMultipart, "complete", complete)
+
+
+def _damage(key: Any, error: DamagedContentError) -> str:
+    version = "" if key.version_id in (None, "null") else f" (version {key.version_id})"
+    return (
+        f"the content of s3://{key.bucket_name}/{key.name}{version} is damaged: {error}. Put the "
+        "object again, or delete it; every other object is as it was"
+    )
 
 
 def checksum(chunks: Iterable[bytes], algorithm: str) -> bytes:

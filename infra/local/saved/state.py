@@ -92,6 +92,11 @@ class SavedState:
     def close(self) -> None:
         self._journal.close()
 
+    @property
+    def damaged(self) -> list[str]:
+        """Objects whose content was cut or gone when they were restored, in words."""
+        return self._bodies.damaged
+
     def restore(self) -> None:
         """Make again what was saved; without a saved state, do nothing.
 

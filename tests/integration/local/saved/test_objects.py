@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
+from botocore.exceptions import ClientError
+from moto_cloud import Cloud
 from restarts import serving
+
+from infra.local.saved.objects import SavedBodies
 
 
 def test_a_content_is_kept_once_and_forgotten_when_nothing_has_it(tmp_path: Path) -> None:
@@ -44,3 +50,88 @@ def test_what_was_saved_stays_when_the_object_changes(tmp_path: Path) -> None:
         # As they lie there if this process is now killed: the last save's, and what came after it.
         kept = (tmp_path / "saved" / "blobs").iterdir()
         assert {path.read_bytes() for path in kept} == {b"first", b"second"}
+
+
+def read(cloud: Cloud, key: str) -> bytes:
+    content: bytes = cloud("s3").get_object(Bucket="kept", Key=key)["Body"].read()
+    return content
+
+
+def test_a_damaged_content_is_told_when_it_is_read_and_takes_nothing_else_with_it(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path) as cloud:
+        s3 = cloud("s3")
+        s3.create_bucket(Bucket="kept")
+        for key in ("cut", "changed", "gone", "sound"):
+            s3.put_object(Bucket="kept", Key=key, Body=f"content of {key}".encode())
+    for path in (tmp_path / "saved" / "blobs").iterdir():
+        match path.read_bytes():
+            case b"content of cut":
+                path.write_bytes(b"cont")
+            case b"content of changed":
+                path.write_bytes(b"Content of changed")
+            case b"content of gone":
+                path.unlink()
+    with serving(tmp_path) as cloud:
+        listed = cloud("s3").list_objects_v2(Bucket="kept")["Contents"]
+        sizes = {key: len(f"content of {key}") for key in ("cut", "changed", "gone", "sound")}
+        assert {item["Key"]: item["Size"] for item in listed} == sizes
+        assert read(cloud, "sound") == b"content of sound"
+        for key, found in (
+            ("cut", "has 4 bytes; it was written with 14"),
+            ("changed", "has the MD5 digest .* it was written with"),
+            ("gone", "is gone"),
+        ):
+            words = f"content of s3://kept/{key} is damaged: .*{found}.*Put the object again"
+            with pytest.raises(ClientError, match=words) as told:
+                read(cloud, key)
+            assert told.value.response["Error"]["Code"] == "DamagedObject"
+            source = {"Bucket": "kept", "Key": key}
+            with pytest.raises(ClientError, match="is damaged"):
+                cloud("s3").copy_object(Bucket="kept", Key="copy", CopySource=source)
+            with pytest.raises(ClientError, match="is damaged"):
+                cloud("s3").get_object(Bucket="kept", Key=key, Range="bytes=0-2")
+    with serving(tmp_path) as cloud:
+        with pytest.raises(ClientError, match="has 4 bytes; it was written with 14"):
+            read(cloud, "cut")  # it was saved as what it was written with
+        cloud("s3").put_object(Bucket="kept", Key="cut", Body=b"anew")
+        cloud("s3").delete_object(Bucket="kept", Key="gone")
+    with serving(tmp_path) as cloud:
+        assert read(cloud, "cut") == b"anew"
+        names = [item["Key"] for item in cloud("s3").list_objects_v2(Bucket="kept")["Contents"]]
+        assert names == ["changed", "cut", "sound"]
+
+
+def test_sizes_are_looked_at_when_the_cloud_comes_up(tmp_path: Path) -> None:
+    with serving(tmp_path) as cloud:
+        cloud("s3").create_bucket(Bucket="kept")
+        for key in ("one", "two"):
+            cloud("s3").put_object(Bucket="kept", Key=key, Body=key.encode())
+    [path] = (p for p in (tmp_path / "saved" / "blobs").iterdir() if p.read_bytes() == b"two")
+    path.unlink()
+    (tmp_path / "live").mkdir()
+    bodies = SavedBodies(tmp_path / "saved" / "blobs", tmp_path / "live")
+    versions = json.loads((tmp_path / "saved" / "state.json").read_text())["buckets"]["kept"]
+    for key, [version] in versions["objects"].items():
+        bodies.get(version, f"s3://kept/{key}")
+    [words] = bodies.damaged
+    assert words.startswith("s3://kept/two: the file ")
+
+
+def test_objects_that_were_saved_without_size_and_digest_come_back(tmp_path: Path) -> None:
+    with serving(tmp_path) as cloud:
+        cloud("s3").create_bucket(Bucket="kept")
+        cloud("s3").put_object(Bucket="kept", Key="one", Body=b"first")
+        cloud("s3").put_object(Bucket="kept", Key="two", Body=b"other")
+    saved = tmp_path / "saved" / "state.json"
+    state = json.loads(saved.read_text())
+    for [version] in state["buckets"]["kept"]["objects"].values():
+        del version["num_bytes"], version["md5"]
+    saved.write_text(json.dumps(state))
+    for path in (tmp_path / "saved" / "blobs").iterdir():
+        path.write_bytes(path.read_bytes().replace(b"other", b"OTHER"))
+    with serving(tmp_path) as cloud:
+        assert read(cloud, "one") == b"first"
+        with pytest.raises(ClientError, match="is damaged"):
+            read(cloud, "two")
