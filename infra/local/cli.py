@@ -221,7 +221,13 @@ def _print_damage(found: CloudStatus) -> None:
 def down(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """Save the cloud's state and end its processes; `up` takes it up again."""
     ended = stop(LocalSettings(state_dir=state_dir))
-    console.print("stopped; its state is kept" if ended else "it was not up")
+    if ended.killed_because:
+        told = f"killed, because {ended.killed_because}; what it had acknowledged is kept"
+    else:
+        told = "stopped; its state is kept" if ended.was_up else "it was not up"
+    console.print(told, soft_wrap=True)
+    if ended.num_left:
+        console.print(f"ended {ended.num_left} process(es) that a killed cloud had left")
 
 
 @app.command()

@@ -69,7 +69,8 @@ class SavedState:
             cause: Of the end of executions that run now, should this be the last save.
         """
         with self._saving:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            # Not its parents: a state directory that was deleted is not made again.
+            self._directory.mkdir(exist_ok=True)
             # First, so that no change is in neither.
             number = self._journal.begin()
             state: dict[str, Any] = {

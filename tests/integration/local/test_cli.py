@@ -16,7 +16,7 @@ from infra.local import cli
 from infra.local.cli import app
 from infra.local.cloudformation.deploy import DeployError
 from infra.local.cloudformation.stacks import CloudFormation
-from infra.local.daemon import CloudStatus
+from infra.local.daemon import CloudStatus, Ended
 from infra.local.host.network import RegionNetwork
 from infra.local.host.settings import LocalSettings
 from stratos.contracts.bucket import SERVERS_KEY
@@ -189,3 +189,23 @@ def test_status_names_damaged_objects(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "7 object(s) are damaged or missing" in told.output
     assert "s3://box/k\\u001b[2J0: the file f is gone" in told.output
     assert "and 5 more, which server.log names" in told.output
+
+
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [
+        (Ended(), "it was not up\n"),
+        (Ended(was_up=True), "stopped; its state is kept\n"),
+        (
+            Ended(was_up=True, killed_because="it did not answer within 30 s", num_left=2),
+            "killed, because it did not answer within 30 s; what it had acknowledged is kept\n"
+            "ended 2 process(es) that a killed cloud had left\n",
+        ),
+    ],
+    ids=["down", "up", "hanging"],
+)
+def test_down_says_what_it_came_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended: Ended, told: str
+) -> None:
+    monkeypatch.setattr(cli, "stop", lambda settings: ended)
+    assert CliRunner().invoke(app, ["down", "--state-dir", str(tmp_path)]).output == told
