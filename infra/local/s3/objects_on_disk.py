@@ -77,12 +77,10 @@ class ObjectsOnDisk:
         self._keep_values(store)
         self._receive(store)
         self._complete(store)
-        for owner, name in (
-            (S3Response, "get_object"),
-            (S3Backend, "copy_object"),
-            (S3Backend, "upload_part_copy"),
-        ):
+        for owner, name in ((S3Response, "get_object"), (S3Backend, "upload_part_copy")):
             self._patches.replace(owner, name, _with_bodies(getattr(owner, name)))
+        copied = _with_checksums(_with_bodies(S3Backend.copy_object))
+        self._patches.replace(S3Backend, "copy_object", copied)
 
     def close(self) -> None:
         self._patches.restore()
@@ -202,6 +200,17 @@ def _with_bodies(original: Callable[..., Any]) -> Callable[..., Any]:
     def run(*arguments: Any, **named: Any) -> Any:
         with _passing_bodies_on():
             return original(*arguments, **named)
+
+    return run
+
+
+def _with_checksums(original: Callable[..., Any]) -> Callable[..., Any]:
+    """moto copies a checksum without its kind: one of parts would be taken for one of the whole."""
+
+    def run(backend: Any, source: Any, bucket: str, key: str, *rest: Any, **named: Any) -> None:
+        original(backend, source, bucket, key, *rest, **named)
+        copy = backend.get_object(bucket, key)
+        copy.checksum_type, copy.checksum_parts = source.checksum_type, source.checksum_parts
 
     return run
 

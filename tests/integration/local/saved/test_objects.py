@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 from moto_cloud import Cloud
 from restarts import serving
@@ -135,3 +136,27 @@ def test_objects_that_were_saved_without_size_and_digest_come_back(tmp_path: Pat
         assert read(cloud, "one") == b"first"
         with pytest.raises(ClientError, match="is damaged"):
             read(cloud, "two")
+
+
+def test_an_object_of_parts_is_read_again_by_clients_that_check_it(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 24 * 1024
+    (tmp_path / "model").write_bytes(content)
+    parts = TransferConfig(multipart_threshold=1, multipart_chunksize=5 * 2**20)
+    state = tmp_path / "state"
+    with serving(state) as cloud:
+        cloud("s3").create_bucket(Bucket="kept")
+        cloud("s3").upload_file(str(tmp_path / "model"), "kept", "model", Config=parts)
+        source = {"Bucket": "kept", "Key": "model"}
+        source = {"Bucket": "kept", "Key": "model"}
+        cloud("s3").copy_object(Bucket="kept", Key="copy", CopySource=source)
+        assert read(cloud, "model") == read(cloud, "copy") == content
+    with serving(state) as cloud:
+        assert read(cloud, "model") == read(cloud, "copy") == content
+    saved = state / "saved" / "state.json"
+    before = json.loads(saved.read_text())
+    for [version] in before["buckets"]["kept"]["objects"].values():
+        assert version["checksum_parts"] == 2
+        del version["checksum_type"], version["checksum_parts"]
+    saved.write_text(json.dumps(before))  # as an earlier version saved it
+    with serving(state) as cloud:
+        assert read(cloud, "model") == content
