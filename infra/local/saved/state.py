@@ -18,6 +18,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.local.cloudformation.stacks import CHANGING
+from infra.local.events.scheduler import FIRING
 from infra.local.host.clients import Cloud, cloud_at, make_bucket
 from infra.local.host.outbox import OUTBOX, Errand
 from infra.local.host.settings import LocalSettings
@@ -25,7 +26,7 @@ from infra.local.iam.sessions import region_of
 from infra.local.saved.acknowledged import AcknowledgedChanges
 from infra.local.saved.encoding import decode, encode
 from infra.local.saved.journal import Journal
-from infra.local.saved.kinds import SAVED_KINDS, put_item
+from infra.local.saved.kinds import SAVED_KINDS, forget_fired, put_item
 from infra.local.saved.objects import (
     SavedBodies,
     blobs_of,
@@ -156,6 +157,8 @@ class SavedState:
                 put_item(state["records"], entry["item"])
             elif "errand" in entry:
                 errands[entry["errand"]["id"]] = entry["errand"]
+                if entry["errand"]["kind"] == FIRING:
+                    forget_fired(state["records"], entry["errand"]["content"])
             elif "done" in entry:
                 errands.pop(entry["done"], None)
             else:
