@@ -67,7 +67,13 @@ class Outbox:
         self._write = write or _nowhere
 
     def put(self, kind: str, content: dict[str, Any]) -> None:
-        """Write an errand down and have it carried out; within `holding`, wait for `release`."""
+        """Write an errand down and have it carried out; within `holding`, wait for `release`.
+
+        What nobody carries any more, because the cloud ends, is dropped.
+        """
+        if kind not in self._carriers:
+            log.info("nobody carries an errand (%s): the cloud ends", kind)
+            return
         errand = Errand(kind, content)
         held = self._held.get()
         if held is not None:

@@ -95,7 +95,7 @@ class ObjectsOnDisk:
             try:
                 body.file.check()
             except DamagedContentError as error:
-                raise HTTPException(response=damaged(_damage(key, error))) from error
+                raise _damage(key, error) from error
             return body.read() if _whole.get() else body
 
         def set_(key: Any, value: ObjectBody | bytes) -> None:
@@ -157,12 +157,17 @@ class ObjectsOnDisk:
         self._patches.replace(FakeMultipart, "complete", complete)
 
 
-def _damage(key: Any, error: DamagedContentError) -> str:
+def _damage(key: Any, error: DamagedContentError) -> HTTPException:
+    """S3's answer; the words are for services that read the object for somebody."""
     version = "" if key.version_id in (None, "null") else f" (version {key.version_id})"
-    return (
+    told = (
         f"the content of s3://{key.bucket_name}/{key.name}{version} is damaged: {error}. Put the "
         "object again, or delete it; every other object is as it was"
     )
+    answer = damaged(told)
+    refusal = HTTPException(told, answer)
+    refusal.code = answer.status_code
+    return refusal
 
 
 def checksum(chunks: Iterable[bytes], algorithm: str) -> bytes:

@@ -39,7 +39,7 @@ from infra.local.stepfunctions.executions import STATUS, aborted_event, running_
 FORMAT = 2
 _OF_ONE_REGION = 1
 """The format before there were regions."""
-_LONGEST_REASON = 500
+_LONGEST_REASON = 1000
 
 
 class RestoreError(RuntimeError):

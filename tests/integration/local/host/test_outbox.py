@@ -81,3 +81,5 @@ def test_an_errand_waits_for_who_carries_its_kind(kept: Kept) -> None:
     kept.outbox.leave("later")
     assert [errand.kind for errand in kept.outbox.open()] == ["a"]
     assert "done" not in kept.seen
+    kept.outbox.put("later", {"n": 3})  # what only follows from the end
+    assert [errand.kind for errand in kept.outbox.open()] == ["a"]

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from zipfile import is_zipfile
 
 import pytest
+from assembly import ROLE, function, template, write_assembly
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 from moto_cloud import Cloud
 from restarts import serving
 
+from infra.local.cloudformation.deploy import deploy
 from infra.local.saved.objects import SavedBodies
+from infra.local.saved.state import RestoreError
 
 
 def test_a_content_is_kept_once_and_forgotten_when_nothing_has_it(tmp_path: Path) -> None:
@@ -160,3 +164,22 @@ def test_an_object_of_parts_is_read_again_by_clients_that_check_it(tmp_path: Pat
     saved.write_text(json.dumps(before))  # as an earlier version saved it
     with serving(state) as cloud:
         assert read(cloud, "model") == content
+
+
+def test_a_stack_whose_code_is_damaged_is_not_made_again_and_the_code_is_named(
+    tmp_path: Path,
+) -> None:
+    content = template({"Role": ROLE, "Work": function("work")})
+    sources = {"work": {"app.py": "def handler(event, context):\n    return event\n"}}
+    assembly = write_assembly(tmp_path / "assembly", "Kept", content, sources)
+    with serving(tmp_path / "state") as cloud:
+        deploy(assembly, cloud.settings.endpoint_url, cloud.settings.key.owner)
+    before = (tmp_path / "state" / "saved" / "state.json").read_bytes()
+    [path] = (p for p in (tmp_path / "state" / "saved" / "blobs").iterdir() if is_zipfile(p))
+    path.write_bytes(b"cut")
+    with (
+        pytest.raises(RestoreError, match=r"content of s3://cdk-.*/work\.zip .*has 3 bytes"),
+        serving(tmp_path / "state"),
+    ):
+        pass
+    assert (tmp_path / "state" / "saved" / "state.json").read_bytes() == before
