@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 import infra
 from infra.local.host.identity import ProcessIdentity
+from infra.local.host.lock import is_locked, try_lock
 from infra.local.host.process_list import ProcessList
 from infra.local.host.settings import LocalSettings
 from stratos.errors import StratosError
@@ -28,6 +28,7 @@ SETTLE_SECONDS = 120.0
 ANSWER_SECONDS = 30.0
 """A busy cloud answers in time; one that does not, cannot save its state either."""
 _KILL_SECONDS = 60.0
+_START_AND_MORE_SECONDS = 2 * START_TIMEOUT_SECONDS
 _POLL_SECONDS = 0.05
 _ALLOCATOR = {
     "MALLOC_ARENA_MAX": "2",
@@ -59,7 +60,8 @@ class StartError(StratosError):
 
 
 class StopError(StratosError):
-    """The process is still there after being killed."""
+    """The process is still there after being killed, or cannot be told from others; or another
+    command is at work on it."""
 
 
 def status(settings: LocalSettings) -> CloudStatus:
@@ -67,7 +69,7 @@ def status(settings: LocalSettings) -> CloudStatus:
 
     A ready file whose process is gone (killed, or a reboot) is stale and counts for nothing.
     """
-    if not _is_locked(settings.lock_file):
+    if not is_locked(settings.lock_file):
         return CloudStatus()
     try:
         ready = settings.ready_file.read_text()
@@ -84,9 +86,10 @@ def start(settings: LocalSettings) -> str:
 
     Raises:
         StartError: The new process ended or did not get ready; or one runs with other regions.
+        StopError: Another start or stop does not end.
     """
     settings.make_state_dir()
-    with _starting_alone(settings):
+    with _alone(settings, _START_AND_MORE_SECONDS):
         running = _settled(settings)
         if running.url:
             _refuse_other_regions(running, settings)
@@ -125,11 +128,11 @@ def stop(settings: LocalSettings, timeout_seconds: float = 300.0) -> Ended:
 
     Raises:
         StopError: It is still there after SIGTERM, `timeout_seconds` and SIGKILL; or nothing says
-            which process it is.
+            which process it is; or another start or stop does not end.
     """
     if not settings.state_dir.exists():
         return Ended()
-    with _starting_alone(settings):
+    with _alone(settings, SETTLE_SECONDS):
         running = wait_until(
             lambda: _settled_status(settings),
             deadline=within(SETTLE_SECONDS),
@@ -153,7 +156,7 @@ def _end(
         """Whether the lock gets free; it is all that counts, whoever has the number by then."""
         holder.signal(number)
         return wait_until(
-            lambda: not _is_locked(settings.lock_file),
+            lambda: not is_locked(settings.lock_file),
             deadline=within(patience),
             pauses=every(_POLL_SECONDS),
         )
@@ -196,7 +199,7 @@ def _holder(settings: LocalSettings) -> ProcessIdentity | None:
     """
 
     def told() -> ProcessIdentity | None:
-        if not _is_locked(settings.lock_file):
+        if not is_locked(settings.lock_file):
             return None
         named = ProcessIdentity.read(settings.lock_file.read_text())
         if named is None and (pid := status(settings).pid):
@@ -206,11 +209,11 @@ def _holder(settings: LocalSettings) -> ProcessIdentity | None:
     # Whoever has just taken the lock has yet to write its name.
     found = wait_until(
         told,
-        lambda found: found is not None or not _is_locked(settings.lock_file),
+        lambda found: found is not None or not is_locked(settings.lock_file),
         deadline=within(_KILL_SECONDS),
         pauses=every(_POLL_SECONDS),
     )
-    if found is None and _is_locked(settings.lock_file):
+    if found is None and is_locked(settings.lock_file):
         raise StopError(
             f"{settings.lock_file} is locked, and does not name a process that is there; end "
             "whatever uses that folder by hand, then stop again"
@@ -233,26 +236,25 @@ def _settled(settings: LocalSettings) -> CloudStatus:
 def _settled_status(settings: LocalSettings) -> CloudStatus | None:
     """The status; None for a process that is starting or stopping."""
     found = status(settings)
-    return found if found.alive or not _is_locked(settings.lock_file) else None
+    return found if found.alive or not is_locked(settings.lock_file) else None
 
 
 @contextmanager
-def _starting_alone(settings: LocalSettings) -> Iterator[None]:
-    """One start or stop at a time for a state directory; a second waits and finds it done."""
+def _alone(settings: LocalSettings, patience: float) -> Iterator[None]:
+    """One start or stop at a time for a state directory; a second waits and finds it done.
+
+    Raises:
+        StopError: The other has not ended in time.
+    """
     with settings.start_lock_file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not wait_until(
+            lambda: try_lock(lock), deadline=within(patience), pauses=every(_POLL_SECONDS)
+        ):
+            raise StopError(
+                f"another `stratos local up` or `down` of {settings.state_dir} has been at work "
+                f"for {patience:.0f} s; end that command first"
+            )
         yield
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        with path.open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def _spawn(settings: LocalSettings) -> subprocess.Popen[bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import logging
 import os
@@ -15,7 +14,7 @@ import tempfile
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from moto.core.config import default_user_config
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
@@ -26,6 +25,7 @@ from infra.local.events.rules import Events
 from infra.local.events.scheduler import Scheduler
 from infra.local.host.guard import GUARD
 from infra.local.host.identity import ProcessIdentity
+from infra.local.host.lock import try_lock
 from infra.local.host.process_list import ProcessList
 from infra.local.host.seam import Seam
 from infra.local.host.settings import LocalSettings
@@ -200,7 +200,7 @@ def serve(settings: LocalSettings) -> None:
     # Not emptied before it is locked: it says who has the lock.
     with settings.lock_file.open("a+") as lock:
         # More than once: whoever looks whether it is locked holds it for a moment.
-        locked = wait_until(lambda: _locks(lock), pauses=every(0.1), deadline=within(1.0))
+        locked = wait_until(lambda: try_lock(lock), pauses=every(0.1), deadline=within(1.0))
         if not locked:
             raise AlreadyRunningError(
                 f"an embedded cloud already serves {state_dir}; stop it first, or choose "
@@ -266,14 +266,6 @@ def _serve_until_signalled(settings: LocalSettings, lock_inode: int) -> None:
         tempfile.tempdir = None
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def _locks(file: TextIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _is_there(path: Path, inode: int) -> bool:

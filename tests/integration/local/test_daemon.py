@@ -18,6 +18,7 @@ from moto_cloud import Cloud
 from processes import is_running
 
 from infra.local import daemon
+from infra.local.host.lock import try_lock
 from infra.local.host.process_list import ProcessList
 from infra.local.host.settings import LocalSettings
 from tests.patience import eventually
@@ -194,6 +195,17 @@ def test_whoever_has_the_number_of_a_cloud_by_now_is_left_alone(
         for process in (stranger, hangs):
             process.kill()
             process.communicate()
+
+
+def test_a_stop_does_not_wait_for_ever_for_another_command(
+    settings: LocalSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.make_state_dir()
+    with settings.start_lock_file.open("w") as other, monkeypatch.context() as impatient:
+        assert try_lock(other)
+        impatient.setattr(daemon, "SETTLE_SECONDS", 0.2)
+        with pytest.raises(daemon.StopError, match="another `stratos local up` or `down`"):
+            daemon.stop(settings)
 
 
 def test_what_a_cloud_and_its_guard_left_is_ended_and_strangers_are_not(
