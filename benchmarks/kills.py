@@ -126,7 +126,7 @@ class Bench:
             seen: list[str] = []
             while not (runs := self._runs(name)) or not self._ended(runs):
                 seen += [line for entry in lines.new() if (line := told(entry, name))]
-                time.sleep(0.2)
+                time.sleep(1.0)
         self._take_back()
         return seen[seen.index(_spec_line(name)) :]
 
@@ -142,7 +142,7 @@ class Bench:
                 tried.wrong.append("the run ended without coming by")
             else:
                 _, left = psutil.wait_procs(struck, timeout=60)
-                tried.wrong += [f"left: {' '.join(one.cmdline())[:200]}" for one in left]
+                tried.wrong += [f"left: {words}" for one in left if (words := _running(one))]
                 self._bring_up()
         lost = witness.lost(self._cloud)
         tried.wrong += [f"lost: {key}" for key in lost]
@@ -238,6 +238,14 @@ class Bench:
         except AssertionError:
             return [f"billable: {self._cloud.billable()}"]
         return []
+
+
+def _running(process: psutil.Process) -> str:
+    """A process in words; empty for one that has ended, though nobody has asked how."""
+    with suppress(psutil.NoSuchProcess):
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return " ".join(process.cmdline())[:200]
+    return ""
 
 
 def _spec_line(name: str) -> str:

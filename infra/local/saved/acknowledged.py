@@ -12,12 +12,14 @@ from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, unquote
+from weakref import WeakSet
 from xml.etree import ElementTree
 
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.utilities import dynamo_json_dump
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from werkzeug import Request, Response
 
 from infra.local.host.disk import full_words, is_full
@@ -28,7 +30,12 @@ from infra.local.iam.refusals import not_kept
 from infra.local.iam.signatures import scope_of
 from infra.local.saved.journal import Entry, Journal
 from infra.local.saved.objects import SavedBodies, saved_changes
-from infra.local.stepfunctions.executions import StepFunctions, aborted_event
+from infra.local.stepfunctions.executions import (
+    StepFunctions,
+    aborted_event,
+    has_begun,
+    running_executions,
+)
 
 KILLED = "the embedded cloud was killed while it ran"
 _READS = (
@@ -66,6 +73,8 @@ class AcknowledgedChanges:
         self._home = home
         self._noted: dict[tuple[str, str], str] = {}
         """Of each key, the version that was noted last."""
+        self._begun: WeakSet[Any] = WeakSet()
+        """What writes the histories of executions that have left a state."""
         self._of_requests, self._of_executions = Patches(), Patches()
 
     def watch(self) -> None:
@@ -82,7 +91,15 @@ class AcknowledgedChanges:
                 publish(seam, execution, status)
                 self._note_execution(execution, status)
 
+        def add_event(manager: Any, context: Any, event_type: Any, *rest: Any, **named: Any) -> Any:
+            number = original_add(manager, context, event_type, *rest, **named)
+            if str(event_type).endswith("StateExited") and manager not in self._begun:
+                self._begun.add(manager)
+                self._note_beginning(manager)
+            return number
+
         OUTBOX.kept_by(self._journal.write)
+        original_add = self._of_executions.replace(EventManager, "add_event", add_event)
         self._of_requests.replace(DomainDispatcherApplication, "get_application", get_application)
         self._of_executions.replace(StepFunctions, "_publish", published)
 
@@ -204,7 +221,16 @@ class AcknowledgedChanges:
         # It may have ended before its start is noted.
         if status == ExecutionStatus.RUNNING == execution.exec_status:
             told["aborted"] = aborted_event(execution, KILLED)
+            told["has_begun"] = has_begun(execution)
         self._journal.write({"execution": told})
+
+    def _note_beginning(self, manager: Any) -> None:
+        """An execution has left its first state, and is now one that cannot begin again."""
+        with self._journal.lock:
+            for execution in running_executions():
+                worker = execution.exec_worker
+                if worker is not None and worker.env and worker.env.event_manager is manager:
+                    self._note_execution(execution, ExecutionStatus.RUNNING)
 
 
 def _scope(request: Request) -> tuple[str, str]:

@@ -5,12 +5,14 @@ contents with their versions, table items, parameters, secrets, schedules, SageM
 endpoints, components and model packages, and what scales a fleet. Not saved: jobs, logs, messages
 in queues. A save is whole; objects, items and executions that came after it are in a journal. An
 execution that was running is reported as aborted once the cloud is up again, so that its clean-up
-happens. What was promised and not done (an event to deliver, a function to invoke) is done then.
+happens; one that had not left its first state begins again. What was promised and not done (an
+event to deliver, a function to invoke) is done then.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from threading import Lock
 from typing import Any
@@ -34,7 +36,14 @@ from infra.local.saved.objects import (
     restore_objects,
     saved_objects,
 )
-from infra.local.stepfunctions.executions import STATUS, aborted_event, running_executions
+from infra.local.stepfunctions.executions import (
+    STATUS,
+    aborted_event,
+    has_begun,
+    running_executions,
+)
+
+log = logging.getLogger(__name__)
 
 FORMAT = 2
 _OF_ONE_REGION = 1
@@ -74,13 +83,15 @@ class SavedState:
             self._directory.mkdir(exist_ok=True)
             # First, so that no change is in neither.
             number = self._journal.begin()
+            running = running_executions()
             state: dict[str, Any] = {
                 "format": FORMAT,
                 "journal": number,
                 "stacks": self._stacks(),
                 "buckets": saved_objects(self._bodies),
                 "records": {region: self._records(region) for region in self._regions},
-                "aborted": [aborted_event(one, cause) for one in running_executions()],
+                "aborted": [aborted_event(one, cause) for one in running],
+                "unbegun": [one.exec_arn for one in running if not has_begun(one)],
                 "errands": [errand.as_json() for errand in OUTBOX.open()],
             }
             draft = self._file.with_suffix(".new")
@@ -150,6 +161,7 @@ class SavedState:
         aborted = {event["Resources"][0]: event for event in state["aborted"]}
         errands = {errand["id"]: errand for errand in state.get("errands", ())}
         started = {_name_of(arn) for arn in aborted}
+        unbegun = set(state.get("unbegun", ()))
         for entry in self._journal.read(state.get("journal", 0)):
             if "object" in entry:
                 put_key(state["buckets"], entry["object"])
@@ -165,13 +177,17 @@ class SavedState:
                 arn = entry["execution"]["arn"]
                 started.add(_name_of(arn))
                 aborted.pop(arn, None)
+                unbegun.discard(arn)
                 if "aborted" in entry["execution"]:
                     aborted[arn] = entry["execution"]["aborted"]
+                    if not entry["execution"].get("has_begun", True):
+                        unbegun.add(arn)
         for errand in errands.values():
             aborted.pop(_ended_by(errand), None)
         # What has started was delivered, though the process may have died before it said so.
         left = [one for one in errands.values() if _execution_of(one) not in started]
-        return state | {"aborted": list(aborted.values()), "errands": left}
+        found = {"aborted": list(aborted.values()), "unbegun": list(unbegun), "errands": left}
+        return state | found
 
     def _restore(self, state: dict[str, Any]) -> None:
         managed = {name for stack in state["stacks"] for name in stack["buckets"]}
@@ -192,10 +208,24 @@ class SavedState:
             restore_objects(name, buckets[name], self._bodies)
         self._restore_records(state["records"], before_stacks=False)
         for event in state["aborted"]:
-            region = region_of(event["Resources"][0])
-            self._in(region).client("events").put_events(Entries=[event])
+            [arn] = event["Resources"]
+            if arn not in state.get("unbegun", ()) or not self._begins_again(event):
+                self._in(region_of(arn)).client("events").put_events(Entries=[event])
         for errand in state.get("errands", ()):
             OUTBOX.take_up(Errand(**errand))
+
+    def _begins_again(self, event: dict[str, Any]) -> bool:
+        """Start an execution under the name that it had. Returns whether that was possible."""
+        told = json.loads(event["Detail"])
+        states = self._in(region_of(told["executionArn"])).client("stepfunctions")
+        try:
+            states.start_execution(
+                stateMachineArn=told["stateMachineArn"], name=told["name"], input=told["input"]
+            )
+        except ClientError as error:  # such as a machine that is there no more
+            log.warning("%s does not begin again: %s", told["executionArn"], error)
+            return False
+        return True
 
     def _in(self, region: str | None) -> Cloud:
         """A region; home, where what was saved names none."""

@@ -251,6 +251,17 @@ def running_executions() -> list[Any]:
     ]
 
 
+def has_begun(execution: Any) -> bool:
+    """Whether an execution has left a state: before that, it may begin again as if for the first
+    time, as a task may be tried again."""
+    worker = execution.exec_worker
+    if worker is None or worker.env is None:
+        return False
+    # Not a copy, as moto would give: histories are long, and this is asked at every save.
+    events = worker.env.event_manager._history_event_list
+    return any(str(event["type"]).endswith("StateExited") for event in events)
+
+
 def status_change_event(execution: Any, status: ExecutionStatus) -> dict[str, Any]:
     """The entry Step Functions puts on the default bus, with times in ms since the epoch."""
     has_output = status == ExecutionStatus.SUCCEEDED
@@ -317,4 +328,11 @@ def _set_outcome(execution: Any) -> None:
         execution.exec_status = ExecutionStatus.FAILED
 
 
-__all__ = ["STATUS", "StepFunctions", "aborted_event", "running_executions", "status_change_event"]
+__all__ = [
+    "STATUS",
+    "StepFunctions",
+    "aborted_event",
+    "has_begun",
+    "running_executions",
+    "status_change_event",
+]

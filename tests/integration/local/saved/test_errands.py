@@ -29,6 +29,7 @@ def handler(event, context):
     while not (calls.parent / "go").exists():
         time.sleep(0.01)
 """
+WAIT = {"Type": "Wait", "Seconds": 3600}
 ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 SERVICES = [f"{name}.amazonaws.com" for name in ("lambda", "states", "events")]
 TRUSTED = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": SERVICES}}
@@ -38,8 +39,16 @@ def document(statement: dict[str, Any]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def machine(state: dict[str, Any]) -> dict[str, Any]:
-    definition = json.dumps({"StartAt": "S", "States": {"S": state}})
+def machine(*states: dict[str, Any]) -> dict[str, Any]:
+    """One state after the other."""
+    named = {
+        f"S{number}": state | ({} if state["Type"] == "Fail" else {"End": True})
+        for number, state in enumerate(states)
+    }
+    for number in range(len(states) - 1):
+        del named[f"S{number}"]["End"]
+        named[f"S{number}"]["Next"] = f"S{number + 1}"
+    definition = json.dumps({"StartAt": "S0", "States": named})
     role = {"Fn::GetAtt": ["Role", "Arn"]}
     properties = {"RoleArn": role, "DefinitionString": definition}
     return {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
@@ -63,7 +72,8 @@ def stack(tmp_path: Path) -> Path:
     resources = {
         "Role": {"Type": "AWS::IAM::Role", "Properties": role},
         "Data": {"Type": "AWS::S3::Bucket", "Properties": {"NotificationConfiguration": bucket}},
-        "Runs": machine({"Type": "Wait", "Seconds": 3600, "End": True}),
+        "Runs": machine({"Type": "Pass"}, WAIT),
+        "Waits": machine(WAIT),
         "Fails": machine({"Type": "Fail", "Error": "E", "Cause": "on purpose"}),
         "Called": function("called", Environment=variables, Timeout=600),
         "OnUpload": rule(
@@ -81,7 +91,7 @@ def stack(tmp_path: Path) -> Path:
             },
         },
     }
-    outputs = {name: {"Ref": name} for name in ("Data", "Runs", "Fails")}
+    outputs = {name: {"Ref": name} for name in ("Data", "Runs", "Waits", "Fails")}
     sources = {"called": {"app.py": CALLED}}
     return write_assembly(tmp_path / "assembly", "S", template(resources, **outputs), sources)
 
@@ -110,7 +120,9 @@ def test_what_was_promised_is_done_after_a_kill_and_what_was_done_is_not_done_ag
     with serving(tmp_path / "state") as cloud:
         made = deployed(cloud, tmp_path)
         s3, states = cloud("s3"), cloud("stepfunctions")
-        # Its function is under way when the cloud is killed.
+        # It has not left its first state when the cloud is killed.
+        states.start_execution(stateMachineArn=made["Waits"], name="begins", input='{"n": 1}')
+        # Its function is under way.
         states.start_execution(stateMachineArn=made["Fails"], name="failed")
         eventually(lambda: len(list(calls.iterdir())) == 1)
         # Started, though the process dies before it says so.
@@ -142,6 +154,9 @@ def test_what_was_promised_is_done_after_a_kill_and_what_was_done_is_not_done_ag
         told = sorted(json.loads(path.read_text()) for path in calls.iterdir())
         assert told == sorted([["failed", "FAILED"], [running["name"], "ABORTED"]])
         assert keys_of_runs(cloud, made["Runs"]) == ["promised"]
+        [again] = cloud.executions_of(made["Waits"])
+        described = cloud("stepfunctions").describe_execution(executionArn=again["executionArn"])
+        assert (described["name"], described["input"]) == ("begins", '{"n": 1}')
 
 
 def test_an_end_that_was_not_told_is_told_once_and_as_it_was(
