@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator
@@ -36,6 +37,8 @@ from infra.local.stepfunctions.executions import (
     has_begun,
     running_executions,
 )
+
+log = logging.getLogger(__name__)
 
 KILLED = "the embedded cloud was killed while it ran"
 _READS = (
@@ -95,7 +98,10 @@ class AcknowledgedChanges:
             number = original_add(manager, context, event_type, *rest, **named)
             if str(event_type).endswith("StateExited") and manager not in self._begun:
                 self._begun.add(manager)
-                self._note_beginning(manager)
+                try:
+                    self._note_beginning(manager)
+                except OSError as error:  # no reason to fail what goes on
+                    log.warning("it is not kept that an execution has begun: %s", error)
             return number
 
         OUTBOX.kept_by(self._journal.write)
