@@ -40,11 +40,11 @@ class Outbox:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open: dict[str, Errand] = {}
-        self._carriers: dict[str, Callable[[Errand], None]] = {}
+        self._carriers: dict[str, Callable[[Errand], object]] = {}
         self._write: Callable[[Line], None] = _nowhere
         self._held: ContextVar[list[Errand] | None] = ContextVar("held", default=None)
 
-    def carries(self, kind: str, carry: Callable[[Errand], None]) -> None:
+    def carries(self, kind: str, carry: Callable[[Errand], object]) -> None:
         """From now on `carry` gets the errands of a kind, those that wait for it first.
 
         It is not to wait itself, and calls `strike` once an errand is done.
