@@ -118,6 +118,8 @@ class Bench:
             AttributeDefinitions=[key],
             BillingMode="PAY_PER_REQUEST",
         )
+        # A table is kept by the save that follows, its items at once.
+        eventually(lambda: WITNESS in (self._journal / "state.json").read_text())
 
     def undisturbed(self) -> list[str]:
         """The lines of a run from its spec on."""
