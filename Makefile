@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions test-tutorial matrix matrix-table fuzz wheel iam test-vllm lint venv \
+.PHONY: demo demo-word-problems demo-smollm2 test test-pythons test-regions test-tutorial matrix matrix-table kills fuzz wheel iam test-vllm lint venv \
 	synth docs site lock sbom licences audit images \
 	check-images format bench-planner bench-distill bench-distill_real bench-serving bench-dataset bench-house \
 	bench-dataset_large bench-latency bench-local_generation bench-cloud_memory bench-iam bench-default_prompts \
@@ -42,6 +42,9 @@ matrix-table: synth  ## docs/matrix.md anew.
 
 test-tutorial: synth  ## The tutorial as it stands, and three users who go on from there: five minutes.
 	@$(BIN)/python -m pytest -m tutorial tests/people
+
+kills: synth  ## An embedded cloud killed at 20 moments of runs: what it had acknowledged is there. Half an hour.
+	@$(BIN)/python -m benchmarks.kills --write
 
 fuzz: venv  ## 10,000 seeded mutations of valid inputs against each reader: half an hour.
 	@$(BIN)/python -m tests.fuzz --write

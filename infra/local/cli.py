@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from infra.local.cloudformation.deploy import DeployError, check_assembly, deploy
-from infra.local.daemon import start, status, stop
+from infra.local.daemon import CloudStatus, start, status, stop
 from infra.local.host.capacity import USES, Capacity, Use
 from infra.local.host.clients import Cloud
 from infra.local.host.network import RegionNetwork
@@ -25,6 +25,7 @@ from infra.local.host.settings import LocalSettings
 from stratos.catalog.local import measure_local_servers
 from stratos.catalog.servers import ServerCatalog
 from stratos.contracts.bucket import SERVERS_KEY
+from stratos.outside_text import one_line
 from stratos.regions import known_regions
 
 StateDir = Annotated[Path, typer.Option(help="Folder that keeps the cloud's state and logs.")]
@@ -76,6 +77,7 @@ def up(
             settings.client_environment(url) | _chosen_stack(settings, url, bucket)
         ).items():
             console.print(f"export {name}={value}", highlight=False)
+        _print_damage(status(settings))
     if foreground:
         console.print("\nCtrl-C saves its state and ends it.")
         try:
@@ -195,17 +197,37 @@ def status_command(state_dir: StateDir = DEFAULT_STATE_DIR, json_: Json = False)
         )
         if gone := RegionNetwork(LocalSettings.of_last_time(state_dir)).cut_off():
             console.print(f"cut off: {', '.join(gone)}")
+        _print_damage(found)
     else:
         console.print("down")
     if not found.alive:
         raise typer.Exit(6)
 
 
+def _print_damage(found: CloudStatus) -> None:
+    if not found.num_damaged:
+        return
+    console.print(
+        f"\n{found.num_damaged} object(s) are damaged or missing, as the files below the state's "
+        "folder show. Whoever reads one is told; put it again, or delete it:"
+    )
+    for words in found.damaged:
+        console.print(f"  {one_line(words)}", markup=False, highlight=False, soft_wrap=True)
+    if more := found.num_damaged - len(found.damaged):
+        console.print(f"  and {more} more, which server.log names")
+
+
 @app.command()
 def down(state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """Save the cloud's state and end its processes; `up` takes it up again."""
     ended = stop(LocalSettings(state_dir=state_dir))
-    console.print("stopped; its state is kept" if ended else "it was not up")
+    if ended.killed_because:
+        told = f"killed, because {ended.killed_because}; what it had acknowledged is kept"
+    else:
+        told = "stopped; its state is kept" if ended.was_up else "it was not up"
+    console.print(told, soft_wrap=True)
+    if ended.num_left:
+        console.print(f"ended {ended.num_left} process(es) that a killed cloud had left")
 
 
 @app.command()

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import infra
+from infra.local.host.identity import ProcessIdentity
+from infra.local.host.lock import is_locked, try_lock
+from infra.local.host.process_list import ProcessList
 from infra.local.host.settings import LocalSettings
 from stratos.errors import StratosError
 from stratos.waiting import every, wait_until, within
 
 START_TIMEOUT_SECONDS = 600.0
+SETTLE_SECONDS = 120.0
+"""For a start or a stop that is under way when another stop is asked for."""
+ANSWER_SECONDS = 30.0
+"""A busy cloud answers in time; one that does not, cannot save its state either."""
+_KILL_SECONDS = 60.0
+_START_AND_MORE_SECONDS = 2 * START_TIMEOUT_SECONDS
 _POLL_SECONDS = 0.05
 _ALLOCATOR = {
     "MALLOC_ARENA_MAX": "2",
@@ -39,6 +49,10 @@ class CloudStatus(BaseModel):
     pid: int | None = None
     started_at: datetime | None = None
     alive: bool = False
+    num_damaged: int = 0
+    """Objects whose content was cut or gone when the cloud came up."""
+    damaged: tuple[str, ...] = ()
+    """The first of them, in words."""
 
 
 class StartError(StratosError):
@@ -46,7 +60,8 @@ class StartError(StratosError):
 
 
 class StopError(StratosError):
-    """The process is still there after being killed."""
+    """The process is still there after being killed, or cannot be told from others; or another
+    command is at work on it."""
 
 
 def status(settings: LocalSettings) -> CloudStatus:
@@ -54,7 +69,7 @@ def status(settings: LocalSettings) -> CloudStatus:
 
     A ready file whose process is gone (killed, or a reboot) is stale and counts for nothing.
     """
-    if not _is_locked(settings.lock_file):
+    if not is_locked(settings.lock_file):
         return CloudStatus()
     try:
         ready = settings.ready_file.read_text()
@@ -71,9 +86,10 @@ def start(settings: LocalSettings) -> str:
 
     Raises:
         StartError: The new process ended or did not get ready; or one runs with other regions.
+        StopError: Another start or stop does not end.
     """
     settings.make_state_dir()
-    with _starting_alone(settings):
+    with _alone(settings, _START_AND_MORE_SECONDS):
         running = _settled(settings)
         if running.url:
             _refuse_other_regions(running, settings)
@@ -90,65 +106,155 @@ def _refuse_other_regions(running: CloudStatus, settings: LocalSettings) -> None
         )
 
 
-def stop(settings: LocalSettings, timeout_seconds: float = 300.0) -> bool:
+@dataclass(frozen=True)
+class Ended:
+    """What a stop came to.
+
+    Attributes:
+        was_up: Whether there was a process to stop.
+        killed_because: Why it was killed, in words; empty where it saved its state and ended.
+        num_left: Processes of an earlier one, killed together with its guard, that were ended.
+    """
+
+    was_up: bool = False
+    killed_because: str = ""
+    num_left: int = 0
+
+
+def stop(settings: LocalSettings, timeout_seconds: float = 300.0) -> Ended:
     """Stop the cloud: its state is saved, then its processes end.
 
-    Returns:
-        Whether there was one to stop.
+    One that does not answer is killed; what it had acknowledged is kept.
 
     Raises:
-        StopError: It is still there after SIGTERM, `timeout_seconds` and SIGKILL.
+        StopError: It is still there after SIGTERM, `timeout_seconds` and SIGKILL; or nothing says
+            which process it is; or another start or stop does not end.
     """
     if not settings.state_dir.exists():
+        return Ended()
+    with _alone(settings, SETTLE_SECONDS):
+        running = wait_until(
+            lambda: _settled_status(settings),
+            deadline=within(SETTLE_SECONDS),
+            pauses=every(_POLL_SECONDS),
+        )
+        holder = _holder(settings)
+        killed = "" if holder is None else _end(settings, holder, running, timeout_seconds)
+        left = ProcessList(settings.processes_file).end()
+    return Ended(holder is not None, killed, left)
+
+
+def _end(
+    settings: LocalSettings,
+    holder: ProcessIdentity,
+    running: CloudStatus | None,
+    timeout_seconds: float,
+) -> str:
+    """End the process that holds the lock. Returns why it was killed, if it was."""
+
+    def ends_on(number: signal.Signals, patience: float) -> bool:
+        """Whether the lock gets free; it is all that counts, whoever has the number by then."""
+        holder.signal(number)
+        return wait_until(
+            lambda: not is_locked(settings.lock_file),
+            deadline=within(patience),
+            pauses=every(_POLL_SECONDS),
+        )
+
+    holder.signal(signal.SIGCONT)  # one that was halted can save its state as well
+    if running is None:
+        why = f"it neither got ready nor ended within {SETTLE_SECONDS:.0f} s"
+    elif running.url is not None and not _answers(running.url):
+        why = f"it did not answer within {ANSWER_SECONDS:.0f} s"
+    elif ends_on(signal.SIGTERM, timeout_seconds):
+        return ""
+    else:
+        why = f"it did not end within {timeout_seconds:.0f} s"
+    if not ends_on(signal.SIGKILL, _KILL_SECONDS):
+        raise StopError(
+            f"process {holder.pid} of {settings.state_dir} does not end, though it was killed: "
+            "it may wait for a disk. Its state is as it was; stop again once it is gone"
+        )
+    return why
+
+
+def _answers(url: str) -> bool:
+    """Whether the cloud says anything: a refusal is an answer."""
+    connection = HTTPConnection(url.removeprefix("http://"), timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/")
+        connection.getresponse()
+    except (OSError, HTTPException):
         return False
-    with _starting_alone(settings):
-        running = _settled(settings)
-        if running.pid is None:
-            return False
-        for number, patience in ((signal.SIGTERM, timeout_seconds), (signal.SIGKILL, 60.0)):
-            try:
-                os.kill(running.pid, number)
-            except ProcessLookupError:
-                return True
-            if wait_until(
-                lambda: not _is_locked(settings.lock_file),
-                deadline=within(patience),
-                pauses=every(_POLL_SECONDS),
-            ):
-                return True
-    raise StopError(f"process {running.pid} of {settings.state_dir} does not end")
+    finally:
+        connection.close()
+    return True
+
+
+def _holder(settings: LocalSettings) -> ProcessIdentity | None:
+    """The process that holds the lock; None for none.
+
+    Raises:
+        StopError: There is one, and nothing says which.
+    """
+
+    def told() -> ProcessIdentity | None:
+        if not is_locked(settings.lock_file):
+            return None
+        named = ProcessIdentity.read(settings.lock_file.read_text())
+        if named is None and (pid := status(settings).pid):
+            named = ProcessIdentity.of(pid)  # a cloud of before the file named it
+        return named if named is not None and named.is_alive() else None
+
+    # Whoever has just taken the lock has yet to write its name.
+    found = wait_until(
+        told,
+        lambda found: found is not None or not is_locked(settings.lock_file),
+        deadline=within(_KILL_SECONDS),
+        pauses=every(_POLL_SECONDS),
+    )
+    if found is None and is_locked(settings.lock_file):
+        raise StopError(
+            f"{settings.lock_file} is locked, and does not name a process that is there; end "
+            "whatever uses that folder by hand, then stop again"
+        )
+    return found
 
 
 def _settled(settings: LocalSettings) -> CloudStatus:
     """The status once a process that is starting or stopping has done so."""
-
-    def settled() -> CloudStatus | None:
-        found = status(settings)
-        return found if found.alive or not _is_locked(settings.lock_file) else None
-
-    found = wait_until(settled, deadline=within(START_TIMEOUT_SECONDS), pauses=every(_POLL_SECONDS))
+    found = wait_until(
+        lambda: _settled_status(settings),
+        deadline=within(START_TIMEOUT_SECONDS),
+        pauses=every(_POLL_SECONDS),
+    )
     if found is None:
         raise StartError(_failure(settings, "neither gets ready nor ends"))
     return found
 
 
+def _settled_status(settings: LocalSettings) -> CloudStatus | None:
+    """The status; None for a process that is starting or stopping."""
+    found = status(settings)
+    return found if found.alive or not is_locked(settings.lock_file) else None
+
+
 @contextmanager
-def _starting_alone(settings: LocalSettings) -> Iterator[None]:
-    """One start or stop at a time for a state directory; a second waits and finds it done."""
+def _alone(settings: LocalSettings, patience: float) -> Iterator[None]:
+    """One start or stop at a time for a state directory; a second waits and finds it done.
+
+    Raises:
+        StopError: The other has not ended in time.
+    """
     with settings.start_lock_file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not wait_until(
+            lambda: try_lock(lock), deadline=within(patience), pauses=every(_POLL_SECONDS)
+        ):
+            raise StopError(
+                f"another `stratos local up` or `down` of {settings.state_dir} has been at work "
+                f"for {patience:.0f} s; end that command first"
+            )
         yield
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        with path.open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def _spawn(settings: LocalSettings) -> subprocess.Popen[bytes]:

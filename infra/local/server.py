@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import logging
 import os
@@ -24,6 +23,10 @@ from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 from infra.local.cloudformation.stacks import CloudFormation
 from infra.local.events.rules import Events
 from infra.local.events.scheduler import Scheduler
+from infra.local.host.guard import GUARD
+from infra.local.host.identity import ProcessIdentity
+from infra.local.host.lock import try_lock
+from infra.local.host.process_list import ProcessList
 from infra.local.host.seam import Seam
 from infra.local.host.settings import LocalSettings
 from infra.local.iam.enforcement import AccessControl
@@ -44,6 +47,7 @@ from infra.local.saved.state import RestoreError, SavedState
 from infra.local.stepfunctions.executions import StepFunctions
 from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
 from stratos.log_lines import log_to
+from stratos.waiting import every, wait_until, within
 
 SEAMS: tuple[type[Seam], ...] = (
     OwnersOnly,
@@ -69,6 +73,11 @@ SEAMS: tuple[type[Seam], ...] = (
 the clock, so that no schedule fires just for having been made again."""
 
 log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 1.0
+"""Between looks at whether the state directory is still there."""
+_NAMED_DAMAGES = 10
+"""Of damaged objects so many are named by `status`; the log names all."""
 
 
 class AlreadyRunningError(RuntimeError):
@@ -136,6 +145,11 @@ class LocalCloud:
         finally:
             self._close()
 
+    @property
+    def damaged(self) -> list[str]:
+        """Objects whose content was not what was saved, in words."""
+        return [] if self._saved is None else self._saved.damaged
+
     def _close(self) -> None:
         while self._seams:
             seam = self._seams.pop()
@@ -183,18 +197,31 @@ def serve(settings: LocalSettings) -> None:
     state_dir = settings.state_dir.resolve()
     settings = settings.model_copy(update={"state_dir": state_dir})
     settings.make_state_dir()
-    with settings.lock_file.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    # Not emptied before it is locked: it says who has the lock.
+    with settings.lock_file.open("a+") as lock:
+        # More than once: whoever looks whether it is locked holds it for a moment.
+        locked = wait_until(lambda: try_lock(lock), pauses=every(0.1), deadline=within(1.0))
+        if not locked:
             raise AlreadyRunningError(
                 f"an embedded cloud already serves {state_dir}; stop it first, or choose "
                 "another state directory"
-            ) from None
-        _serve_until_signalled(settings)
+            )
+        settings.ready_file.unlink(missing_ok=True)  # What a killed process left.
+        lock.truncate(0)
+        lock.write(str(ProcessIdentity.of(os.getpid())))
+        lock.flush()
+        processes = ProcessList(settings.processes_file)
+        if ended := processes.end():
+            log.warning("ended %d process(es) that a killed cloud had left", ended)
+        processes.begin()
+        GUARD.list_in(processes)
+        try:
+            _serve_until_signalled(settings, os.fstat(lock.fileno()).st_ino)
+        finally:
+            GUARD.list_in(None)
 
 
-def _serve_until_signalled(settings: LocalSettings) -> None:
+def _serve_until_signalled(settings: LocalSettings, lock_inode: int) -> None:
     stopping = threading.Event()
     previous: dict[int, Any] = {
         number: signal.signal(number, lambda *_: stopping.set())
@@ -217,18 +244,37 @@ def _serve_until_signalled(settings: LocalSettings) -> None:
                 "regions": running.regions,
                 "pid": os.getpid(),
                 "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "num_damaged": len(cloud.damaged),
+                "damaged": cloud.damaged[:_NAMED_DAMAGES],
             },
         )
+        for words in cloud.damaged:
+            log.warning("damaged: %s", words)
         log.info("embedded cloud serves %s", running.endpoint_url)
-        stopping.wait()
+        while not stopping.wait(_LOOK_SECONDS) and _is_there(settings.lock_file, lock_inode):
+            pass
+        if not stopping.is_set():
+            log.error("%s was deleted: its cloud ends, and saves nothing", settings.state_dir)
+            cloud.stop(save=False)
+            return
         log.info("stopping")
-        settings.ready_file.unlink()
+        settings.ready_file.unlink(missing_ok=True)
         cloud.stop()
     finally:
-        settings.ready_file.unlink(missing_ok=True)
+        if _is_there(settings.lock_file, lock_inode):
+            settings.ready_file.unlink(missing_ok=True)
         tempfile.tempdir = None
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _is_there(path: Path, inode: int) -> bool:
+    """Whether a file is still the one of this process: its folder may have been deleted, and made
+    again for another."""
+    try:
+        return path.stat().st_ino == inode
+    except OSError:
+        return False
 
 
 def _check_free(host: str, port: int) -> None:

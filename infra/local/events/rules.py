@@ -18,10 +18,14 @@ from infra.local.events.object_events import ObjectEvents
 from infra.local.events.patterns import mend_patterns
 from infra.local.events.target_input import target_input
 from infra.local.events.targets import RETRIES, Targets
+from infra.local.host.outbox import OUTBOX, Errand
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
 
 MAX_CONCURRENT_DELIVERIES = 16
+
+DELIVERY = "delivery"
+"""The errand of an event to one target of a rule that it matches."""
 
 ENVELOPE = ("account", "region", "resources", "detail", "replay-name")
 
@@ -43,6 +47,7 @@ class Events:
         def send_to_targets(rule: Any, original_event: Any, transform_input: bool = True) -> None:
             seam._send(rule, original_event, transform_input)
 
+        OUTBOX.carries(DELIVERY, lambda errand: self._workers.submit(self._deliver, errand))
         self._patches.replace(Rule, "send_to_targets", send_to_targets)
         ObjectEvents().install(self._patches)
         mend_patterns(self._patches)
@@ -51,6 +56,7 @@ class Events:
         self._patches.restore()
         self._targets.close()
         self._workers.shutdown(cancel_futures=True)
+        OUTBOX.leave(DELIVERY)
 
     def _send(self, rule: Any, moto_event: Mapping[str, Any], transform_input: bool) -> None:
         event = envelope(moto_event)
@@ -66,25 +72,32 @@ class Events:
             except Exception:  # a sender never sees what its event came to
                 logger.exception("Rule %s could not deliver", rule.name)
         ingested = _iso(moto_event.get("ingestion-time") or moto_event["time"])
+        told = {"name": rule.name, "arn": rule.arn, "region": rule.region_name}
         for target in rule.targets:
             if target not in left_to_moto:
-                self._workers.submit(self._deliver, rule, dict(target), event, ingested)
+                # One name for every retry, so that what did start is not started again.
+                name = f"{event['id']}_{uuid.uuid4()}"
+                delivery = {"rule": told, "target": dict(target), "event": event}
+                OUTBOX.put(DELIVERY, delivery | {"ingested": ingested, "execution_name": name})
 
-    def _deliver(
-        self, rule: Any, target: dict[str, Any], event: dict[str, Any], ingested: str
-    ) -> None:
-        # One name for every retry, so that an execution that did start is not started again.
-        execution_name = f"{event['id']}_{uuid.uuid4()}"
+    def _deliver(self, errand: Errand) -> None:
+        rule, target, event, ingested, execution_name = (
+            errand.content[name]
+            for name in ("rule", "target", "event", "ingested", "execution_name")
+        )
 
         def attempt() -> None:
             document = target_input(
-                target, event, rule_arn=rule.arn, rule_name=rule.name, ingestion_time=ingested
+                *(target, event),
+                rule_arn=rule["arn"],
+                rule_name=rule["name"],
+                ingestion_time=ingested,
             )
             self._targets.deliver(
                 target["Arn"],
                 document,
-                caller=rule_caller(rule.arn, rule.name, target),
-                region=rule.region_name,
+                caller=rule_caller(rule["arn"], rule["name"], target),
+                region=rule["region"],
                 parameters=target,
                 execution_name=execution_name,
             )
@@ -94,15 +107,18 @@ class Events:
                 attempt,
                 document=json.dumps(event),
                 dead_letter_arn=(target.get("DeadLetterConfig") or {}).get("Arn"),
-                buried_by=lambda: service_caller(rule.arn),
-                attributes={"RULE_ARN": rule.arn, "TARGET_ARN": target["Arn"]},
+                buried_by=lambda: service_caller(rule["arn"]),
+                attributes={"RULE_ARN": rule["arn"], "TARGET_ARN": target["Arn"]},
                 retries=(target.get("RetryPolicy") or {}).get("MaximumRetryAttempts", RETRIES),
             )
         except Exception:
-            logger.exception("Rule %s could not deliver to %s", rule.name, target["Arn"])
-            return
-        if failure is not None:
-            logger.warning("Rule %s did not reach %s: %s", rule.name, target["Arn"], failure)
+            logger.exception("Rule %s could not deliver to %s", rule["name"], target["Arn"])
+        else:
+            if failure is not None:
+                logger.warning("Rule %s did not reach %s: %s", rule["name"], target["Arn"], failure)
+                if self._targets.closing:
+                    return  # given up because the cloud stops: the next start delivers it
+        OUTBOX.strike(errand)
 
 
 def envelope(moto_event: Mapping[str, Any]) -> dict[str, Any]:

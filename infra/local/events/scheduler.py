@@ -19,6 +19,7 @@ from infra.local.events.callers import schedule_caller
 from infra.local.events.targets import RETRIES, Targets
 from infra.local.events.timetable import Timetable, Timetables
 from infra.local.host.clock import ScaledClock, SchedulerClock
+from infra.local.host.outbox import OUTBOX, Errand
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
 from infra.local.iam.sessions import region_of
@@ -28,6 +29,9 @@ POLL_SECONDS = 0.25
 """Real time within which a new or changed schedule is noticed."""
 
 MAX_CONCURRENT_DELIVERIES = 8
+
+FIRING = "firing"
+"""The errand of a schedule whose time has come."""
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +63,7 @@ class Scheduler:
 
         self._patches.replace(Schedule, "__init__", initialize)
         self._patches.replace(Schedule, "update", update)
+        OUTBOX.carries(FIRING, lambda errand: self._workers.submit(self._fire, errand))
         self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
         self._thread.start()
 
@@ -68,6 +73,7 @@ class Scheduler:
         self._patches.restore()
         self._targets.close()
         self._workers.shutdown(cancel_futures=True)
+        OUTBOX.leave(FIRING)
 
     def _run(self) -> None:
         stopped = False
@@ -95,7 +101,7 @@ class Scheduler:
             if schedule.state == "DISABLED":
                 continue
             if due is not None:
-                self._workers.submit(self._fire, schedule.arn, dict(schedule.target), due)
+                OUTBOX.put(FIRING, _firing(schedule, due))
             if table.due is None and schedule.action_after_completion == "DELETE":
                 group.schedules.pop(schedule.name, None)
         for rule in _scheduled_rules():
@@ -123,8 +129,11 @@ class Scheduler:
                 logger.warning("%s never fires: %s", arn, error)
             return None
 
-    def _fire(self, arn: str, target: dict[str, Any], due: datetime) -> None:
-        execution_id = str(uuid.uuid4())
+    def _fire(self, errand: Errand) -> None:
+        arn, target, execution_id = (
+            errand.content[name] for name in ("arn", "target", "execution_name")
+        )
+        due = datetime.fromisoformat(errand.content["due"])
         attributes = {
             "schedule-arn": arn,
             "scheduled-time": f"{due:%Y-%m-%dT%H:%M:%SZ}",
@@ -161,9 +170,21 @@ class Scheduler:
             )
         except Exception:
             logger.exception("Schedule %s could not reach %s", arn, target["Arn"])
-            return
-        if failure is not None:
-            logger.warning("Schedule %s did not reach %s: %s", arn, target["Arn"], failure)
+        else:
+            if failure is not None:
+                logger.warning("Schedule %s did not reach %s: %s", arn, target["Arn"], failure)
+                if self._targets.closing:
+                    return  # given up because the cloud stops: the next start fires it
+        OUTBOX.strike(errand)
+
+
+def _firing(schedule: Any, due: datetime) -> dict[str, Any]:
+    return {
+        "arn": schedule.arn,
+        "target": dict(schedule.target),
+        "due": due.isoformat(),
+        "execution_name": str(uuid.uuid4()),
+    }
 
 
 def _check(expression: str, timezone: str | None) -> None:

@@ -58,6 +58,10 @@ class Targets:
         """Make waiting retries give up."""
         self._closing.set()
 
+    @property
+    def closing(self) -> bool:
+        return self._closing.is_set()
+
     def deliver(
         self,
         arn: str,

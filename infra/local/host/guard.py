@@ -15,9 +15,17 @@ import subprocess
 import sys
 import threading
 import time
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 GRACE_SECONDS = 5.0
+
+
+class GroupList(Protocol):
+    """Where the groups that are watched are written down."""
+
+    def added(self, pid: int) -> None: ...
+
+    def removed(self, pid: int) -> None: ...
 
 
 class Guard:
@@ -26,14 +34,23 @@ class Guard:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._list: GroupList | None = None
+
+    def list_in(self, groups: GroupList | None) -> None:
+        """Write down as well what is watched, should the guard be killed, too."""
+        self._list = groups
 
     def watch(self, group: int) -> None:
         """End the process group `group` should this process die first."""
         self._tell(f"+{group}\n")
+        if self._list is not None:
+            self._list.added(group)
 
     def forget(self, group: int) -> None:
         """The group is gone, and its number free for others."""
         self._tell(f"-{group}\n")
+        if self._list is not None:
+            self._list.removed(group)
 
     def close(self) -> None:
         """End the program, and with it the groups that are still watched."""

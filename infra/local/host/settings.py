@@ -83,7 +83,7 @@ class LocalSettings(BaseModel):
 
     @property
     def lock_file(self) -> Path:
-        """Locked by the serving process for as long as it lives."""
+        """Locked by the serving process for as long as it lives, and says which process that is."""
         return self.state_dir / "server.lock"
 
     @property
@@ -95,6 +95,11 @@ class LocalSettings(BaseModel):
     def ready_file(self) -> Path:
         """What the serving process says of itself once it answers."""
         return self.state_dir / "ready.json"
+
+    @property
+    def processes_file(self) -> Path:
+        """Processes that the serving process has started."""
+        return self.state_dir / "processes"
 
     @property
     def port_file(self) -> Path:

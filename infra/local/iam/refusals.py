@@ -59,6 +59,11 @@ def not_kept(service: str, method: str, message: str) -> Response:
     return _json(service, "ServiceUnavailable", message, request_id, None)
 
 
+def damaged(message: str) -> Response:
+    """S3's answer where the content of an object is not what was put; asking again is no help."""
+    return _s3("GET", 410, "DamagedObject", message, str(uuid.uuid4()))
+
+
 def _json(service: str, code: str, message: str, request_id: str, queried: str | None) -> Response:
     """
     Args:

@@ -83,26 +83,37 @@ class AsyncInvocations:
         self._workers = ThreadPoolExecutor(MAX_CONCURRENT_EVENTS, "lambda-event")
 
     def submit(
-        self, payload: bytes, configuration: AsyncConfiguration, invoke: Callable[[], Attempt]
+        self,
+        payload: bytes,
+        configuration: AsyncConfiguration,
+        invoke: Callable[[], Attempt],
+        settled: Callable[[], None],
     ) -> None:
-        """Run `invoke` soon, again when it fails, and tell the destinations."""
-        self._workers.submit(self._run, payload, configuration, invoke)
+        """Run `invoke` soon, again when it fails, tell the destinations, then call `settled`."""
+        self._workers.submit(self._run, payload, configuration, invoke, settled)
 
     def close(self) -> None:
-        """Drop what waits; what runs ends when its sandbox does."""
+        """Drop what waits; what runs ends when its sandbox does. None of it is settled."""
         self._closing.set()
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     def _run(
-        self, payload: bytes, configuration: AsyncConfiguration, invoke: Callable[[], Attempt]
+        self,
+        payload: bytes,
+        configuration: AsyncConfiguration,
+        invoke: Callable[[], Attempt],
+        settled: Callable[[], None],
     ) -> None:
         try:
-            settled = self._attempt_until_settled(configuration, invoke)
-            if settled is not None:
-                self._report(payload, configuration, *settled)
+            outcome = self._attempt_until_settled(configuration, invoke)
+            if outcome is None:
+                return
+            self._report(payload, configuration, *outcome)
         except Exception:
-            if not self._closing.is_set():
-                logger.exception("An event for %s was lost", configuration.function_arn)
+            if self._closing.is_set():
+                return
+            logger.exception("An event for %s was lost", configuration.function_arn)
+        settled()
 
     def _attempt_until_settled(
         self, configuration: AsyncConfiguration, invoke: Callable[[], Attempt]
@@ -120,6 +131,8 @@ class AsyncInvocations:
             count += 1
             if attempt.outcome.error_type is None:
                 return attempt, "Success", count
+            if self._closing.is_set():
+                return None  # its process was ended, which is no fault of the function
             if count > configuration.max_retries:
                 return attempt, "RetriesExhausted", count
             wait = self._retry_waits_seconds[min(count, len(self._retry_waits_seconds)) - 1]

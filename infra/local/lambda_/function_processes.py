@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.awslambda.responses import LambdaResponse
 
 from infra.local.events.targets import Targets
+from infra.local.host.outbox import OUTBOX, Errand
 from infra.local.host.patching import Patches
-from infra.local.host.settings import LocalSettings
+from infra.local.host.settings import ACCOUNT_ID, LocalSettings
+from infra.local.iam.sessions import region_of
 from infra.local.lambda_.async_invocations import (
     RETRY_WAITS_SECONDS,
     AsyncConfiguration,
@@ -38,9 +41,13 @@ from infra.local.lambda_.sandbox_pool import SandboxPool
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 LOG_TAIL_BYTES = 4096
+INVOCATION = "invocation"
+"""The errand of an asynchronous invocation."""
 LONGEST_WAIT_SECONDS = 45.0
 """For one of the invocations that this machine runs at once. AWS throttles at once, but has more
 of them; whoever is throttled tries again. A state gives an invocation a minute beyond its own."""
+
+log = logging.getLogger(__name__)
 
 
 class FunctionProcesses:
@@ -75,6 +82,7 @@ class FunctionProcesses:
             response.querystring["qualifier"] = response.querystring.get("Qualifier", [None])
             return original_respond(response)
 
+        OUTBOX.carries(INVOCATION, self._invoke_later)
         self._patches.replace(LambdaFunction, "invoke", invoke)
         keep_forgotten_properties(self._patches)
         directory = settings.state_dir.resolve() / "functions" / "packages"
@@ -87,6 +95,7 @@ class FunctionProcesses:
         self._targets.close()
         self._events.close()
         self._pool.close()
+        OUTBOX.leave(INVOCATION)
 
     def _invoke(
         self,
@@ -103,12 +112,9 @@ class FunctionProcesses:
         if kind == "DryRun":
             return b""
         if kind == "Event":
-            caller = assume_role(FunctionConfiguration.of(function))
-            self._events.submit(
-                payload,
-                AsyncConfiguration.of(function, caller.credentials()),
-                lambda: self._attempt(function, payload)[0],
-            )
+            assume_role(FunctionConfiguration.of(function))  # one that cannot be is refused now
+            text = payload.decode("utf-8", "surrogateescape")
+            OUTBOX.put(INVOCATION, {"arn": function.function_arn, "payload": text})
             return b""
         encoded = request_headers.get("x-amz-client-context")
         client_context = base64.b64decode(encoded).decode() if encoded else None
@@ -118,6 +124,24 @@ class FunctionProcesses:
         tail = log.encode()[-LOG_TAIL_BYTES:]
         response_headers["x-amz-log-result"] = base64.b64encode(tail).decode()
         return attempt.outcome.payload
+
+    def _invoke_later(self, errand: Errand) -> None:
+        arn = errand.content["arn"]
+        payload = errand.content["payload"].encode("utf-8", "surrogateescape")
+        try:
+            function = lambda_backends[ACCOUNT_ID][region_of(arn)].get_function(arn)
+            caller = assume_role(FunctionConfiguration.of(function))
+            configuration = AsyncConfiguration.of(function, caller.credentials())
+        except Exception:  # taken up by a later start, which has the function no more
+            log.exception("An event for %s was lost", arn)
+            OUTBOX.strike(errand)
+            return
+        self._events.submit(
+            payload,
+            configuration,
+            lambda: self._attempt(function, payload)[0],
+            lambda: OUTBOX.strike(errand),
+        )
 
     def _attempt(
         self, function: Any, payload: bytes, client_context: str | None = None

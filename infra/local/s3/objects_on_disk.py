@@ -27,8 +27,8 @@ from werkzeug.exceptions import HTTPException
 from infra.local.host.disk import full_words, is_full
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
-from infra.local.iam.refusals import not_kept
-from infra.local.s3.bodies import BodyStore, ObjectBody
+from infra.local.iam.refusals import damaged, not_kept
+from infra.local.s3.bodies import BodyStore, DamagedContentError, ObjectBody
 
 _CHUNK_BYTES = 256 * 1024
 _BODY = "stratos.object_body"
@@ -77,12 +77,10 @@ class ObjectsOnDisk:
         self._keep_values(store)
         self._receive(store)
         self._complete(store)
-        for owner, name in (
-            (S3Response, "get_object"),
-            (S3Backend, "copy_object"),
-            (S3Backend, "upload_part_copy"),
-        ):
+        for owner, name in ((S3Response, "get_object"), (S3Backend, "upload_part_copy")):
             self._patches.replace(owner, name, _with_bodies(getattr(owner, name)))
+        copied = _with_checksums(_with_bodies(S3Backend.copy_object))
+        self._patches.replace(S3Backend, "copy_object", copied)
 
     def close(self) -> None:
         self._patches.restore()
@@ -94,6 +92,10 @@ class ObjectsOnDisk:
     def _keep_values(self, store: BodyStore) -> None:
         def get(key: Any) -> ObjectBody | bytes:
             body: ObjectBody = key.body
+            try:
+                body.file.check()
+            except DamagedContentError as error:
+                raise _damage(key, error) from error
             return body.read() if _whole.get() else body
 
         def set_(key: Any, value: ObjectBody | bytes) -> None:
@@ -155,6 +157,19 @@ class ObjectsOnDisk:
         self._patches.replace(FakeMultipart, "complete", complete)
 
 
+def _damage(key: Any, error: DamagedContentError) -> HTTPException:
+    """S3's answer; the words are for services that read the object for somebody."""
+    version = "" if key.version_id in (None, "null") else f" (version {key.version_id})"
+    told = (
+        f"the content of s3://{key.bucket_name}/{key.name}{version} is damaged: {error}. Put the "
+        "object again, or delete it; every other object is as it was"
+    )
+    answer = damaged(told)
+    refusal = HTTPException(told, answer)
+    refusal.code = answer.status_code
+    return refusal
+
+
 def checksum(chunks: Iterable[bytes], algorithm: str) -> bytes:
     """What moto calls the checksum of a content: other kinds than these are CRC32 here."""
     if algorithm in ("SHA1", "SHA256"):
@@ -190,6 +205,17 @@ def _with_bodies(original: Callable[..., Any]) -> Callable[..., Any]:
     def run(*arguments: Any, **named: Any) -> Any:
         with _passing_bodies_on():
             return original(*arguments, **named)
+
+    return run
+
+
+def _with_checksums(original: Callable[..., Any]) -> Callable[..., Any]:
+    """moto copies a checksum without its kind: one of parts would be taken for one of the whole."""
+
+    def run(backend: Any, source: Any, bucket: str, key: str, *rest: Any, **named: Any) -> None:
+        original(backend, source, bucket, key, *rest, **named)
+        copy = backend.get_object(bucket, key)
+        copy.checksum_type, copy.checksum_parts = source.checksum_type, source.checksum_parts
 
     return run
 

@@ -7,27 +7,38 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, unquote
+from weakref import WeakSet
 from xml.etree import ElementTree
 
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.utilities import dynamo_json_dump
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from werkzeug import Request, Response
 
 from infra.local.host.disk import full_words, is_full
+from infra.local.host.outbox import OUTBOX, Line
 from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID
 from infra.local.iam.refusals import not_kept
 from infra.local.iam.signatures import scope_of
 from infra.local.saved.journal import Entry, Journal
 from infra.local.saved.objects import SavedBodies, saved_changes
-from infra.local.stepfunctions.executions import StepFunctions, aborted_event
+from infra.local.stepfunctions.executions import (
+    StepFunctions,
+    aborted_event,
+    has_begun,
+    running_executions,
+)
+
+log = logging.getLogger(__name__)
 
 KILLED = "the embedded cloud was killed while it ran"
 _READS = (
@@ -65,6 +76,8 @@ class AcknowledgedChanges:
         self._home = home
         self._noted: dict[tuple[str, str], str] = {}
         """Of each key, the version that was noted last."""
+        self._begun: WeakSet[Any] = WeakSet()
+        """What writes the histories of executions that have left a state."""
         self._of_requests, self._of_executions = Patches(), Patches()
 
     def watch(self) -> None:
@@ -76,18 +89,37 @@ class AcknowledgedChanges:
             return lambda environ, start: self._answer(application, environ, start)
 
         def published(seam: Any, execution: Any, status: ExecutionStatus) -> None:
-            self._note_execution(execution, status)
-            publish(seam, execution, status)
+            # In this order: an execution that has ended is always one whose end is told.
+            with self._journal.lock:
+                publish(seam, execution, status)
+                self._note_execution(execution, status)
 
+        def add_event(manager: Any, context: Any, event_type: Any, *rest: Any, **named: Any) -> Any:
+            number = original_add(manager, context, event_type, *rest, **named)
+            if str(event_type).endswith("StateExited") and manager not in self._begun:
+                self._begun.add(manager)
+                try:
+                    self._note_beginning(manager)
+                except OSError as error:  # no reason to fail what goes on
+                    log.warning("it is not kept that an execution has begun: %s", error)
+            return number
+
+        OUTBOX.kept_by(self._journal.write)
+        original_add = self._of_executions.replace(EventManager, "add_event", add_event)
         self._of_requests.replace(DomainDispatcherApplication, "get_application", get_application)
         self._of_executions.replace(StepFunctions, "_publish", published)
 
     def leave_executions(self) -> None:
-        """Those that a stop of the cloud ends are reported by its next start."""
+        """Those that a stop of the cloud ends are reported by its next start.
+
+        Nor is it kept what only follows from the stop; what requests cause still is.
+        """
         self._of_executions.restore()
+        OUTBOX.kept_by(self._write_what_is_done)
 
     def close(self) -> None:
         self._of_executions.restore()
+        OUTBOX.kept_by(None)
         self._of_requests.restore()
 
     def _answer(self, application: Any, environ: dict[str, Any], start_response: Any) -> Any:
@@ -101,16 +133,22 @@ class AcknowledgedChanges:
             status.append(told)
             return start_response(told, *rest)
 
-        answer = application(environ, start)
+        with OUTBOX.holding() as sent:
+            answer = application(environ, start)
         if not (status and status[0].startswith("2")):
             return answer
         try:
             note()
+            OUTBOX.release(sent, self._journal.write)
         except OSError as error:
             return self._not_kept(request, error)(environ, _instead(start_response))
         if self._journal.num_bytes > _LONG_JOURNAL_BYTES:
             self._changed()
         return answer
+
+    def _write_what_is_done(self, line: Line) -> None:
+        if "done" in line:
+            self._journal.write(line)
 
     def _not_kept(self, request: Request, error: OSError) -> Response:
         _, service = _scope(request)
@@ -186,9 +224,19 @@ class AcknowledgedChanges:
 
     def _note_execution(self, execution: Any, status: ExecutionStatus) -> None:
         told: Entry = {"arn": execution.exec_arn}
-        if status == ExecutionStatus.RUNNING:
+        # It may have ended before its start is noted.
+        if status == ExecutionStatus.RUNNING == execution.exec_status:
             told["aborted"] = aborted_event(execution, KILLED)
+            told["has_begun"] = has_begun(execution)
         self._journal.write({"execution": told})
+
+    def _note_beginning(self, manager: Any) -> None:
+        """An execution has left its first state, and is now one that cannot begin again."""
+        with self._journal.lock:
+            for execution in running_executions():
+                worker = execution.exec_worker
+                if worker is not None and worker.env and worker.env.event_manager is manager:
+                    self._note_execution(execution, ExecutionStatus.RUNNING)
 
 
 def _scope(request: Request) -> tuple[str, str]:

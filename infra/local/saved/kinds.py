@@ -12,6 +12,7 @@ from moto.scheduler.models import scheduler_backends
 from infra.local.host.api_shapes import members, pages
 from infra.local.host.clients import Cloud
 from infra.local.host.settings import ACCOUNT_ID
+from infra.local.iam.sessions import region_of
 from infra.local.sagemaker.model_registry import skip_versions
 from infra.local.saved.hosting_kinds import Records, SavedComponents, SavedScaling
 from stratos.spec.schedule import At, Rate, parse_schedule
@@ -183,6 +184,27 @@ class SavedSchedules:
                 )
                 schedule = groups[request["GroupName"]].schedules[request["Name"]]
                 schedule.start_date = following.timestamp() if following else None
+
+
+def forget_fired(records: dict[str, Any], fired: dict[str, Any]) -> None:
+    """Leave out a schedule of one time that has fired since it was saved.
+
+    Args:
+        fired: The content of its errand.
+    """
+    named = fired["arn"].partition(":schedule/")[2].split("/")
+
+    def has_fired(request: dict[str, Any]) -> bool:
+        if [request["GroupName"], request["Name"]] != named:
+            return False
+        zone = request.get("ScheduleExpressionTimezone", "UTC")
+        expression = parse_schedule(request["ScheduleExpression"], zone)
+        due = datetime.fromisoformat(fired["due"])
+        return isinstance(expression, At) and expression.time <= due
+
+    of_region = records.get(region_of(fired["arn"]), {})
+    saved = of_region.get(SavedSchedules.name, [])
+    of_region[SavedSchedules.name] = [one for one in saved if not has_fired(one["request"])]
 
 
 class SavedRoles:

@@ -10,7 +10,7 @@ from typing import Any
 from moto.s3.models import FakeDeleteMarker, FakeKey, s3_backends
 
 from infra.local.host.settings import ACCOUNT_ID
-from infra.local.s3.bodies import BodyStore, ObjectBody
+from infra.local.s3.bodies import BodyStore, DamagedContentError, ObjectBody
 
 
 class SavedBodies:
@@ -23,6 +23,8 @@ class SavedBodies:
         self._directory = directory
         self._live = BodyStore(live)
         self._there: set[str] = set()
+        self.damaged: list[str] = []
+        """Objects that were restored with a content that is cut or gone, in words."""
 
     def put(self, body: ObjectBody) -> str:
         if body.name not in self._there:
@@ -31,10 +33,24 @@ class SavedBodies:
             self._there.add(body.name)
         return body.name
 
-    def get(self, name: str) -> ObjectBody:
+    def get(self, version: Mapping[str, Any], told: str) -> ObjectBody:
+        """The content of a saved version, damaged or not.
+
+        Args:
+            told: What the object is called, should it be damaged.
+        """
+        name: str = version["blob"]
         if Path(name).name != name:
             raise ValueError(f"{name!r} is no name of a content")
-        return self._live.adopt(self._directory / name)
+        etag: str = version["etag"]
+        # Before sizes and digests were saved, there was the tag: of an object put in one piece.
+        md5 = version.get("md5") or (None if "-" in etag else etag)
+        body = self._live.adopt(self._directory / name, version.get("num_bytes"), md5)
+        try:
+            body.file.check_size()
+        except DamagedContentError as error:
+            self.damaged.append(f"{told}: {error}")
+        return body
 
     def forget_all_but(self, used: Collection[str]) -> None:
         """Delete every other content."""
@@ -135,7 +151,8 @@ def restore_objects(bucket_name: str, saved: dict[str, Any], bodies: SavedBodies
                 marker.last_modified = datetime.fromisoformat(version["modified"])
                 restored.append(marker)
                 continue
-            entry = _key(bucket, key, bodies.get(version["blob"]))
+            told = f"s3://{bucket_name}/{key}"
+            entry = _key(bucket, key, bodies.get(version, told))
             entry._version_id = version["id"]
             entry._is_versioned = bucket.is_versioned
             entry._etag = version["etag"]
@@ -143,8 +160,7 @@ def restore_objects(bucket_name: str, saved: dict[str, Any], bodies: SavedBodies
             entry.set_metadata(version["metadata"], replace=True)
             entry.set_storage_class(version["storage_class"])
             entry.encryption = version["encryption"]
-            entry.checksum_algorithm = version["checksum_algorithm"]
-            entry.checksum_value = version["checksum_value"]
+            _set_checksum(entry, version)
             if version["tags"]:
                 backend.tagger.tag_resource(
                     entry.arn, [{"Key": k, "Value": v} for k, v in version["tags"].items()]
@@ -160,14 +176,27 @@ def _saved_version(version: Any, bodies: SavedBodies) -> dict[str, Any]:
     return common | {
         "deleted": False,
         "blob": bodies.put(version.body),
+        "num_bytes": version.body.file.num_bytes,
+        "md5": version.body.file.md5,
         "etag": version.etag.strip('"'),
         "metadata": dict(version.metadata),
         "storage_class": version.storage_class,
         "encryption": version.encryption,
         "checksum_algorithm": version.checksum_algorithm,
         "checksum_value": version.checksum_value,
+        "checksum_type": version.checksum_type,
+        "checksum_parts": version.checksum_parts,
         "tags": _backend().tagger.get_tag_dict_for_resource(version.arn),
     }
+
+
+def _set_checksum(entry: Any, saved: Mapping[str, Any]) -> None:
+    if "checksum_type" not in saved and "-" in saved["etag"]:
+        return  # before its kind was saved; one of parts is no checksum of the whole
+    entry.checksum_algorithm = saved["checksum_algorithm"]
+    entry.checksum_value = saved["checksum_value"]
+    entry.checksum_type = saved.get("checksum_type")
+    entry.checksum_parts = saved.get("checksum_parts")
 
 
 def _key(bucket: Any, name: str, content: ObjectBody | bytes) -> Any:

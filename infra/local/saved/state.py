@@ -5,12 +5,14 @@ contents with their versions, table items, parameters, secrets, schedules, SageM
 endpoints, components and model packages, and what scales a fleet. Not saved: jobs, logs, messages
 in queues. A save is whole; objects, items and executions that came after it are in a journal. An
 execution that was running is reported as aborted once the cloud is up again, so that its clean-up
-happens.
+happens; one that had not left its first state begins again. What was promised and not done (an
+event to deliver, a function to invoke) is done then.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from threading import Lock
 from typing import Any
@@ -18,13 +20,15 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.local.cloudformation.stacks import CHANGING
+from infra.local.events.scheduler import FIRING
 from infra.local.host.clients import Cloud, cloud_at, make_bucket
+from infra.local.host.outbox import OUTBOX, Errand
 from infra.local.host.settings import LocalSettings
 from infra.local.iam.sessions import region_of
 from infra.local.saved.acknowledged import AcknowledgedChanges
 from infra.local.saved.encoding import decode, encode
 from infra.local.saved.journal import Journal
-from infra.local.saved.kinds import SAVED_KINDS, put_item
+from infra.local.saved.kinds import SAVED_KINDS, forget_fired, put_item
 from infra.local.saved.objects import (
     SavedBodies,
     blobs_of,
@@ -32,12 +36,19 @@ from infra.local.saved.objects import (
     restore_objects,
     saved_objects,
 )
-from infra.local.stepfunctions.executions import aborted_event, running_executions
+from infra.local.stepfunctions.executions import (
+    STATUS,
+    aborted_event,
+    has_begun,
+    running_executions,
+)
+
+log = logging.getLogger(__name__)
 
 FORMAT = 2
 _OF_ONE_REGION = 1
 """The format before there were regions."""
-_LONGEST_REASON = 500
+_LONGEST_REASON = 1000
 
 
 class RestoreError(RuntimeError):
@@ -68,16 +79,20 @@ class SavedState:
             cause: Of the end of executions that run now, should this be the last save.
         """
         with self._saving:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            # Not its parents: a state directory that was deleted is not made again.
+            self._directory.mkdir(exist_ok=True)
             # First, so that no change is in neither.
             number = self._journal.begin()
+            running = running_executions()
             state: dict[str, Any] = {
                 "format": FORMAT,
                 "journal": number,
                 "stacks": self._stacks(),
                 "buckets": saved_objects(self._bodies),
                 "records": {region: self._records(region) for region in self._regions},
-                "aborted": [aborted_event(one, cause) for one in running_executions()],
+                "aborted": [aborted_event(one, cause) for one in running],
+                "unbegun": [one.exec_arn for one in running if not has_begun(one)],
+                "errands": [errand.as_json() for errand in OUTBOX.open()],
             }
             draft = self._file.with_suffix(".new")
             draft.write_text(json.dumps(state, default=encode))
@@ -89,6 +104,11 @@ class SavedState:
 
     def close(self) -> None:
         self._journal.close()
+
+    @property
+    def damaged(self) -> list[str]:
+        """Objects whose content was cut or gone when they were restored, in words."""
+        return self._bodies.damaged
 
     def restore(self) -> None:
         """Make again what was saved; without a saved state, do nothing.
@@ -139,16 +159,35 @@ class SavedState:
 
     def _replayed(self, state: dict[str, Any]) -> dict[str, Any]:
         aborted = {event["Resources"][0]: event for event in state["aborted"]}
+        errands = {errand["id"]: errand for errand in state.get("errands", ())}
+        started = {_name_of(arn) for arn in aborted}
+        unbegun = set(state.get("unbegun", ()))
         for entry in self._journal.read(state.get("journal", 0)):
             if "object" in entry:
                 put_key(state["buckets"], entry["object"])
             elif "item" in entry:
                 put_item(state["records"], entry["item"])
-            elif "aborted" in entry["execution"]:
-                aborted[entry["execution"]["arn"]] = entry["execution"]["aborted"]
+            elif "errand" in entry:
+                errands[entry["errand"]["id"]] = entry["errand"]
+                if entry["errand"]["kind"] == FIRING:
+                    forget_fired(state["records"], entry["errand"]["content"])
+            elif "done" in entry:
+                errands.pop(entry["done"], None)
             else:
-                aborted.pop(entry["execution"]["arn"], None)
-        return state | {"aborted": list(aborted.values())}
+                arn = entry["execution"]["arn"]
+                started.add(_name_of(arn))
+                aborted.pop(arn, None)
+                unbegun.discard(arn)
+                if "aborted" in entry["execution"]:
+                    aborted[arn] = entry["execution"]["aborted"]
+                    if not entry["execution"].get("has_begun", True):
+                        unbegun.add(arn)
+        for errand in errands.values():
+            aborted.pop(_ended_by(errand), None)
+        # What has started was delivered, though the process may have died before it said so.
+        left = [one for one in errands.values() if _execution_of(one) not in started]
+        found = {"aborted": list(aborted.values()), "unbegun": list(unbegun), "errands": left}
+        return state | found
 
     def _restore(self, state: dict[str, Any]) -> None:
         managed = {name for stack in state["stacks"] for name in stack["buckets"]}
@@ -169,8 +208,24 @@ class SavedState:
             restore_objects(name, buckets[name], self._bodies)
         self._restore_records(state["records"], before_stacks=False)
         for event in state["aborted"]:
-            region = region_of(event["Resources"][0])
-            self._in(region).client("events").put_events(Entries=[event])
+            [arn] = event["Resources"]
+            if arn not in state.get("unbegun", ()) or not self._begins_again(event):
+                self._in(region_of(arn)).client("events").put_events(Entries=[event])
+        for errand in state.get("errands", ()):
+            OUTBOX.take_up(Errand(**errand))
+
+    def _begins_again(self, event: dict[str, Any]) -> bool:
+        """Start an execution under the name that it had. Returns whether that was possible."""
+        told = json.loads(event["Detail"])
+        states = self._in(region_of(told["executionArn"])).client("stepfunctions")
+        try:
+            states.start_execution(
+                stateMachineArn=told["stateMachineArn"], name=told["name"], input=told["input"]
+            )
+        except ClientError as error:  # such as a machine that is there no more
+            log.warning("%s does not begin again: %s", told["executionArn"], error)
+            return False
+        return True
 
     def _in(self, region: str | None) -> Cloud:
         """A region; home, where what was saved names none."""
@@ -232,6 +287,24 @@ def _regions_of(state: dict[str, Any]) -> set[str]:
     """The regions in which something was; those of before name none."""
     placed = (*state["stacks"], *state["buckets"].values())
     return {one["region"] for one in placed if "region" in one}
+
+
+def _name_of(execution_arn: str) -> str:
+    return execution_arn.rpartition(":")[2]
+
+
+def _execution_of(errand: dict[str, Any]) -> str | None:
+    """The name of the execution that an errand would start, if it would start one."""
+    name: str | None = errand["content"].get("execution_name")
+    return name
+
+
+def _ended_by(errand: dict[str, Any]) -> str:
+    """The execution whose own end an errand tells; empty where it tells none."""
+    if errand["kind"] != STATUS:
+        return ""
+    detail = json.loads(errand["content"]["Detail"])
+    return "" if detail["status"] == "RUNNING" else str(detail["executionArn"])
 
 
 def _nothing() -> dict[str, Any]:

@@ -40,6 +40,7 @@ from moto.stepfunctions.parser.models import (
 )
 from moto.stepfunctions.responses import StepFunctionResponse
 
+from infra.local.host.outbox import OUTBOX, Errand
 from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID, LocalSettings
 from infra.local.iam.authority import AccessDeniedError
@@ -52,6 +53,9 @@ from infra.local.stepfunctions.state_language import mend_state_language, time_t
 
 MAX_INPUT_BYTES = 256 * 1024
 """Longest execution input Step Functions takes."""
+
+STATUS = "status"
+"""The errand of a status change to the event bus."""
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +76,7 @@ class StepFunctions:
         self._publisher = ThreadPoolExecutor(1, thread_name_prefix="execution-status")
 
     def install(self, settings: LocalSettings) -> None:
+        OUTBOX.carries(STATUS, self._tell_soon)
         self._judge_creation()
         mend_state_language(self._patches, settings.endpoint_url)
         self._mend_start()
@@ -84,6 +89,7 @@ class StepFunctions:
     def close(self) -> None:
         """Abort what still runs, without events: there is nobody left to react to them."""
         self._publisher.shutdown(wait=True, cancel_futures=True)
+        OUTBOX.leave(STATUS)
         for execution in running_executions():
             execution.exec_worker.env.set_stop(
                 stop_date=datetime.now(UTC), error=None, cause="the embedded cloud stops"
@@ -224,11 +230,13 @@ class StepFunctions:
         self._patches.replace(StepFunctionResponse, "send_task_failure", send_task_failure)
 
     def _publish(self, execution: Any, status: ExecutionStatus) -> None:
-        event = status_change_event(execution, status)
+        OUTBOX.put(STATUS, status_change_event(execution, status))
+
+    def _tell_soon(self, errand: Errand) -> None:
         try:
-            self._publisher.submit(_put_event, event, region_of(execution.exec_arn))
+            self._publisher.submit(_put_event, errand)
         except RuntimeError:
-            log.info("%s became %s while closing", execution.exec_arn, status.value)
+            log.info("%s changed while closing", errand.content["Resources"][0])
 
 
 def running_executions() -> list[Any]:
@@ -241,6 +249,17 @@ def running_executions() -> list[Any]:
         for execution in list(machine.executions)
         if execution.exec_status == ExecutionStatus.RUNNING
     ]
+
+
+def has_begun(execution: Any) -> bool:
+    """Whether an execution has left a state: before that, it may begin again as if for the first
+    time, as a task may be tried again."""
+    worker = execution.exec_worker
+    if worker is None or worker.env is None:
+        return False
+    # Not a copy, as moto would give: histories are long, and this is asked at every save.
+    events = worker.env.event_manager._history_event_list
+    return any(str(event["type"]).endswith("StateExited") for event in events)
 
 
 def status_change_event(execution: Any, status: ExecutionStatus) -> dict[str, Any]:
@@ -275,11 +294,13 @@ def aborted_event(execution: Any, cause: str) -> dict[str, Any]:
     return event | {"Detail": json.dumps(json.loads(event["Detail"]) | end)}
 
 
-def _put_event(event: dict[str, Any], region: str) -> None:
+def _put_event(errand: Errand) -> None:
+    event = errand.content
     try:
-        events_backends[ACCOUNT_ID][region].put_events([event])
+        events_backends[ACCOUNT_ID][region_of(event["Resources"][0])].put_events([event])
     except Exception:
         log.exception("an execution status change did not reach its targets")
+    OUTBOX.strike(errand)
 
 
 def _milliseconds(moment: datetime | None) -> int | None:
@@ -307,4 +328,11 @@ def _set_outcome(execution: Any) -> None:
         execution.exec_status = ExecutionStatus.FAILED
 
 
-__all__ = ["StepFunctions", "aborted_event", "running_executions", "status_change_event"]
+__all__ = [
+    "STATUS",
+    "StepFunctions",
+    "aborted_event",
+    "has_begun",
+    "running_executions",
+    "status_change_event",
+]

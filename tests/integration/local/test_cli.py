@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from infra.local import cli
 from infra.local.cli import app
 from infra.local.cloudformation.deploy import DeployError
 from infra.local.cloudformation.stacks import CloudFormation
+from infra.local.daemon import CloudStatus, Ended
 from infra.local.host.network import RegionNetwork
 from infra.local.host.settings import LocalSettings
 from stratos.contracts.bucket import SERVERS_KEY
@@ -169,3 +171,41 @@ def test_nothing_is_brought_up_while_a_region_is_cut_off(tmp_path: Path) -> None
     assert isinstance(asked.exception, DeployError)
     assert "us-east-1, which is cut off; `stratos local mend us-east-1`" in str(asked.exception)
     assert not settings.lock_file.exists()
+
+
+def test_status_names_damaged_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [f"s3://box/k\x1b[2J{number}: the file f is gone" for number in range(2)]
+    found = CloudStatus(
+        url="http://localhost:1",
+        regions=("us-east-1",),
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        alive=True,
+        num_damaged=7,
+        damaged=tuple(words),
+    )
+    monkeypatch.setattr(cli, "status", lambda settings: found)
+    told = CliRunner().invoke(app, ["status", "--state-dir", str(tmp_path)])
+    assert told.exit_code == 0
+    assert "7 object(s) are damaged or missing" in told.output
+    assert "s3://box/k\\u001b[2J0: the file f is gone" in told.output
+    assert "and 5 more, which server.log names" in told.output
+
+
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [
+        (Ended(), "it was not up\n"),
+        (Ended(was_up=True), "stopped; its state is kept\n"),
+        (
+            Ended(was_up=True, killed_because="it did not answer within 30 s", num_left=2),
+            "killed, because it did not answer within 30 s; what it had acknowledged is kept\n"
+            "ended 2 process(es) that a killed cloud had left\n",
+        ),
+    ],
+    ids=["down", "up", "hanging"],
+)
+def test_down_says_what_it_came_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended: Ended, told: str
+) -> None:
+    monkeypatch.setattr(cli, "stop", lambda settings: ended)
+    assert CliRunner().invoke(app, ["down", "--state-dir", str(tmp_path)]).output == told

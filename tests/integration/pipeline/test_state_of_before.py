@@ -11,8 +11,8 @@ import json
 import shutil
 import zipfile
 from collections.abc import Iterator
+from hashlib import md5
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -32,22 +32,25 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """The saved cloud brought up again, with today's template deployed over the one it had."""
     home = tmp_path_factory.mktemp("before")
     shutil.copytree(STATE, home / "saved")
-    for blob in missing_blobs(home / "saved"):
-        blob.write_bytes(an_archive())
+    fill_in(home / "saved")
     with running_cloud(home) as running:
         yield running
 
 
-def missing_blobs(saved: Path) -> list[Path]:
+def fill_in(saved: Path) -> None:
     """Packages of the former stack: nothing of them runs once the new one is deployed."""
-    buckets: dict[str, Any] = json.loads((saved / "state.json").read_text())["buckets"]
-    named = [
-        saved / "blobs" / version["blob"]
-        for bucket in buckets.values()
+    state = json.loads((saved / "state.json").read_text())
+    versions = [
+        version
+        for bucket in state["buckets"].values()
         for versions in bucket["objects"].values()
         for version in versions
     ]
-    return [blob for blob in named if not blob.exists()]
+    content = an_archive()
+    for version in [one for one in versions if not (saved / "blobs" / one["blob"]).exists()]:
+        version |= {"etag": md5(content).hexdigest(), "checksum_value": None}
+        (saved / "blobs" / version["blob"]).write_bytes(content)
+    (saved / "state.json").write_text(json.dumps(state))
 
 
 def an_archive() -> bytes:

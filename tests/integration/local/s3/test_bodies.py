@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
-from infra.local.s3.bodies import BodyStore
+from infra.local.s3.bodies import BodyStore, DamagedContentError, ObjectBody
 
 
 @pytest.fixture
@@ -56,3 +57,65 @@ def test_a_store_begins_empty_after_a_cloud_that_was_killed(tmp_path: Path) -> N
     (tmp_path / "objects" / "left").write_bytes(b"content")
     BodyStore(tmp_path / "objects").clear()
     assert not list((tmp_path / "objects").iterdir())
+
+
+MD5 = hashlib.md5(b"content").hexdigest()
+DAMAGES = {
+    "cut": (b"cont", r"has 4 bytes; it was written with 7"),
+    "changed": (b"CONTENT", f"has the MD5 digest .*; it was written with {MD5}"),
+    "gone": (None, r"the file .* is gone"),
+}
+
+
+def damaged(body: ObjectBody, content: bytes | None) -> None:
+    path = body.file.path
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_file_that_changed_since_it_was_written_is_told(store: BodyStore, damage: str) -> None:
+    body = store.write([b"con", b"tent"])
+    body.file.check()
+    content, words = DAMAGES[damage]
+    damaged(body, content)
+    with pytest.raises(DamagedContentError, match=words):
+        body.file.check()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_an_adopted_file_is_held_to_what_was_written(
+    store: BodyStore, tmp_path: Path, damage: str
+) -> None:
+    content, words = DAMAGES[damage]
+    if content is not None:
+        (tmp_path / "kept").write_bytes(content)
+    body = store.adopt(tmp_path / "kept", 7, MD5)
+    assert len(body) == 7
+    with pytest.raises(DamagedContentError, match=words):
+        body.file.check()
+
+
+def test_a_content_of_which_no_digest_was_kept_is_held_to_its_size(
+    store: BodyStore, tmp_path: Path
+) -> None:
+    (tmp_path / "kept").write_bytes(b"CONTENT")
+    store.adopt(tmp_path / "kept").file.check()
+    store.adopt(tmp_path / "kept", 7).file.check()
+
+
+def test_a_file_is_read_as_a_whole_once_and_again_when_it_has_changed(
+    store: BodyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kept").write_bytes(b"content")
+    file = store.adopt(tmp_path / "kept", 7, MD5).file
+    read: list[int] = []
+    whole = ObjectBody.__iter__
+    monkeypatch.setattr(ObjectBody, "__iter__", lambda body: read.append(1) or whole(body))
+    file.check()
+    file.check()
+    assert read == [1]
+    os.utime(file.path, ns=(0, 0))
+    file.check()
+    assert read == [1, 1]

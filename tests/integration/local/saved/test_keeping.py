@@ -31,7 +31,13 @@ TABLE: dict[str, Any] = {
     "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
     "BillingMode": "PAY_PER_REQUEST",
 }
-WAITS = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}}
+WAITS = {
+    "StartAt": "Begin",
+    "States": {
+        "Begin": {"Type": "Pass", "Next": "Wait"},
+        "Wait": {"Type": "Wait", "Seconds": 3600, "End": True},
+    },
+}
 
 
 @pytest.fixture
@@ -100,6 +106,14 @@ def test_what_was_acknowledged_outlives_kills_at_any_moment(settings: LocalSetti
         first = max(writer.acknowledged.values()) + 8
 
 
+def entered(cloud: Cloud, execution_arn: str) -> list[str]:
+    """The states that an execution has come to."""
+    history = cloud("stepfunctions").get_execution_history(executionArn=execution_arn)["events"]
+    return [
+        e["stateEnteredEventDetails"]["name"] for e in history if "stateEnteredEventDetails" in e
+    ]
+
+
 def test_executions_that_a_kill_ended_are_reported_and_those_that_had_ended_are_not(
     settings: LocalSettings,
 ) -> None:
@@ -149,6 +163,7 @@ def test_executions_that_a_kill_ended_are_reported_and_those_that_had_ended_are_
     eventually(lambda: b"OnEnd" in saved.read_bytes() and b"Roles" in saved.read_bytes())
     cloud.execute(passes, {})
     running = cloud("stepfunctions").start_execution(stateMachineArn=waits, input='{"k": 1}')
+    eventually(lambda: "Wait" in entered(cloud, running["executionArn"]))
     kill(settings)
     cloud = started(settings)
     detail = cloud.receive(queue)["Body"]["detail"]

@@ -12,8 +12,9 @@ from moto_cloud import ROLE, running_cloud
 from moto_cloud import ROLE as ROLE_ARN
 from restarts import make_role, serving
 
-from infra.local.events.scheduler import Scheduler
+from infra.local.events.scheduler import FIRING, Scheduler
 from infra.local.host.clients import cloud_at
+from infra.local.saved.journal import Journal
 from infra.local.saved.kinds import SavedRoles, SavedSchedules
 from tests.patience import eventually
 
@@ -57,6 +58,34 @@ def test_saved_schedules_come_back_with_their_time_zone_or_utc(
     assert found["weekly"]["StartDate"].minute == 0, "the rhythm of before"
     assert "schedule backwards is not made again: Invalid Schedule Expression" in caplog.text
     assert {record["request"]["Name"] for record in again} == set(zones)
+
+
+def test_a_schedule_of_one_time_that_has_fired_since_it_was_saved_is_not_made_again(
+    tmp_path: Path,
+) -> None:
+    def fired(name: str, due: str) -> dict[str, Any]:
+        arn = f"arn:aws:scheduler:us-east-1:123456789012:schedule/default/{name}"
+        return {"errand": {"kind": FIRING, "id": name, "content": {"arn": arn, "due": due}}}
+
+    schedules = [
+        saved("fired", "at(2035-01-01T00:00:00)"),
+        saved("put-anew", "at(2035-01-02T00:00:00)"),
+        saved("other", "at(2035-01-01T00:00:00)"),
+        saved("again", "rate(7 days)"),
+    ]
+    state = {"format": 2, "stacks": [], "buckets": {}, "aborted": []}
+    records = {"us-east-1": {"schedules": schedules}}
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "state.json").write_text(json.dumps(state | {"records": records}))
+    journal = Journal(tmp_path / "saved")
+    journal.begin()
+    for name in ("fired", "put-anew", "again"):
+        journal.write(fired(name, "2035-01-01T00:00:00+00:00"))
+        journal.write({"done": name})
+    journal.close()
+    with serving(tmp_path) as cloud:
+        listed = cloud("scheduler").list_schedules()["Schedules"]
+    assert {schedule["Name"] for schedule in listed} == {"put-anew", "other", "again"}
 
 
 def test_data_and_schedules_that_no_stack_made_come_back(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from restarts import serving
 
 from infra.local.cloudformation.deploy import deploy
 from infra.local.saved.state import RestoreError
+from infra.local.stepfunctions.executions import has_begun, running_executions
+from tests.patience import eventually
 
 SOURCES = {"app.py": "def handler(event, context):\n    return event\n"}
 
@@ -28,7 +30,13 @@ def stack(tmp_path: Path) -> Path:
         "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
         "BillingMode": "PAY_PER_REQUEST",
     }
-    wait = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 600, "End": True}}}
+    wait = {
+        "StartAt": "B",
+        "States": {
+            "B": {"Type": "Pass", "Next": "W"},
+            "W": {"Type": "Wait", "Seconds": 600, "End": True},
+        },
+    }
     resources = {
         "Role": ROLE,
         "Data": {"Type": "AWS::S3::Bucket", "Properties": bucket},
@@ -135,6 +143,8 @@ def test_an_execution_that_was_running_is_reported_aborted_by_the_next_cloud(
         execution = cloud("stepfunctions").start_execution(
             stateMachineArn=made["Flow"], name="run-1", input='{"k": 1}'
         )["executionArn"]
+        [running] = running_executions()
+        eventually(lambda: has_begun(running))
     with serving(state) as cloud:
         detail = cloud.receive(made["Ended"])["Body"]["detail"]
     assert (detail["executionArn"], detail["status"]) == (execution, "ABORTED")

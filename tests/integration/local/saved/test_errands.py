@@ -1,0 +1,183 @@
+"""What a killed cloud had promised and not done is done by the next one, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from assembly import function, template, write_assembly
+from moto_cloud import Cloud
+from restarts import serving
+
+from infra.local.cloudformation.deploy import deploy
+from infra.local.events.targets import Targets
+from infra.local.host.outbox import OUTBOX
+from infra.local.saved.journal import Journal
+from tests.patience import eventually
+
+CALLED = """
+import json, os, pathlib, time, uuid
+
+def handler(event, context):
+    calls = pathlib.Path(os.environ["CALLS"])
+    name = json.dumps([event["detail"]["name"], event["detail"]["status"]])
+    (calls / uuid.uuid4().hex).write_text(name)
+    while not (calls.parent / "go").exists():
+        time.sleep(0.01)
+"""
+WAIT = {"Type": "Wait", "Seconds": 3600}
+ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+SERVICES = [f"{name}.amazonaws.com" for name in ("lambda", "states", "events")]
+TRUSTED = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": SERVICES}}
+
+
+def document(statement: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def machine(*states: dict[str, Any]) -> dict[str, Any]:
+    """One state after the other."""
+    named = {
+        f"S{number}": state | ({} if state["Type"] == "Fail" else {"End": True})
+        for number, state in enumerate(states)
+    }
+    for number in range(len(states) - 1):
+        del named[f"S{number}"]["End"]
+        named[f"S{number}"]["Next"] = f"S{number + 1}"
+    definition = json.dumps({"StartAt": "S0", "States": named})
+    role = {"Fn::GetAtt": ["Role", "Arn"]}
+    properties = {"RoleArn": role, "DefinitionString": definition}
+    return {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
+
+
+def rule(pattern: dict[str, Any], target: str, **rest: Any) -> dict[str, Any]:
+    targets = [{"Id": "t", "Arn": {"Fn::GetAtt": [target, "Arn"]}, **rest}]
+    properties = {"EventPattern": pattern, "Targets": targets}
+    return {"Type": "AWS::Events::Rule", "Properties": properties}
+
+
+def stack(tmp_path: Path) -> Path:
+    """An upload starts a run, and the end of one calls a function, which waits for a file."""
+    role = {
+        "AssumeRolePolicyDocument": document(TRUSTED),
+        "Policies": [{"PolicyName": "All", "PolicyDocument": document(ALL)}],
+    }
+    bucket = {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    ended = {"source": ["aws.states"], "detail": {"status": ["FAILED", "ABORTED"]}}
+    variables = {"Variables": {"CALLS": str(tmp_path / "calls")}}
+    resources = {
+        "Role": {"Type": "AWS::IAM::Role", "Properties": role},
+        "Data": {"Type": "AWS::S3::Bucket", "Properties": {"NotificationConfiguration": bucket}},
+        "Runs": machine({"Type": "Pass"}, WAIT),
+        "Waits": machine(WAIT),
+        "Fails": machine({"Type": "Fail", "Error": "E", "Cause": "on purpose"}),
+        "Called": function("called", Environment=variables, Timeout=600),
+        "OnUpload": rule(
+            {"source": ["aws.s3"], "detail": {"bucket": {"name": [{"Ref": "Data"}]}}},
+            *("Runs",),
+            RoleArn={"Fn::GetAtt": ["Role", "Arn"]},
+        ),
+        "OnEnd": rule(ended, "Called"),
+        "Admit": {
+            "Type": "AWS::Lambda::Permission",
+            "Properties": {
+                "Action": "lambda:InvokeFunction",
+                "FunctionName": {"Ref": "Called"},
+                "Principal": "events.amazonaws.com",
+            },
+        },
+    }
+    outputs = {name: {"Ref": name} for name in ("Data", "Runs", "Waits", "Fails")}
+    sources = {"called": {"app.py": CALLED}}
+    return write_assembly(tmp_path / "assembly", "S", template(resources, **outputs), sources)
+
+
+def deployed(cloud: Cloud, tmp_path: Path) -> dict[str, str]:
+    """The outputs of the stack, which is saved."""
+    made = deploy(stack(tmp_path), cloud.settings.endpoint_url, cloud.settings.key.owner)
+    saved = cloud.settings.state_dir / "saved" / "state.json"
+    eventually(lambda: b"OnEnd" in saved.read_bytes())
+    return made
+
+
+def keys_of_runs(cloud: Cloud, machine_arn: str) -> list[str]:
+    described = (
+        cloud("stepfunctions").describe_execution(executionArn=one["executionArn"])
+        for one in cloud.executions_of(machine_arn)
+    )
+    return [json.loads(one["input"])["detail"]["object"]["key"] for one in described]
+
+
+def test_what_was_promised_is_done_after_a_kill_and_what_was_done_is_not_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, killed = tmp_path / "calls", tmp_path / "killed"
+    calls.mkdir()
+    with serving(tmp_path / "state") as cloud:
+        made = deployed(cloud, tmp_path)
+        s3, states = cloud("s3"), cloud("stepfunctions")
+        # It has not left its first state when the cloud is killed.
+        states.start_execution(stateMachineArn=made["Waits"], name="begins", input='{"n": 1}')
+        # Its function is under way.
+        states.start_execution(stateMachineArn=made["Fails"], name="failed")
+        eventually(lambda: len(list(calls.iterdir())) == 1)
+        # Started, though the process dies before it says so.
+        with monkeypatch.context() as dying:
+            dying.setattr(OUTBOX, "strike", lambda errand: None)
+            s3.put_object(Bucket=made["Data"], Key="started", Body=b"1")
+            eventually(lambda: keys_of_runs(cloud, made["Runs"]) == ["started"])
+        # Acknowledged, and not delivered.
+        go_on = threading.Event()
+        deliver = Targets.deliver
+
+        def late(*arguments: Any, **named: Any) -> None:
+            go_on.wait(600)
+            deliver(*arguments, **named)
+
+        with monkeypatch.context() as slow:
+            slow.setattr(Targets, "deliver", late)
+            s3.put_object(Bucket=made["Data"], Key="promised", Body=b"2")
+            shutil.copytree(tmp_path / "state" / "saved", killed / "saved")
+            go_on.set()
+        [running] = cloud.executions_of(made["Runs"])[-1:]
+        (tmp_path / "go").touch()
+    for path in calls.iterdir():
+        path.unlink()
+    with serving(killed) as cloud:
+        assert eventually(lambda: keys_of_runs(cloud, made["Runs"])) == ["promised"]
+        eventually(lambda: len(list(calls.iterdir())) >= 2)
+        eventually(lambda: [errand.content for errand in OUTBOX.open()] == [])
+        told = sorted(json.loads(path.read_text()) for path in calls.iterdir())
+        assert told == sorted([["failed", "FAILED"], [running["name"], "ABORTED"]])
+        assert keys_of_runs(cloud, made["Runs"]) == ["promised"]
+        [again] = cloud.executions_of(made["Waits"])
+        described = cloud("stepfunctions").describe_execution(executionArn=again["executionArn"])
+        assert (described["name"], described["input"]) == ("begins", '{"n": 1}')
+
+
+def test_an_end_that_was_not_told_is_told_once_and_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, killed = tmp_path / "calls", tmp_path / "killed"
+    calls.mkdir()
+    (tmp_path / "go").touch()
+    with serving(tmp_path / "state") as cloud:
+        made = deployed(cloud, tmp_path)
+        monkeypatch.setattr(
+            "infra.local.stepfunctions.executions._put_event", lambda errand: None
+        )  # the process dies before
+        cloud.execute(made["Fails"], {})
+        [ended] = cloud.executions_of(made["Fails"])
+        journal = Journal(tmp_path / "state" / "saved")
+        eventually(lambda: "aborted" not in list(journal.read(0))[-1].get("execution", {}))
+        shutil.copytree(tmp_path / "state" / "saved", killed / "saved")
+        monkeypatch.undo()
+    with serving(killed):
+        [call] = eventually(lambda: list(calls.iterdir()))
+        assert json.loads(eventually(call.read_text)) == [ended["name"], "FAILED"]
+        eventually(lambda: [errand.content for errand in OUTBOX.open()] == [])
+        assert len(list(calls.iterdir())) == 1
