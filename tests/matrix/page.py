@@ -146,7 +146,7 @@ def _figures(fast: Sequence[Cell], whole: Results) -> Iterator[tuple[str, str, s
     yield "requests failed during update and rollback", "0, or its test fails", _UPDATES
     kills = _result("kills")["tried"]
     survived = sum(not one["wrong"] for one in kills)
-    yield "kills of the embedded cloud survived", f"{survived} of {len(kills)}", "make bench-kills"
+    yield "kills of the embedded cloud survived", f"{survived} of {len(kills)}", "make kills"
     fuzzed = _result("fuzz")["targets"].values()
     inputs, failures = (sum(one[name] for one in fuzzed) for name in ("inputs", "failures"))
     yield "inputs fuzzed", f"{inputs}, of which {failures} failed", "make fuzz"
