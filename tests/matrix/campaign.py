@@ -230,9 +230,14 @@ class Campaign:
             wrong.append(f"no word on what to do: {run.outcome}")
         if self.fault is Fault.CLOUD_KILLED:  # it forgets its queues; the summary stands for them
             return wrong
-        words = "did not begin" if run.row is None else self._name
+        # What was struck as it claimed its run may have claimed it a moment later.
+        words = ("did not begin", self._name) if run.row is None else (self._name,)
+
+        def spoken() -> bool:
+            return any(word in subject for subject in told() for word in words)
+
         try:
-            eventually(lambda: any(words in subject for subject in told()), _SETTLED_SECONDS)
+            eventually(spoken, _SETTLED_SECONDS)
         except AssertionError:
             wrong.append(f"nobody was told of {run.outcome}")
         return wrong
