@@ -24,7 +24,7 @@ from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from werkzeug import Request, Response
 
 from infra.local.host.disk import full_words, is_full
-from infra.local.host.outbox import OUTBOX, Line
+from infra.local.host.outbox import OUTBOX
 from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID
 from infra.local.iam.refusals import not_kept
@@ -41,6 +41,7 @@ from infra.local.stepfunctions.executions import (
 log = logging.getLogger(__name__)
 
 KILLED = "the embedded cloud was killed while it ran"
+STOPPED = "the embedded cloud was stopped while it ran"
 _READS = (
     *("Get", "List", "Describe", "Head", "Query", "Scan", "Invoke", "Send", "Receive"),
     *("BatchGet", "TransactGet", "PutMetricData"),
@@ -78,6 +79,7 @@ class AcknowledgedChanges:
         """Of each key, the version that was noted last."""
         self._begun: WeakSet[Any] = WeakSet()
         """What writes the histories of executions that have left a state."""
+        self._ending = False
         self._of_requests, self._of_executions = Patches(), Patches()
 
     def watch(self) -> None:
@@ -91,6 +93,8 @@ class AcknowledgedChanges:
         def published(seam: Any, execution: Any, status: ExecutionStatus) -> None:
             # In this order: an execution that has ended is always one whose end is told.
             with self._journal.lock:
+                if self._ending and status != ExecutionStatus.RUNNING:
+                    return
                 publish(seam, execution, status)
                 self._note_execution(execution, status)
 
@@ -109,13 +113,12 @@ class AcknowledgedChanges:
         self._of_requests.replace(DomainDispatcherApplication, "get_application", get_application)
         self._of_executions.replace(StepFunctions, "_publish", published)
 
-    def leave_executions(self) -> None:
-        """Those that a stop of the cloud ends are reported by its next start.
+    def leave_ends(self) -> None:
+        """From now on executions end because the cloud does: its next start reports them.
 
-        Nor is it kept what only follows from the stop; what requests cause still is.
+        All else is still kept: events are on their way to their targets, and start executions.
         """
-        self._of_executions.restore()
-        OUTBOX.kept_by(self._write_what_is_done)
+        self._ending = True
 
     def close(self) -> None:
         self._of_executions.restore()
@@ -145,10 +148,6 @@ class AcknowledgedChanges:
         if self._journal.num_bytes > _LONG_JOURNAL_BYTES:
             self._changed()
         return answer
-
-    def _write_what_is_done(self, line: Line) -> None:
-        if "done" in line:
-            self._journal.write(line)
 
     def _not_kept(self, request: Request, error: OSError) -> Response:
         _, service = _scope(request)
@@ -224,9 +223,10 @@ class AcknowledgedChanges:
 
     def _note_execution(self, execution: Any, status: ExecutionStatus) -> None:
         told: Entry = {"arn": execution.exec_arn}
+        is_running = execution.exec_status == ExecutionStatus.RUNNING
         # It may have ended before its start is noted.
-        if status == ExecutionStatus.RUNNING == execution.exec_status:
-            told["aborted"] = aborted_event(execution, KILLED)
+        if status == ExecutionStatus.RUNNING and (is_running or self._ending):
+            told["aborted"] = aborted_event(execution, STOPPED if self._ending else KILLED)
             told["has_begun"] = has_begun(execution)
         self._journal.write({"execution": told})
 

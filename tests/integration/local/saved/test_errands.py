@@ -14,9 +14,11 @@ from moto_cloud import Cloud
 from restarts import serving
 
 from infra.local.cloudformation.deploy import deploy
+from infra.local.events.deliveries import Deliveries
 from infra.local.events.targets import Targets
 from infra.local.host.outbox import OUTBOX
 from infra.local.saved.journal import Journal
+from infra.local.saved.state import SavedState
 from tests.patience import eventually
 
 CALLED = """
@@ -181,3 +183,48 @@ def test_an_end_that_was_not_told_is_told_once_and_as_it_was(
         assert json.loads(eventually(call.read_text)) == [ended["name"], "FAILED"]
         eventually(lambda: [errand.content for errand in OUTBOX.open()] == [])
         assert len(list(calls.iterdir())) == 1
+
+
+def test_what_is_under_way_when_a_cloud_stops_is_done_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = tmp_path / "calls"
+    calls.mkdir()
+    under_way: list[str] = []
+    saved = threading.Event()
+    deliver, save, close = Targets.deliver, SavedState.save, Deliveries.close
+
+    def late(targets: Targets, arn: str, *rest: Any, **named: Any) -> None:
+        under_way.append(arn)
+        saved.wait(600)
+        deliver(targets, arn, *rest, **named)
+
+    def save_and_tell(state: SavedState, *cause: Any) -> None:
+        save(state, *cause)
+        saved.set()
+
+    with monkeypatch.context() as stopping, serving(tmp_path / "state") as cloud:
+        made = deployed(cloud, tmp_path)
+        s3, states = cloud("s3"), cloud("stepfunctions")
+
+        def close_and_upload(deliveries: Deliveries) -> None:
+            close(deliveries)
+            s3.put_object(Bucket=made["Data"], Key="uploaded late", Body=b"2")
+
+        stopping.setattr(Targets, "deliver", late)
+        s3.put_object(Bucket=made["Data"], Key="promised", Body=b"1")
+        states.start_execution(stateMachineArn=made["Fails"], name="failed")
+        eventually(lambda: len(under_way) == 2)
+        stopping.setattr(SavedState, "save", save_and_tell)
+        stopping.setattr(Deliveries, "close", close_and_upload)
+    for path in calls.iterdir():
+        path.unlink()
+    (tmp_path / "go").touch()
+    with serving(tmp_path / "state") as cloud:
+        eventually(lambda: "uploaded late" in keys_of_runs(cloud, made["Runs"]))
+        eventually(lambda: [errand.content for errand in OUTBOX.open()] == [])
+        told = [json.loads(path.read_text()) for path in calls.iterdir()]
+        assert ["failed", "FAILED"] in told
+        # It begins again, or is reported: by whether it had left its first state.
+        is_reported = "ABORTED" in [status for _, status in told]
+        assert is_reported or "promised" in keys_of_runs(cloud, made["Runs"])
