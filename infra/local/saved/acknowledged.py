@@ -24,7 +24,7 @@ from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from werkzeug import Request, Response
 
 from infra.local.host.disk import full_words, is_full
-from infra.local.host.outbox import OUTBOX
+from infra.local.host.outbox import OUTBOX, Line
 from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID
 from infra.local.iam.refusals import not_kept
@@ -48,7 +48,7 @@ _READS = (
 )
 _KEPT_BY_SAVES = frozenset(
     {
-        *("cloudformation", "scheduler", "sagemaker", "secretsmanager", "ssm"),
+        *("cloudformation", "iam", "scheduler", "sagemaker", "secretsmanager", "ssm"),
         *("application-autoscaling", "monitoring"),
     }
 )
@@ -101,14 +101,15 @@ class AcknowledgedChanges:
         def add_event(manager: Any, context: Any, event_type: Any, *rest: Any, **named: Any) -> Any:
             number = original_add(manager, context, event_type, *rest, **named)
             if str(event_type).endswith("StateExited") and manager not in self._begun:
-                self._begun.add(manager)
                 try:
                     self._note_beginning(manager)
-                except OSError as error:  # no reason to fail what goes on
+                except OSError as error:  # no reason to fail what goes on; the next state tries
                     log.warning("it is not kept that an execution has begun: %s", error)
+                else:
+                    self._begun.add(manager)
             return number
 
-        OUTBOX.kept_by(self._journal.write)
+        OUTBOX.kept_by(self._write)
         original_add = self._of_executions.replace(EventManager, "add_event", add_event)
         self._of_requests.replace(DomainDispatcherApplication, "get_application", get_application)
         self._of_executions.replace(StepFunctions, "_publish", published)
@@ -142,12 +143,15 @@ class AcknowledgedChanges:
             return answer
         try:
             note()
-            OUTBOX.release(sent, self._journal.write)
+            OUTBOX.release(sent, self._write)
         except OSError as error:
             return self._not_kept(request, error)(environ, _instead(start_response))
+        return answer
+
+    def _write(self, line: Line, blobs: frozenset[str] = frozenset()) -> None:
+        self._journal.write(line, blobs)
         if self._journal.num_bytes > _LONG_JOURNAL_BYTES:
             self._changed()
-        return answer
 
     def _not_kept(self, request: Request, error: OSError) -> Response:
         _, service = _scope(request)
@@ -167,7 +171,7 @@ class AcknowledgedChanges:
             return lambda: self._note_items(region or self._home, items)
         if service not in _KEPT_BY_SAVES or request.method == "GET":
             return None
-        if service == "cloudformation":
+        if service in ("cloudformation", "iam"):
             [action] = parse_qs(_body(request, environ).decode()).get("Action", [""])
         if service == "sagemaker" and not action:
             return None  # an endpoint is asked
@@ -195,7 +199,7 @@ class AcknowledgedChanges:
             if saved is None:
                 return
             blobs = {version["blob"] for version in saved["versions"] if not version["deleted"]}
-            self._journal.write({"object": saved}, frozenset(blobs))
+            self._write({"object": saved}, frozenset(blobs))
             if saved["versions"]:
                 self._noted[bucket, key] = str(saved["versions"][-1]["id"])
             else:
@@ -219,7 +223,7 @@ class AcknowledgedChanges:
                 found = backend.get_item(table.name, key)
                 item = None if found is None else _as_json(found)
                 noted = {"table": table.name, "region": region, "key": _from_the_wire(key)}
-                self._journal.write({"item": noted | {"item": _from_the_wire(item)}})
+                self._write({"item": noted | {"item": _from_the_wire(item)}})
 
     def _note_execution(self, execution: Any, status: ExecutionStatus) -> None:
         told: Entry = {"arn": execution.exec_arn}
@@ -228,7 +232,7 @@ class AcknowledgedChanges:
         if status == ExecutionStatus.RUNNING and (is_running or self._ending):
             told["aborted"] = aborted_event(execution, STOPPED if self._ending else KILLED)
             told["has_begun"] = has_begun(execution)
-        self._journal.write({"execution": told})
+        self._write({"execution": told})
 
     def _note_beginning(self, manager: Any) -> None:
         """An execution has left its first state, and is now one that cannot begin again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,13 @@ from typing import Any
 
 import pytest
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from moto.stepfunctions.parser.asl.eval.event.event_manager import (
+    EventHistoryContext,
+    EventManager,
+)
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from infra.local.host.outbox import OUTBOX
 from infra.local.saved.acknowledged import AcknowledgedChanges
 from infra.local.saved.journal import Journal
 from infra.local.saved.objects import SavedBodies
@@ -29,8 +35,9 @@ class Watched:
             return [b""]
 
         monkeypatch.setattr(DomainDispatcherApplication, "get_application", lambda *_: answer)
+        self.journal = Journal(folder)
         self.watching = AcknowledgedChanges(
-            Journal(folder),
+            self.journal,
             SavedBodies(folder / "blobs", folder / "objects"),
             self._changed,
             "us-east-1",
@@ -54,10 +61,12 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched
     watched = Watched(tmp_path, monkeypatch)
     yield watched
     watched.watching.close()
+    watched.journal.close()
 
 
 CHANGES = {
     "a stack": ("cloudformation", "", {"data": {"Action": "CreateStack", "StackName": "s"}}),
+    "a role": ("iam", "", {"data": {"Action": "CreateRole", "RoleName": "r"}}),
     "an endpoint": ("sagemaker", "SageMaker.CreateEndpoint", {}),
     "a secret": ("secretsmanager", "secretsmanager.CreateSecret", {}),
     "a schedule": ("scheduler", "", {"path": "/schedules/a"}),
@@ -72,6 +81,7 @@ CHANGES = {
 }
 READS = {
     "stacks": ("cloudformation", "", {"data": {"Action": "DescribeStacks"}}),
+    "a role": ("iam", "", {"data": {"Action": "GetRole", "RoleName": "r"}}),
     "endpoints": ("sagemaker", "SageMaker.ListEndpoints", {}),
     "a secret": ("secretsmanager", "secretsmanager.GetSecretValue", {}),
     "schedules": ("scheduler", "", {"path": "/schedules", "method": "GET"}),
@@ -108,3 +118,32 @@ def test_a_body_that_was_looked_at_is_there_to_be_read(watched: Watched) -> None
     watched.status = "400 BAD REQUEST"
     watched.ask("dynamodb", "DynamoDB_20120810.CreateTable", data=item)
     assert watched.bodies == [b"Action=CreateStack&StackName=s", item]
+
+
+def test_a_long_journal_is_saved_whoever_wrote_it(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.journal.begin()
+    OUTBOX.put("nobody's", {"n": 1})
+    assert watched.changes == 0
+    monkeypatch.setattr("infra.local.saved.acknowledged._LONG_JOURNAL_BYTES", 10)
+    errand = OUTBOX.open()[-1]
+    OUTBOX.strike(errand)
+    assert watched.changes == 1
+
+
+def test_a_beginning_that_could_not_be_noted_is_noted_at_the_next_state(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[object] = []
+
+    def note(manager: object) -> None:
+        noted.append(manager)
+        if len(noted) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(watched.watching, "_note_beginning", note)
+    manager = EventManager()
+    for _ in range(3):
+        manager.add_event(EventHistoryContext.of_program_start(), "PassStateExited")
+    assert noted == [manager, manager]
