@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,34 @@ def keys_of_runs(cloud: Cloud, machine_arn: str) -> list[str]:
     return [json.loads(one["input"])["detail"]["object"]["key"] for one in described]
 
 
+def copied(state_dir: Path, to: Path) -> list[dict[str, Any]]:
+    """Copy what a kill would leave now. Returns the lines that tell errands and executions, those
+    of the last save first; none if another save came in between."""
+    saved = state_dir / "saved"
+    state = (saved / "state.json").read_bytes()
+    shutil.rmtree(to, ignore_errors=True)
+    with suppress(shutil.Error, FileNotFoundError):
+        shutil.copytree(saved, to / "saved")
+        if (saved / "state.json").read_bytes() == state:
+            told = json.loads(state)
+            errands = [{"errand": errand} for errand in told["errands"]]
+            begun = {event["Resources"][0] for event in told["aborted"]} - set(told["unbegun"])
+            executions = [{"execution": {"arn": arn, "has_begun": True}} for arn in begun]
+            lines = Journal(to / "saved").read(told["journal"])
+            return [*errands, *executions, *lines]
+    return []
+
+
+def tells_beginning(line: dict[str, Any], name: str) -> bool:
+    execution = line.get("execution", {"arn": ""})
+    return execution["arn"].endswith(name) and execution.get("has_begun", False)
+
+
+def tells_failure(line: dict[str, Any]) -> bool:
+    content = line.get("errand", {"content": {}})["content"]
+    return json.loads(content.get("Detail", "{}")).get("status") == "FAILED"
+
+
 def test_what_was_promised_is_done_after_a_kill_and_what_was_done_is_not_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,9 +172,14 @@ def test_what_was_promised_is_done_after_a_kill_and_what_was_done_is_not_done_ag
         with monkeypatch.context() as slow:
             slow.setattr(Targets, "deliver", late)
             s3.put_object(Bucket=made["Data"], Key="promised", Body=b"2")
-            shutil.copytree(tmp_path / "state" / "saved", killed / "saved")
+            [running] = cloud.executions_of(made["Runs"])
+            eventually(
+                lambda: any(
+                    tells_beginning(line, running["name"])
+                    for line in copied(tmp_path / "state", killed)
+                )
+            )
             go_on.set()
-        [running] = cloud.executions_of(made["Runs"])[-1:]
         (tmp_path / "go").touch()
     for path in calls.iterdir():
         path.unlink()
@@ -174,9 +208,7 @@ def test_an_end_that_was_not_told_is_told_once_and_as_it_was(
         )  # the process dies before
         cloud.execute(made["Fails"], {})
         [ended] = cloud.executions_of(made["Fails"])
-        journal = Journal(tmp_path / "state" / "saved")
-        eventually(lambda: "aborted" not in list(journal.read(0))[-1].get("execution", {}))
-        shutil.copytree(tmp_path / "state" / "saved", killed / "saved")
+        eventually(lambda: any(map(tells_failure, copied(tmp_path / "state", killed))))
         monkeypatch.undo()
     with serving(killed):
         [call] = eventually(lambda: list(calls.iterdir()))
