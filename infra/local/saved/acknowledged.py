@@ -79,7 +79,7 @@ class AcknowledgedChanges:
         """Of each key, the version that was noted last."""
         self._begun: WeakSet[Any] = WeakSet()
         """What writes the histories of executions that have left a state."""
-        self._ending = False
+        self._ending, self._has_ended = False, False
         self._of_requests, self._of_executions = Patches(), Patches()
 
     def watch(self) -> None:
@@ -122,6 +122,7 @@ class AcknowledgedChanges:
         self._ending = True
 
     def close(self) -> None:
+        self._has_ended = True
         self._of_executions.restore()
         OUTBOX.kept_by(None)
         self._of_requests.restore()
@@ -149,6 +150,8 @@ class AcknowledgedChanges:
         return answer
 
     def _write(self, line: Line, blobs: frozenset[str] = frozenset()) -> None:
+        if self._has_ended:
+            raise OSError("the embedded cloud has ended")
         self._journal.write(line, blobs)
         if self._journal.num_bytes > _LONG_JOURNAL_BYTES:
             self._changed()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,11 @@ class Watched:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.status, self.changes = "200 OK", 0
         self.bodies: list[bytes] = []
+        self.before: Callable[[], object] = bool
+        """Called with each request."""
 
         def answer(environ: dict[str, Any], start_response: Any) -> Any:
+            self.before()
             self.bodies.append(environ["wsgi.input"].read())
             start_response(self.status, [])
             return [b""]
@@ -47,13 +50,14 @@ class Watched:
     def _changed(self) -> None:
         self.changes += 1
 
-    def ask(self, service: str, target: str = "", method: str = "POST", **more: Any) -> None:
+    def ask(self, service: str, target: str = "", method: str = "POST", **more: Any) -> str:
+        """Returns the status."""
         scope = f"AWS4-HMAC-SHA256 Credential=K/20260101/us-east-1/{service}/aws4_request, x"
         headers = {"Authorization": scope} if service else {}
         headers |= {"X-Amz-Target": target} if target else {}
         builder = EnvironBuilder(method=method, headers=headers, **more)
         application = DomainDispatcherApplication(lambda *_: None)
-        run_wsgi_app(application, builder.get_environ())
+        return run_wsgi_app(application, builder.get_environ())[1]
 
 
 @pytest.fixture
@@ -118,6 +122,18 @@ def test_a_body_that_was_looked_at_is_there_to_be_read(watched: Watched) -> None
     watched.status = "400 BAD REQUEST"
     watched.ask("dynamodb", "DynamoDB_20120810.CreateTable", data=item)
     assert watched.bodies == [b"Action=CreateStack&StackName=s", item]
+
+
+def test_a_change_that_outlives_the_cloud_is_not_acknowledged(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.local.saved.acknowledged.saved_changes", lambda *_: {"versions": []})
+    put = {"path": "/kept/a", "method": "PUT"}
+    assert watched.ask("s3", **put) == "200 OK"
+    watched.before = watched.watching.close
+    # As werkzeug's client tells an answer that was taken back.
+    with pytest.raises(OSError, match="has ended"):
+        watched.ask("s3", **put)
 
 
 def test_a_long_journal_is_saved_whoever_wrote_it(
