@@ -129,6 +129,7 @@ class Bench:
             while not (runs := self._runs(name)) or not self._ended(runs):
                 seen += [line for entry in lines.new() if (line := told(entry, name))]
                 time.sleep(1.0)
+            seen += [line for entry in lines.new() if (line := told(entry, name))]
         self._take_back()
         return seen[seen.index(_spec_line(name)) :]
 

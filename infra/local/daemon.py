@@ -162,14 +162,13 @@ def _end(
         )
 
     holder.signal(signal.SIGCONT)  # one that was halted can save its state as well
-    if running is None:
-        why = f"it neither got ready nor ended within {SETTLE_SECONDS:.0f} s"
-    elif running.url is not None and not _answers(running.url):
+    if running is not None and running.url is not None and not _answers(running.url):
         why = f"it did not answer within {ANSWER_SECONDS:.0f} s"
     elif ends_on(signal.SIGTERM, timeout_seconds):
         return ""
     else:
-        why = f"it did not end within {timeout_seconds:.0f} s"
+        waited = timeout_seconds + (SETTLE_SECONDS if running is None else 0)
+        why = f"it did not end within {waited:.0f} s"
     if not ends_on(signal.SIGKILL, _KILL_SECONDS):
         raise StopError(
             f"process {holder.pid} of {settings.state_dir} does not end, though it was killed: "
@@ -201,7 +200,7 @@ def _holder(settings: LocalSettings) -> ProcessIdentity | None:
     def told() -> ProcessIdentity | None:
         if not is_locked(settings.lock_file):
             return None
-        named = ProcessIdentity.read(settings.lock_file.read_text())
+        named = ProcessIdentity.read(settings.lock_file.read_text(errors="replace"))
         if named is None and (pid := status(settings).pid):
             named = ProcessIdentity.of(pid)  # a cloud of before the file named it
         return named if named is not None and named.is_alive() else None

@@ -21,7 +21,8 @@ from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYP
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 from infra.local.cloudformation.stacks import CloudFormation
-from infra.local.events.rules import Events
+from infra.local.events.deliveries import Deliveries
+from infra.local.events.rules import Rules
 from infra.local.events.scheduler import Scheduler
 from infra.local.host.guard import GUARD
 from infra.local.host.identity import ProcessIdentity
@@ -49,7 +50,7 @@ from infra.local.stepfunctions.sagemaker_sync import SyncIntegrations
 from stratos.log_lines import log_to
 from stratos.waiting import every, wait_until, within
 
-SEAMS: tuple[type[Seam], ...] = (
+OF_REQUESTS: tuple[type[Seam], ...] = (
     OwnersOnly,
     RequestValidation,
     ObjectsOnDisk,
@@ -58,12 +59,17 @@ SEAMS: tuple[type[Seam], ...] = (
     BetweenRegions,
     BucketPolicies,
     ServiceQuotas,
+    Rules,
+)
+"""Closed once nothing is served any more: without them no request is to be answered."""
+SEAMS: tuple[type[Seam], ...] = (
+    *OF_REQUESTS,
     ScalableTargets,
     CloudFormation,
     StepFunctions,
     SyncIntegrations,
     FunctionProcesses,
-    Events,
+    Deliveries,
     TrainingJobProcesses,
     TransformJobProcesses,
     EndpointProcesses,
@@ -151,15 +157,13 @@ class LocalCloud:
         return [] if self._saved is None else self._saved.damaged
 
     def _close(self) -> None:
-        while self._seams:
-            seam = self._seams.pop()
-            try:
-                seam.close()
-            except Exception:
-                log.exception("%s did not close cleanly", type(seam).__name__)
+        if self._keeping is not None:
+            self._keeping.leave_ends()
+        self._close_seams(len(OF_REQUESTS))
         if self._server is not None:
             self._server.stop()
             self._server = None
+        self._close_seams(0)
         if self._keeping is not None:
             self._keeping.close()  # last: what ended the processes may have written
             self._keeping = None
@@ -169,6 +173,14 @@ class LocalCloud:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+    def _close_seams(self, num_left: int) -> None:
+        while len(self._seams) > num_left:
+            seam = self._seams.pop()
+            try:
+                seam.close()
+            except Exception:
+                log.exception("%s did not close cleanly", type(seam).__name__)
 
     def _port(self) -> int:
         """The port asked for; else the one of last time, which shells may still point at."""

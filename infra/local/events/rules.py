@@ -1,62 +1,48 @@
-"""EventBridge rules that reach their targets, behind moto's `Rule.send_to_targets`."""
+"""Which rules an event matches, behind moto's `Rule.send_to_targets`."""
 
 from __future__ import annotations
 
 import copy
-import json
 import logging
 import uuid
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 from moto.events.models import Rule
 
-from infra.local.events.callers import rule_caller, service_caller
 from infra.local.events.object_events import ObjectEvents
 from infra.local.events.patterns import mend_patterns
-from infra.local.events.target_input import target_input
-from infra.local.events.targets import RETRIES, Targets
-from infra.local.host.outbox import OUTBOX, Errand
+from infra.local.events.targets import DELIVERY
+from infra.local.host.outbox import OUTBOX
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
-
-MAX_CONCURRENT_DELIVERIES = 16
-
-DELIVERY = "delivery"
-"""The errand of an event to one target of a rule that it matches."""
 
 ENVELOPE = ("account", "region", "resources", "detail", "replay-name")
 
 logger = logging.getLogger(__name__)
 
 
-class Events:
-    """Matches events to rules and delivers them from worker threads, so that no sender waits."""
+class Rules:
+    """Matches events to rules. What is to be delivered goes to the outbox, also while the cloud
+    ends and nobody delivers any more."""
 
     def __init__(self) -> None:
         self._patches = Patches()
 
     def install(self, settings: LocalSettings) -> None:
-        self._targets = Targets(settings)
-        self._workers = ThreadPoolExecutor(MAX_CONCURRENT_DELIVERIES, "event-delivery")
         seam = self
         self._moto_send = Rule.send_to_targets
 
         def send_to_targets(rule: Any, original_event: Any, transform_input: bool = True) -> None:
             seam._send(rule, original_event, transform_input)
 
-        OUTBOX.carries(DELIVERY, lambda errand: self._workers.submit(self._deliver, errand))
         self._patches.replace(Rule, "send_to_targets", send_to_targets)
         ObjectEvents().install(self._patches)
         mend_patterns(self._patches)
 
     def close(self) -> None:
         self._patches.restore()
-        self._targets.close()
-        self._workers.shutdown(cancel_futures=True)
-        OUTBOX.leave(DELIVERY)
 
     def _send(self, rule: Any, moto_event: Mapping[str, Any], transform_input: bool) -> None:
         event = envelope(moto_event)
@@ -79,46 +65,6 @@ class Events:
                 name = f"{event['id']}_{uuid.uuid4()}"
                 delivery = {"rule": told, "target": dict(target), "event": event}
                 OUTBOX.put(DELIVERY, delivery | {"ingested": ingested, "execution_name": name})
-
-    def _deliver(self, errand: Errand) -> None:
-        rule, target, event, ingested, execution_name = (
-            errand.content[name]
-            for name in ("rule", "target", "event", "ingested", "execution_name")
-        )
-
-        def attempt() -> None:
-            document = target_input(
-                *(target, event),
-                rule_arn=rule["arn"],
-                rule_name=rule["name"],
-                ingestion_time=ingested,
-            )
-            self._targets.deliver(
-                target["Arn"],
-                document,
-                caller=rule_caller(rule["arn"], rule["name"], target),
-                region=rule["region"],
-                parameters=target,
-                execution_name=execution_name,
-            )
-
-        try:
-            failure = self._targets.deliver_or_bury(
-                attempt,
-                document=json.dumps(event),
-                dead_letter_arn=(target.get("DeadLetterConfig") or {}).get("Arn"),
-                buried_by=lambda: service_caller(rule["arn"]),
-                attributes={"RULE_ARN": rule["arn"], "TARGET_ARN": target["Arn"]},
-                retries=(target.get("RetryPolicy") or {}).get("MaximumRetryAttempts", RETRIES),
-            )
-        except Exception:
-            logger.exception("Rule %s could not deliver to %s", rule["name"], target["Arn"])
-        else:
-            if failure is not None:
-                logger.warning("Rule %s did not reach %s: %s", rule["name"], target["Arn"], failure)
-                if self._targets.closing:
-                    return  # given up because the cloud stops: the next start delivers it
-        OUTBOX.strike(errand)
 
 
 def envelope(moto_event: Mapping[str, Any]) -> dict[str, Any]:

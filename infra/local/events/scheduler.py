@@ -173,8 +173,8 @@ class Scheduler:
         else:
             if failure is not None:
                 logger.warning("Schedule %s did not reach %s: %s", arn, target["Arn"], failure)
-                if self._targets.closing:
-                    return  # given up because the cloud stops: the next start fires it
+                if self._targets.gave_up(failure):
+                    return
         OUTBOX.strike(errand)
 
 

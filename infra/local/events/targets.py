@@ -26,6 +26,9 @@ from infra.local.host.cloud_key import Credentials
 from infra.local.host.settings import LocalSettings
 from infra.local.iam.authority import AccessDeniedError
 
+DELIVERY = "delivery"
+"""The errand of an event to one target of a rule that it matches."""
+
 RETRIES = 3
 """Attempts after the first on a failure that may pass; AWS goes on for 24 hours."""
 
@@ -58,9 +61,9 @@ class Targets:
         """Make waiting retries give up."""
         self._closing.set()
 
-    @property
-    def closing(self) -> bool:
-        return self._closing.is_set()
+    def gave_up(self, failure: Exception) -> bool:
+        """Whether a delivery was only cut off by the end of the cloud: the next start makes it."""
+        return self._closing.is_set() and _may_pass(failure)
 
     def deliver(
         self,
@@ -122,7 +125,7 @@ class Targets:
         """Attempt a delivery; when it fails for good, send `document` to the dead-letter queue.
 
         `buried_by` gives whose rights count there. Returns the failure, or None when the target
-        took it.
+        took it. One that `gave_up` tells is not buried.
         """
         failure: Exception | None = None
         for tried in range(min(retries, RETRIES) + 1):
@@ -135,7 +138,7 @@ class Targets:
             if not _may_pass(failure) or self._closing.wait(RETRY_WAIT_SECONDS * 2**tried):
                 break
         assert failure is not None
-        if dead_letter_arn:
+        if dead_letter_arn and not self.gave_up(failure):
             reasons = {
                 **attributes,
                 "ERROR_CODE": _error_code(failure),

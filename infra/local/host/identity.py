@@ -11,6 +11,7 @@ from pathlib import Path
 _PROC = Path("/proc")
 _STATE, _START = 0, 19
 """Fields 3 and 22 of /proc/<pid>/stat, counted from the end of the command's name (proc(5))."""
+_MOST_DIGITS = 10
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class ProcessIdentity:
     def read(cls, text: str) -> ProcessIdentity | None:
         """As `str` writes it; None for anything else."""
         pid, _, started = text.strip().partition(" ")
-        return cls(int(pid), started) if pid.isdigit() and started else None
+        is_number = pid.isdecimal() and len(pid) <= _MOST_DIGITS
+        return cls(int(pid), started) if is_number and started else None
 
     def __str__(self) -> str:
         return f"{self.pid} {self.started}"
@@ -55,8 +57,8 @@ def _started(pid: int) -> str | None:
         return _started_by_ps(pid)
     try:
         told = (_PROC / str(pid) / "stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
+    except (FileNotFoundError, PermissionError, ProcessLookupError):
+        return None  # one that is hidden is none of ours
     fields = told.rpartition(")")[2].split()
     return None if fields[_STATE] in "ZX" else f"{fields[_START]} {_boot()}"
 

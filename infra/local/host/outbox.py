@@ -41,6 +41,7 @@ class Outbox:
         self._lock = threading.Lock()
         self._open: dict[str, Errand] = {}
         self._carriers: dict[str, Callable[[Errand], object]] = {}
+        self._left: set[str] = set()
         self._write: Callable[[Line], None] = _nowhere
         self._held: ContextVar[list[Errand] | None] = ContextVar("held", default=None)
 
@@ -51,14 +52,17 @@ class Outbox:
         """
         with self._lock:
             self._carriers[kind] = carry
+            self._left.discard(kind)
             waiting = [errand for errand in self._open.values() if errand.kind == kind]
         for errand in waiting:
             carry(errand)
 
     def leave(self, kind: str) -> None:
-        """Nobody carries a kind any more. What is open of it stays where it was written down."""
+        """Nobody carries a kind any more. What is open of it stays where it was written down, and
+        what is put from now on is written down only: the next start does it."""
         with self._lock:
             self._carriers.pop(kind, None)
+            self._left.add(kind)
             for errand in [one for one in self._open.values() if one.kind == kind]:
                 del self._open[errand.id]
 
@@ -67,13 +71,7 @@ class Outbox:
         self._write = write or _nowhere
 
     def put(self, kind: str, content: dict[str, Any]) -> None:
-        """Write an errand down and have it carried out; within `holding`, wait for `release`.
-
-        What nobody carries any more, because the cloud ends, is dropped.
-        """
-        if kind not in self._carriers:
-            log.info("nobody carries an errand (%s): the cloud ends", kind)
-            return
+        """Write an errand down and have it carried out; within `holding`, wait for `release`."""
         errand = Errand(kind, content)
         held = self._held.get()
         if held is not None:
@@ -119,6 +117,8 @@ class Outbox:
         with self._lock:
             self._open[errand.id] = errand
             carry = self._carriers.get(errand.kind)
+            if errand.kind in self._left:
+                del self._open[errand.id]
         if carry is not None:
             carry(errand)
 

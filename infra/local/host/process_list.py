@@ -36,11 +36,11 @@ class ProcessList:
     def added(self, pid: int) -> None:
         if (identity := ProcessIdentity.of(pid)) is not None:
             self._known[pid] = identity
-            self._write(f"+{identity}\n")
+            self._write(f"+{identity}")
 
     def removed(self, pid: int) -> None:
         if (identity := self._known.pop(pid, None)) is not None:
-            self._write(f"-{identity}\n")
+            self._write(f"-{identity}")
 
     def left(self) -> list[ProcessIdentity]:
         """Those that are still there. Whoever has one of their numbers by now is none of them."""
@@ -75,7 +75,8 @@ class ProcessList:
     def _write(self, line: str) -> None:
         try:
             with self._lock, self._path.open("a") as file:
-                file.write(line)
+                # The line's end comes first as well: one that is cut does not spoil the next.
+                file.write(f"\n{line}\n")
         except OSError as error:
             log.debug("%s: %s", self._path, error)  # the guard knows of it all the same
 

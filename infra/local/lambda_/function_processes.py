@@ -136,12 +136,15 @@ class FunctionProcesses:
             log.exception("An event for %s was lost", arn)
             OUTBOX.strike(errand)
             return
-        self._events.submit(
-            payload,
-            configuration,
-            lambda: self._attempt(function, payload)[0],
-            lambda: OUTBOX.strike(errand),
-        )
+        try:
+            self._events.submit(
+                payload,
+                configuration,
+                lambda: self._attempt(function, payload)[0],
+                lambda: OUTBOX.strike(errand),
+            )
+        except RuntimeError:
+            log.info("an event for %s came while closing: the next start takes it up", arn)
 
     def _attempt(
         self, function: Any, payload: bytes, client_context: str | None = None

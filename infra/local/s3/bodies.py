@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -34,7 +35,12 @@ class _File:
         self.md5 = md5
         self._sound: tuple[int, int] | None = None
         """Size and time of its last change when it was known to be what was written."""
+        self._checking = Lock()
         weakref.finalize(self, path.unlink, missing_ok=True)
+
+    def __deepcopy__(self, _: object) -> _File:
+        """moto copies what refers to a file; the file is one, and stays for all of them."""
+        return self
 
     def written(self, num_bytes: int, md5: str) -> None:
         """All of it is there, from the same process."""
@@ -57,6 +63,12 @@ class _File:
         Raises:
             DamagedContentError: It is not what was written.
         """
+        if self._look() == self._sound:
+            return
+        with self._checking:  # once for the parallel reads of one object
+            self._check_again()
+
+    def _check_again(self) -> None:
         looked = self._look()
         if looked == self._sound:
             return

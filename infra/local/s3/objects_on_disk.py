@@ -92,10 +92,7 @@ class ObjectsOnDisk:
     def _keep_values(self, store: BodyStore) -> None:
         def get(key: Any) -> ObjectBody | bytes:
             body: ObjectBody = key.body
-            try:
-                body.file.check()
-            except DamagedContentError as error:
-                raise _damage(key, error) from error
+            _check(key)
             return body.read() if _whole.get() else body
 
         def set_(key: Any, value: ObjectBody | bytes) -> None:
@@ -134,6 +131,8 @@ class ObjectsOnDisk:
             multipart: Any, listed: Iterable[tuple[int, str]]
         ) -> tuple[ObjectBody, str, tuple[str, str, int]]:
             parts = _listed_parts(multipart, listed)
+            for part in parts:
+                _check(part, f"part {part.name} of the upload of {multipart.key_name}")
             with _room(store, "POST"):
                 whole = store.write(chunk for part in parts for chunk in part.body)
             digest = md5(usedforsecurity=False)
@@ -157,17 +156,26 @@ class ObjectsOnDisk:
         self._patches.replace(FakeMultipart, "complete", complete)
 
 
-def _damage(key: Any, error: DamagedContentError) -> HTTPException:
-    """S3's answer; the words are for services that read the object for somebody."""
-    version = "" if key.version_id in (None, "null") else f" (version {key.version_id})"
-    told = (
-        f"the content of s3://{key.bucket_name}/{key.name}{version} is damaged: {error}. Put the "
-        "object again, or delete it; every other object is as it was"
-    )
-    answer = damaged(told)
-    refusal = HTTPException(told, answer)
-    refusal.code = answer.status_code
-    return refusal
+def _check(key: Any, part: str = "") -> None:
+    """
+    Args:
+        part: What a content is called that is no object's.
+
+    Raises:
+        HTTPException: It is not what was put. The words are for services that read the object for
+            somebody.
+    """
+    try:
+        key.body.file.check()
+    except DamagedContentError as error:
+        version = "" if key.version_id in (None, "null") else f" (version {key.version_id})"
+        called = part or f"the content of s3://{key.bucket_name}/{key.name}{version}"
+        to_do = "Upload the part again" if part else "Put the object again, or delete it"
+        told = f"{called} is damaged: {error}. {to_do}; every other object is as it was"
+        answer = damaged(told)
+        refusal = HTTPException(told, answer)
+        refusal.code = answer.status_code
+        raise refusal from error
 
 
 def checksum(chunks: Iterable[bytes], algorithm: str) -> bytes:

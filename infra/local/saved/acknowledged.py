@@ -41,13 +41,14 @@ from infra.local.stepfunctions.executions import (
 log = logging.getLogger(__name__)
 
 KILLED = "the embedded cloud was killed while it ran"
+STOPPED = "the embedded cloud was stopped while it ran"
 _READS = (
     *("Get", "List", "Describe", "Head", "Query", "Scan", "Invoke", "Send", "Receive"),
     *("BatchGet", "TransactGet", "PutMetricData"),
 )
 _KEPT_BY_SAVES = frozenset(
     {
-        *("cloudformation", "scheduler", "sagemaker", "secretsmanager", "ssm"),
+        *("cloudformation", "iam", "scheduler", "sagemaker", "secretsmanager", "ssm"),
         *("application-autoscaling", "monitoring"),
     }
 )
@@ -78,6 +79,7 @@ class AcknowledgedChanges:
         """Of each key, the version that was noted last."""
         self._begun: WeakSet[Any] = WeakSet()
         """What writes the histories of executions that have left a state."""
+        self._ending, self._has_ended = False, False
         self._of_requests, self._of_executions = Patches(), Patches()
 
     def watch(self) -> None:
@@ -91,33 +93,36 @@ class AcknowledgedChanges:
         def published(seam: Any, execution: Any, status: ExecutionStatus) -> None:
             # In this order: an execution that has ended is always one whose end is told.
             with self._journal.lock:
+                if self._ending and status != ExecutionStatus.RUNNING:
+                    return
                 publish(seam, execution, status)
                 self._note_execution(execution, status)
 
         def add_event(manager: Any, context: Any, event_type: Any, *rest: Any, **named: Any) -> Any:
             number = original_add(manager, context, event_type, *rest, **named)
             if str(event_type).endswith("StateExited") and manager not in self._begun:
-                self._begun.add(manager)
                 try:
                     self._note_beginning(manager)
-                except OSError as error:  # no reason to fail what goes on
+                except OSError as error:  # no reason to fail what goes on; the next state tries
                     log.warning("it is not kept that an execution has begun: %s", error)
+                else:
+                    self._begun.add(manager)
             return number
 
-        OUTBOX.kept_by(self._journal.write)
+        OUTBOX.kept_by(self._write)
         original_add = self._of_executions.replace(EventManager, "add_event", add_event)
         self._of_requests.replace(DomainDispatcherApplication, "get_application", get_application)
         self._of_executions.replace(StepFunctions, "_publish", published)
 
-    def leave_executions(self) -> None:
-        """Those that a stop of the cloud ends are reported by its next start.
+    def leave_ends(self) -> None:
+        """From now on executions end because the cloud does: its next start reports them.
 
-        Nor is it kept what only follows from the stop; what requests cause still is.
+        All else is still kept: events are on their way to their targets, and start executions.
         """
-        self._of_executions.restore()
-        OUTBOX.kept_by(self._write_what_is_done)
+        self._ending = True
 
     def close(self) -> None:
+        self._has_ended = True
         self._of_executions.restore()
         OUTBOX.kept_by(None)
         self._of_requests.restore()
@@ -139,16 +144,17 @@ class AcknowledgedChanges:
             return answer
         try:
             note()
-            OUTBOX.release(sent, self._journal.write)
+            OUTBOX.release(sent, self._write)
         except OSError as error:
             return self._not_kept(request, error)(environ, _instead(start_response))
-        if self._journal.num_bytes > _LONG_JOURNAL_BYTES:
-            self._changed()
         return answer
 
-    def _write_what_is_done(self, line: Line) -> None:
-        if "done" in line:
-            self._journal.write(line)
+    def _write(self, line: Line, blobs: frozenset[str] = frozenset()) -> None:
+        if self._has_ended:
+            raise OSError("the embedded cloud has ended")
+        self._journal.write(line, blobs)
+        if self._journal.num_bytes > _LONG_JOURNAL_BYTES:
+            self._changed()
 
     def _not_kept(self, request: Request, error: OSError) -> Response:
         _, service = _scope(request)
@@ -168,7 +174,7 @@ class AcknowledgedChanges:
             return lambda: self._note_items(region or self._home, items)
         if service not in _KEPT_BY_SAVES or request.method == "GET":
             return None
-        if service == "cloudformation":
+        if service in ("cloudformation", "iam"):
             [action] = parse_qs(_body(request, environ).decode()).get("Action", [""])
         if service == "sagemaker" and not action:
             return None  # an endpoint is asked
@@ -196,7 +202,7 @@ class AcknowledgedChanges:
             if saved is None:
                 return
             blobs = {version["blob"] for version in saved["versions"] if not version["deleted"]}
-            self._journal.write({"object": saved}, frozenset(blobs))
+            self._write({"object": saved}, frozenset(blobs))
             if saved["versions"]:
                 self._noted[bucket, key] = str(saved["versions"][-1]["id"])
             else:
@@ -220,15 +226,16 @@ class AcknowledgedChanges:
                 found = backend.get_item(table.name, key)
                 item = None if found is None else _as_json(found)
                 noted = {"table": table.name, "region": region, "key": _from_the_wire(key)}
-                self._journal.write({"item": noted | {"item": _from_the_wire(item)}})
+                self._write({"item": noted | {"item": _from_the_wire(item)}})
 
     def _note_execution(self, execution: Any, status: ExecutionStatus) -> None:
         told: Entry = {"arn": execution.exec_arn}
+        is_running = execution.exec_status == ExecutionStatus.RUNNING
         # It may have ended before its start is noted.
-        if status == ExecutionStatus.RUNNING == execution.exec_status:
-            told["aborted"] = aborted_event(execution, KILLED)
+        if status == ExecutionStatus.RUNNING and (is_running or self._ending):
+            told["aborted"] = aborted_event(execution, STOPPED if self._ending else KILLED)
             told["has_begun"] = has_begun(execution)
-        self._journal.write({"execution": told})
+        self._write({"execution": told})
 
     def _note_beginning(self, manager: Any) -> None:
         """An execution has left its first state, and is now one that cannot begin again."""

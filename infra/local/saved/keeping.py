@@ -18,7 +18,7 @@ _AGAIN_SECONDS = 10.0
 
 class Keeping:
     """A thread that saves. `pause` ends it; what is acknowledged then still gets into the journal,
-    until `close`."""
+    until `close`. Once seams close, executions end that nobody has ended: `leave_ends`."""
 
     def __init__(self, saved: SavedState) -> None:
         self._saved = saved
@@ -38,7 +38,9 @@ class Keeping:
         self._changed.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._acknowledging.leave_executions()
+
+    def leave_ends(self) -> None:
+        self._acknowledging.leave_ends()
 
     def close(self) -> None:
         self.pause()

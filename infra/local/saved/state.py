@@ -25,7 +25,7 @@ from infra.local.host.clients import Cloud, cloud_at, make_bucket
 from infra.local.host.outbox import OUTBOX, Errand
 from infra.local.host.settings import LocalSettings
 from infra.local.iam.sessions import region_of
-from infra.local.saved.acknowledged import AcknowledgedChanges
+from infra.local.saved.acknowledged import STOPPED, AcknowledgedChanges
 from infra.local.saved.encoding import decode, encode
 from infra.local.saved.journal import Journal
 from infra.local.saved.kinds import SAVED_KINDS, forget_fired, put_item
@@ -72,7 +72,7 @@ class SavedState:
         """What keeps changes between two saves; `save` has to be called after it watches."""
         return AcknowledgedChanges(self._journal, self._bodies, changed, self._home)
 
-    def save(self, cause: str = "the embedded cloud was stopped while it ran") -> None:
+    def save(self, cause: str = STOPPED) -> None:
         """Replace what was saved before; an interruption leaves the older state whole.
 
         Args:
@@ -83,6 +83,8 @@ class SavedState:
             self._directory.mkdir(exist_ok=True)
             # First, so that no change is in neither.
             number = self._journal.begin()
+            # Before executions: an errand that starts one is open until that one is noted.
+            errands = [errand.as_json() for errand in OUTBOX.open()]
             running = running_executions()
             state: dict[str, Any] = {
                 "format": FORMAT,
@@ -92,7 +94,7 @@ class SavedState:
                 "records": {region: self._records(region) for region in self._regions},
                 "aborted": [aborted_event(one, cause) for one in running],
                 "unbegun": [one.exec_arn for one in running if not has_begun(one)],
-                "errands": [errand.as_json() for errand in OUTBOX.open()],
+                "errands": errands,
             }
             draft = self._file.with_suffix(".new")
             draft.write_text(json.dumps(state, default=encode))

@@ -64,7 +64,7 @@ def test_two_clouds_live_side_by_side_and_each_keeps_what_is_its_own(
 
 
 def test_a_stopped_cloud_comes_back_with_its_buckets_at_its_address(
-    settings: LocalSettings,
+    settings: LocalSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = daemon.start(settings)
     cloud_at(url, settings)("s3").create_bucket(Bucket="kept")
@@ -73,6 +73,13 @@ def test_a_stopped_cloud_comes_back_with_its_buckets_at_its_address(
     assert daemon.status(settings) == daemon.CloudStatus()
     assert daemon.start(settings) == url
     assert buckets(url, settings) == ["kept"]
+    # One that is not known to be ready is asked to end like any other, and saves.
+    cloud_at(url, settings)("s3").create_bucket(Bucket="late")
+    settings.ready_file.unlink()
+    monkeypatch.setattr(daemon, "SETTLE_SECONDS", 0.2)
+    assert daemon.stop(settings) == daemon.Ended(was_up=True)
+    saved = json.loads((settings.state_dir / "saved" / "state.json").read_text())
+    assert list(saved["buckets"]) == ["kept", "late"]
 
 
 def test_what_a_killed_daemon_left_is_neither_alive_nor_in_the_way(
@@ -200,12 +207,17 @@ def test_a_cloud_that_does_not_answer_is_killed_and_nobody_else_is(
     assert hangs.returncode == -signal.SIGKILL
 
 
+@pytest.mark.parametrize("is_text", [True, False], ids=["another's number", "no text"])
 def test_whoever_has_the_number_of_a_cloud_by_now_is_left_alone(
-    settings: LocalSettings, monkeypatch: pytest.MonkeyPatch
+    settings: LocalSettings, monkeypatch: pytest.MonkeyPatch, is_text: bool
 ) -> None:
     monkeypatch.setattr(daemon, "_KILL_SECONDS", 0.2)
     stranger = sleeper()
     hangs = holder(settings, f"{stranger.pid} long ago")
+    if not is_text:
+        monkeypatch.setattr(daemon, "SETTLE_SECONDS", 0.2)
+        settings.ready_file.unlink()  # which names a process as well
+        settings.lock_file.write_bytes(b"\xff\xfe")
     try:
         with pytest.raises(daemon.StopError, match="does not name a process that is there"):
             daemon.stop(settings)

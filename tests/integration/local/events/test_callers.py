@@ -11,7 +11,8 @@ from judged_cloud import ACCOUNT, allow, document, grant, judged_cloud, make_rol
 from moto_cloud import Cloud
 
 from infra.local.events.callers import schedule_caller
-from infra.local.events.rules import Events
+from infra.local.events.deliveries import Deliveries
+from infra.local.events.rules import Rules
 from infra.local.iam.authority import AccessDeniedError
 from infra.local.iam.sessions import Session
 
@@ -20,7 +21,7 @@ RULE = f"arn:aws:events:us-east-1:{ACCOUNT}:rule/"
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with judged_cloud(tmp_path_factory.mktemp("cloud"), Events()) as running:
+    with judged_cloud(tmp_path_factory.mktemp("cloud"), Rules(), Deliveries()) as running:
         yield running
 
 

@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto_cloud import ROLE, Cloud, running_cloud
 
-from infra.local.events.rules import Events
+from infra.local.events.deliveries import Deliveries
+from infra.local.events.rules import Rules
 from infra.local.events.scheduler import Scheduler
 from infra.local.host.settings import ACCOUNT_ID, REGION
 from infra.local.lambda_.function_processes import FunctionProcesses
@@ -63,7 +64,7 @@ def clock() -> HandClock:
 
 @pytest.fixture(scope="module")
 def cloud(clock: HandClock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    seams = (FunctionProcesses(), Events(), Scheduler(clock))
+    seams = (FunctionProcesses(), Rules(), Deliveries(), Scheduler(clock))
     with running_cloud(tmp_path_factory.mktemp("cloud"), *seams) as running:
         yield running
 

@@ -36,6 +36,18 @@ def test_a_process_is_known_by_number_and_start(
     assert not found.signal(signal.SIGKILL)
 
 
-@pytest.mark.parametrize("text", ["", "12", "12 ", "x y", "-1 now", "None"])
+def test_a_process_that_is_hidden_from_its_asker_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def hidden(*_: object, **__: object) -> str:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_text", hidden)
+    assert ProcessIdentity.of(os.getpid()) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "12", "12 ", "x y", "-1 now", "None", "² now", "9" * 50 + " a"]
+)
 def test_what_names_no_process_is_none(text: str) -> None:
     assert ProcessIdentity.read(text) is None

@@ -81,5 +81,6 @@ def test_an_errand_waits_for_who_carries_its_kind(kept: Kept) -> None:
     kept.outbox.leave("later")
     assert [errand.kind for errand in kept.outbox.open()] == ["a"]
     assert "done" not in kept.seen
-    kept.outbox.put("later", {"n": 3})  # what only follows from the end
+    kept.outbox.put("later", {"n": 3})  # for the next start
+    assert kept.seen[-1] == "written 3"
     assert [errand.kind for errand in kept.outbox.open()] == ["a"]

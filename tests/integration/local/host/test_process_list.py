@@ -69,3 +69,11 @@ def test_a_list_that_cannot_be_written_stops_nothing(
     listed = ProcessList(tmp_path / "none" / "list")
     listed.added(leader.pid)
     listed.removed(leader.pid)
+
+
+def test_a_line_that_was_cut_does_not_spoil_the_next(
+    tmp_path: Path, leader: subprocess.Popen[str]
+) -> None:
+    (tmp_path / "list").write_text("+12 3")
+    ProcessList(tmp_path / "list").added(leader.pid)
+    assert [one.pid for one in ProcessList(tmp_path / "list").left()] == [leader.pid]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,13 @@ def test_a_file_goes_with_the_last_that_refers_to_it(store: BodyStore, tmp_path:
     assert part.read() == b"on"
     del part
     assert not list((tmp_path / "objects").iterdir())
+
+
+def test_a_copy_of_what_refers_to_a_file_keeps_it(store: BodyStore) -> None:
+    body = store.write([b"content"])
+    twin = copy.deepcopy(body)
+    del body
+    assert twin.read() == b"content"
 
 
 def test_an_adopted_file_is_shared_and_stays_where_it_was(store: BodyStore, tmp_path: Path) -> None:
@@ -119,3 +129,26 @@ def test_a_file_is_read_as_a_whole_once_and_again_when_it_has_changed(
     os.utime(file.path, ns=(0, 0))
     file.check()
     assert read == [1, 1]
+
+
+def test_parallel_reads_look_at_a_file_once(
+    store: BodyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kept").write_bytes(b"content")
+    file = store.adopt(tmp_path / "kept", 7, MD5).file
+    all_read, read = threading.Barrier(4), []
+    look, whole = type(file)._look, ObjectBody.__iter__
+    monkeypatch.setattr(ObjectBody, "__iter__", lambda body: read.append(1) or whole(body))
+
+    def look_together(one: object) -> tuple[int, int]:
+        found = look(one)
+        if threading.current_thread() not in seen:
+            seen.add(threading.current_thread())
+            all_read.wait(60)
+        return found
+
+    seen: set[threading.Thread] = set()
+    monkeypatch.setattr(type(file), "_look", look_together)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: file.check(), range(4)))
+    assert read == [1]

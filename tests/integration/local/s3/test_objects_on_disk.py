@@ -90,6 +90,22 @@ def test_a_part_that_was_not_uploaded_completes_nothing(s3: Any) -> None:
         s3.complete_multipart_upload(Bucket="box", Key="k", UploadId=upload, MultipartUpload=wrong)
 
 
+def test_a_damaged_part_completes_nothing_until_it_is_uploaded_again(
+    s3: Any, tmp_path: Path
+) -> None:
+    upload = s3.create_multipart_upload(Bucket="box", Key="k")["UploadId"]
+    named = {"Bucket": "box", "Key": "k", "UploadId": upload}
+    put = s3.upload_part(**named, PartNumber=1, Body=b"content")
+    [content] = (tmp_path / "objects").iterdir()
+    content.write_bytes(b"cont")
+    part = {"MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": put["ETag"]}]}}
+    with pytest.raises(ClientError, match=r"part 1 of the upload of k is damaged.*has 4 bytes"):
+        s3.complete_multipart_upload(**named, **part)
+    s3.upload_part(**named, PartNumber=1, Body=b"content")
+    s3.complete_multipart_upload(**named, **part)
+    assert s3.get_object(Bucket="box", Key="k")["Body"].read() == b"content"
+
+
 def test_only_the_last_part_may_be_small(s3: Any) -> None:
     upload = s3.create_multipart_upload(Bucket="box", Key="k")["UploadId"]
     parts = [

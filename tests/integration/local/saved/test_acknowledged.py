@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from moto.stepfunctions.parser.asl.eval.event.event_manager import (
+    EventHistoryContext,
+    EventManager,
+)
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from infra.local.host.outbox import OUTBOX
 from infra.local.saved.acknowledged import AcknowledgedChanges
 from infra.local.saved.journal import Journal
 from infra.local.saved.objects import SavedBodies
@@ -22,15 +28,19 @@ class Watched:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.status, self.changes = "200 OK", 0
         self.bodies: list[bytes] = []
+        self.before: Callable[[], object] = bool
+        """Called with each request."""
 
         def answer(environ: dict[str, Any], start_response: Any) -> Any:
+            self.before()
             self.bodies.append(environ["wsgi.input"].read())
             start_response(self.status, [])
             return [b""]
 
         monkeypatch.setattr(DomainDispatcherApplication, "get_application", lambda *_: answer)
+        self.journal = Journal(folder)
         self.watching = AcknowledgedChanges(
-            Journal(folder),
+            self.journal,
             SavedBodies(folder / "blobs", folder / "objects"),
             self._changed,
             "us-east-1",
@@ -40,13 +50,14 @@ class Watched:
     def _changed(self) -> None:
         self.changes += 1
 
-    def ask(self, service: str, target: str = "", method: str = "POST", **more: Any) -> None:
+    def ask(self, service: str, target: str = "", method: str = "POST", **more: Any) -> str:
+        """Returns the status."""
         scope = f"AWS4-HMAC-SHA256 Credential=K/20260101/us-east-1/{service}/aws4_request, x"
         headers = {"Authorization": scope} if service else {}
         headers |= {"X-Amz-Target": target} if target else {}
         builder = EnvironBuilder(method=method, headers=headers, **more)
         application = DomainDispatcherApplication(lambda *_: None)
-        run_wsgi_app(application, builder.get_environ())
+        return run_wsgi_app(application, builder.get_environ())[1]
 
 
 @pytest.fixture
@@ -54,10 +65,12 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched
     watched = Watched(tmp_path, monkeypatch)
     yield watched
     watched.watching.close()
+    watched.journal.close()
 
 
 CHANGES = {
     "a stack": ("cloudformation", "", {"data": {"Action": "CreateStack", "StackName": "s"}}),
+    "a role": ("iam", "", {"data": {"Action": "CreateRole", "RoleName": "r"}}),
     "an endpoint": ("sagemaker", "SageMaker.CreateEndpoint", {}),
     "a secret": ("secretsmanager", "secretsmanager.CreateSecret", {}),
     "a schedule": ("scheduler", "", {"path": "/schedules/a"}),
@@ -72,6 +85,7 @@ CHANGES = {
 }
 READS = {
     "stacks": ("cloudformation", "", {"data": {"Action": "DescribeStacks"}}),
+    "a role": ("iam", "", {"data": {"Action": "GetRole", "RoleName": "r"}}),
     "endpoints": ("sagemaker", "SageMaker.ListEndpoints", {}),
     "a secret": ("secretsmanager", "secretsmanager.GetSecretValue", {}),
     "schedules": ("scheduler", "", {"path": "/schedules", "method": "GET"}),
@@ -108,3 +122,44 @@ def test_a_body_that_was_looked_at_is_there_to_be_read(watched: Watched) -> None
     watched.status = "400 BAD REQUEST"
     watched.ask("dynamodb", "DynamoDB_20120810.CreateTable", data=item)
     assert watched.bodies == [b"Action=CreateStack&StackName=s", item]
+
+
+def test_a_change_that_outlives_the_cloud_is_not_acknowledged(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.local.saved.acknowledged.saved_changes", lambda *_: {"versions": []})
+    put = {"path": "/kept/a", "method": "PUT"}
+    assert watched.ask("s3", **put) == "200 OK"
+    watched.before = watched.watching.close
+    # As werkzeug's client tells an answer that was taken back.
+    with pytest.raises(OSError, match="has ended"):
+        watched.ask("s3", **put)
+
+
+def test_a_long_journal_is_saved_whoever_wrote_it(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched.journal.begin()
+    OUTBOX.put("nobody's", {"n": 1})
+    assert watched.changes == 0
+    monkeypatch.setattr("infra.local.saved.acknowledged._LONG_JOURNAL_BYTES", 10)
+    errand = OUTBOX.open()[-1]
+    OUTBOX.strike(errand)
+    assert watched.changes == 1
+
+
+def test_a_beginning_that_could_not_be_noted_is_noted_at_the_next_state(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[object] = []
+
+    def note(manager: object) -> None:
+        noted.append(manager)
+        if len(noted) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(watched.watching, "_note_beginning", note)
+    manager = EventManager()
+    for _ in range(3):
+        manager.add_event(EventHistoryContext.of_program_start(), "PassStateExited")
+    assert noted == [manager, manager]

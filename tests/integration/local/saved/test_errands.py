@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from moto_cloud import Cloud
 from restarts import serving
 
 from infra.local.cloudformation.deploy import deploy
+from infra.local.events.deliveries import Deliveries
 from infra.local.events.targets import Targets
 from infra.local.host.outbox import OUTBOX
 from infra.local.saved.journal import Journal
+from infra.local.saved.state import SavedState
 from tests.patience import eventually
 
 CALLED = """
@@ -112,6 +115,34 @@ def keys_of_runs(cloud: Cloud, machine_arn: str) -> list[str]:
     return [json.loads(one["input"])["detail"]["object"]["key"] for one in described]
 
 
+def copied(state_dir: Path, to: Path) -> list[dict[str, Any]]:
+    """Copy what a kill would leave now. Returns the lines that tell errands and executions, those
+    of the last save first; none if another save came in between."""
+    saved = state_dir / "saved"
+    state = (saved / "state.json").read_bytes()
+    shutil.rmtree(to, ignore_errors=True)
+    with suppress(shutil.Error, FileNotFoundError):
+        shutil.copytree(saved, to / "saved")
+        if (saved / "state.json").read_bytes() == state:
+            told = json.loads(state)
+            errands = [{"errand": errand} for errand in told["errands"]]
+            begun = {event["Resources"][0] for event in told["aborted"]} - set(told["unbegun"])
+            executions = [{"execution": {"arn": arn, "has_begun": True}} for arn in begun]
+            lines = Journal(to / "saved").read(told["journal"])
+            return [*errands, *executions, *lines]
+    return []
+
+
+def tells_beginning(line: dict[str, Any], name: str) -> bool:
+    execution = line.get("execution", {"arn": ""})
+    return execution["arn"].endswith(name) and execution.get("has_begun", False)
+
+
+def tells_failure(line: dict[str, Any]) -> bool:
+    content = line.get("errand", {"content": {}})["content"]
+    return json.loads(content.get("Detail", "{}")).get("status") == "FAILED"
+
+
 def test_what_was_promised_is_done_after_a_kill_and_what_was_done_is_not_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,9 +172,14 @@ def test_what_was_promised_is_done_after_a_kill_and_what_was_done_is_not_done_ag
         with monkeypatch.context() as slow:
             slow.setattr(Targets, "deliver", late)
             s3.put_object(Bucket=made["Data"], Key="promised", Body=b"2")
-            shutil.copytree(tmp_path / "state" / "saved", killed / "saved")
+            [running] = cloud.executions_of(made["Runs"])
+            eventually(
+                lambda: any(
+                    tells_beginning(line, running["name"])
+                    for line in copied(tmp_path / "state", killed)
+                )
+            )
             go_on.set()
-        [running] = cloud.executions_of(made["Runs"])[-1:]
         (tmp_path / "go").touch()
     for path in calls.iterdir():
         path.unlink()
@@ -172,12 +208,55 @@ def test_an_end_that_was_not_told_is_told_once_and_as_it_was(
         )  # the process dies before
         cloud.execute(made["Fails"], {})
         [ended] = cloud.executions_of(made["Fails"])
-        journal = Journal(tmp_path / "state" / "saved")
-        eventually(lambda: "aborted" not in list(journal.read(0))[-1].get("execution", {}))
-        shutil.copytree(tmp_path / "state" / "saved", killed / "saved")
+        eventually(lambda: any(map(tells_failure, copied(tmp_path / "state", killed))))
         monkeypatch.undo()
     with serving(killed):
         [call] = eventually(lambda: list(calls.iterdir()))
         assert json.loads(eventually(call.read_text)) == [ended["name"], "FAILED"]
         eventually(lambda: [errand.content for errand in OUTBOX.open()] == [])
         assert len(list(calls.iterdir())) == 1
+
+
+def test_what_is_under_way_when_a_cloud_stops_is_done_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = tmp_path / "calls"
+    calls.mkdir()
+    under_way: list[str] = []
+    saved = threading.Event()
+    deliver, save, close = Targets.deliver, SavedState.save, Deliveries.close
+
+    def late(targets: Targets, arn: str, *rest: Any, **named: Any) -> None:
+        under_way.append(arn)
+        saved.wait(600)
+        deliver(targets, arn, *rest, **named)
+
+    def save_and_tell(state: SavedState, *cause: Any) -> None:
+        save(state, *cause)
+        saved.set()
+
+    with monkeypatch.context() as stopping, serving(tmp_path / "state") as cloud:
+        made = deployed(cloud, tmp_path)
+        s3, states = cloud("s3"), cloud("stepfunctions")
+
+        def close_and_upload(deliveries: Deliveries) -> None:
+            close(deliveries)
+            s3.put_object(Bucket=made["Data"], Key="uploaded late", Body=b"2")
+
+        stopping.setattr(Targets, "deliver", late)
+        s3.put_object(Bucket=made["Data"], Key="promised", Body=b"1")
+        states.start_execution(stateMachineArn=made["Fails"], name="failed")
+        eventually(lambda: len(under_way) == 2)
+        stopping.setattr(SavedState, "save", save_and_tell)
+        stopping.setattr(Deliveries, "close", close_and_upload)
+    for path in calls.iterdir():
+        path.unlink()
+    (tmp_path / "go").touch()
+    with serving(tmp_path / "state") as cloud:
+        eventually(lambda: "uploaded late" in keys_of_runs(cloud, made["Runs"]))
+        eventually(lambda: [errand.content for errand in OUTBOX.open()] == [])
+        told = [json.loads(path.read_text()) for path in calls.iterdir()]
+        assert ["failed", "FAILED"] in told
+        # It begins again, or is reported: by whether it had left its first state.
+        is_reported = "ABORTED" in [status for _, status in told]
+        assert is_reported or "promised" in keys_of_runs(cloud, made["Runs"])

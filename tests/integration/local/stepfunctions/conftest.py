@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from moto_cloud import Cloud, running_cloud
 
-from infra.local.events.rules import Events
+from infra.local.events.deliveries import Deliveries
+from infra.local.events.rules import Rules
 from infra.local.lambda_.function_processes import FunctionProcesses
 from infra.local.sagemaker.scalable_targets import ScalableTargets
 from infra.local.stepfunctions.executions import StepFunctions
@@ -39,7 +40,7 @@ def handler(event, context):
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    seams = (StepFunctions(), FunctionProcesses(), Events(), ScalableTargets())
+    seams = (StepFunctions(), FunctionProcesses(), Rules(), Deliveries(), ScalableTargets())
     with running_cloud(tmp_path_factory.mktemp("cloud"), *seams) as running:
         running.create_function("work", HANDLER)
         yield running
