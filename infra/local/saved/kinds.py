@@ -55,7 +55,7 @@ class SavedParameters:
 
     def restore(self, cloud: Cloud, records: Records) -> None:
         for record in records:
-            cloud.client("ssm").put_parameter(Overwrite=True, **record)
+            cloud.client("ssm").put_parameter(**{"Type": "String", **record, "Overwrite": True})
 
 
 class SavedTables:

@@ -15,7 +15,7 @@ from restarts import make_role, serving
 from infra.local.events.scheduler import FIRING, Scheduler
 from infra.local.host.clients import cloud_at
 from infra.local.saved.journal import Journal
-from infra.local.saved.kinds import SavedRoles, SavedSchedules
+from infra.local.saved.kinds import SavedParameters, SavedRoles, SavedSchedules
 from tests.patience import eventually
 
 CREATED = "2026-11-01T06:00:00+00:00"
@@ -58,6 +58,16 @@ def test_saved_schedules_come_back_with_their_time_zone_or_utc(
     assert found["weekly"]["StartDate"].minute == 0, "the rhythm of before"
     assert "schedule backwards is not made again: Invalid Schedule Expression" in caplog.text
     assert {record["request"]["Name"] for record in again} == set(zones)
+
+
+def test_a_parameter_that_was_saved_without_its_type_comes_back_and_is_saved_again(
+    tmp_path: Path,
+) -> None:
+    with running_cloud(tmp_path) as running:
+        cloud, parameters = cloud_at(running.settings.endpoint_url), SavedParameters()
+        parameters.restore(cloud, [{"Name": "/cdk-bootstrap/q/version", "Value": "21"}])
+        [again] = parameters.save(cloud)
+    assert again == {"Name": "/cdk-bootstrap/q/version", "Type": "String", "Value": "21"}
 
 
 def test_a_schedule_of_one_time_that_has_fired_since_it_was_saved_is_not_made_again(
