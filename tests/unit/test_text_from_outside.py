@@ -298,6 +298,7 @@ OUTLETS: dict[tuple[str, str], Check | str] = {
     ("file", "training/models/gguf_folder.py"): DATA,
     ("file", "training/teachers/cached.py"): DATA,
     ("file", "infra/local/host/changed_while_running.py"): DATA,
+    ("file", "infra/local/host/process_list.py"): "numbers and times of processes",
     ("file", "infra/local/sagemaker/training/first_process.py"): DATA,
     ("file", "infra/local/saved/state.py"): DATA,
     ("file", "infra/local/server.py"): DATA,
