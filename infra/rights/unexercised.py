@@ -52,11 +52,6 @@ UNEXERCISED = (
         sources=_BEFORE,
     ),
     Unexercised(
-        ("iam:PassRole",),
-        "Some hand over the roles that runs shared before they had their own.",
-        sources=("WorkflowRole*",),
-    ),
-    Unexercised(
         ("bedrock:*", "iam:PassRole"),
         "For teachers on Bedrock; there is no Bedrock on this machine.",
         sources=("RunRolesJobs*",),
@@ -99,7 +94,7 @@ UNEXERCISED = (
     Unexercised(
         ("sqs:SendMessage",),
         "What failed every time is kept; rules and CleanUp reach their targets in the tests.",
-        sources=("NotificationsDeadLettersPolicy*", "FunctionsCleanUp*"),
+        sources=("NotificationsDeadLettersPolicy*", "FunctionsCleanUp*", "FunctionsTellWebhooks*"),
     ),
     Unexercised(
         ("kms:*",),
@@ -141,16 +136,28 @@ UNEXERCISED = (
         "Goes with the stack's key; these read no object, or write none, in the tests.",
         sources=(
             "FunctionsAwaitComponent*",
+            "FunctionsAwaitPlace*",
             "FunctionsClaimRun*",
             "FunctionsDiagnoseJob*",
             "FunctionsPromote*",
             "FunctionsSweep*",
+            "FunctionsTellWebhooks*",
         ),
     ),
     Unexercised(
-        ("cloudwatch:DescribeAlarms", "s3:PutObject"),
-        "For endpoints behind a queue; no run of the tests has one, and queues are tested alone.",
-        sources=("RunRolesModels*",),
+        ("secretsmanager:DescribeSecret",),
+        "Looks up the hosts of a spec's secrets; no run of the tests names a secret.",
+        sources=("FunctionsParseConstraints*",),
+    ),
+    Unexercised(
+        ("iam:DeleteRole", "iam:DetachRolePolicy", "iam:ListAttachedRolePolicies"),
+        "Deletes roles that runs have left; those of the tests delete their own.",
+        sources=("FunctionsSweep*",),
+    ),
+    Unexercised(
+        ("lambda:InvokeFunction",),
+        "SNS tells webhooks through it; no run of the tests has one.",
+        sources=("FunctionsTellWebhooksTopic*",),
     ),
     Unexercised(
         ("sagemaker:InvokeEndpointAsync",),
