@@ -27,6 +27,7 @@ TO_DO = {
     "States.*": f"The execution's history has the details; {_AGAIN}",
     "Sandbox.Timedout": f"The function's log group says how far it came; {_AGAIN}",
     "Runtime.*": f"A function's process ended, mostly for memory: see its log group, then {_AGAIN}",
+    "MemoryError": f"See the function's log group, then {_AGAIN}",
     "FileNotFoundError": f"It was deleted meanwhile: {_AGAIN}, with all its files",
     "*.ThrottlingException": f"It was tried several times; in a while, {_AGAIN}",
     "*.SdkClientException": f"It was tried several times; in a while, {_AGAIN}",
@@ -52,6 +53,7 @@ _WITHOUT_CAUSE = {
     "States.Timeout": "a state of the execution exceeded its time limit",
     "States.DataLimitExceeded": "a state's data exceeded the 256 KiB that Step Functions carries",
     "States.Runtime": "the state machine could not process its data",
+    "MemoryError": "a function's memory did not suffice",
 }
 
 
@@ -125,4 +127,6 @@ def _message(cause: str) -> str:
         for field in ("errorMessage", "FailureReason"):
             if details.get(field):
                 return str(details[field]).strip()
+        if "errorType" in details:  # what a function raised, without a word
+            return ""
     return cause.strip()

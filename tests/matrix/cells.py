@@ -189,7 +189,7 @@ def says_what_to_do(told: str) -> bool:
     """Whether a reason says what to do: by itself, or as our errors do in their messages."""
     sentences = [one for one in told.split(". ") if one]
     ours = any(f"{name}: " in told for name in DOMAIN_ERRORS)
-    return ours or len(sentences) > 1
+    return "stackTrace" not in told and (ours or len(sentences) > 1)
 
 
 def _outcome(account: Account, ended: Ended) -> str:

@@ -19,12 +19,25 @@ from stratos.pipeline.steps import JobFailure, JobOutcome
     [
         (json.dumps({"errorMessage": "no plan", "errorType": "NoFeasiblePlan"}), "X: no plan"),
         (json.dumps({"FailureReason": "AlgorithmError: boom"}), "X: AlgorithmError: boom"),
+        (
+            json.dumps({"errorMessage": "", "errorType": "X", "stackTrace": []}),
+            "X: no cause was given",
+        ),
         ("plain words", "X: plain words"),
         ("", "X: no cause was given"),
     ],
 )
 def test_a_cause_is_explained_whatever_its_shape(cause: str, message: str) -> None:
     assert explain(JobFailure(Error="X", Cause=cause)) == message
+
+
+def test_a_function_out_of_memory_is_explained_without_its_traceback() -> None:
+    cause = json.dumps({"errorMessage": "", "errorType": "MemoryError", "stackTrace": ["a.py"]})
+    told = reason_in({"failure": {"Error": "MemoryError", "Cause": cause}})
+    assert told == (
+        "MemoryError: a function's memory did not suffice. See the function's log group, then "
+        "upload the spec again."
+    )
 
 
 def test_a_diagnosis_says_more_than_the_caught_error() -> None:
