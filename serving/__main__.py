@@ -21,7 +21,7 @@ from serving.llama_cpp.process import (
     server_command,
     server_environment,
 )
-from serving.proxy import proxying
+from serving.proxy import allow_files, most_requests, proxying
 from stratos.log_lines import log_to
 
 logger = logging.getLogger("serving")
@@ -44,6 +44,7 @@ async def _serve(entry: Entry) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     port, key = free_port(), new_api_key()
+    allow_files(most_requests())
     # Its output is the container's own. It ends when its standard input closes.
     server = await asyncio.create_subprocess_exec(
         *server_command(entry.arguments, port),

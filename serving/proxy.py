@@ -1,14 +1,18 @@
 """The way to a llama.cpp server that AWS's image opens with nginx, opened with aiohttp.
 
 `/ping` is the server's `/health`, `/invocations` its `/v1/chat/completions`, and every other path
-goes through as it is. Answers are passed on piece by piece as they come. It serves programs of this
-machine: a web page is refused.
+goes through as it is. Answers are passed on piece by piece as they come. Beyond as many requests as
+nginx has connections for, a connection is closed without an answer, as nginx does
+(`make bench-overload` holds both to it). It serves programs of this machine: a web page is refused.
 """
 
 from __future__ import annotations
 
 import io
 import logging
+import os
+import resource
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
@@ -27,11 +31,36 @@ _OF_ONE_CONNECTION = frozenset(
 )
 _TIMES = aiohttp.ClientTimeout(total=None, sock_connect=60, sock_read=3600)
 """nginx's in the image: an hour between two pieces of an answer."""
+_REQUESTS_PER_CORE = 512
+"""nginx has a worker a core with 1,024 connections, and a request takes two."""
+_FILES_BESIDE = 256
+_QUIET_SECONDS = 60.0
+"""Between two lines of the log on requests that were not taken."""
+
+
+def most_requests() -> int:
+    """That are open at once, on the cores that this process may use."""
+    return _REQUESTS_PER_CORE * len(os.sched_getaffinity(0))
+
+
+def allow_files(requests: int) -> None:
+    """Raise this process's limit of open files, and its children's, to what requests need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = 2 * requests + _FILES_BESIDE
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 @asynccontextmanager
 async def proxying(
-    upstream: str, host: str, port: int, *, headers: Mapping[str, str], drain_seconds: float
+    upstream: str,
+    host: str,
+    port: int,
+    *,
+    headers: Mapping[str, str],
+    drain_seconds: float,
+    most_open: int | None = None,
 ) -> AsyncIterator[None]:
     """Pass requests on while the context is open; at its end, requests in flight are finished.
 
@@ -39,6 +68,7 @@ async def proxying(
         upstream: The server's address, without a path.
         headers: Of every request to the server, whatever it came with.
         drain_seconds: How long the end waits for answers.
+        most_open: Requests that are taken at once; `most_requests` where it is None.
 
     Raises:
         OSError: the port is taken.
@@ -52,7 +82,7 @@ async def proxying(
         auto_decompress=False,
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
     ) as session:
-        passing = _Passing(session, upstream, headers)
+        passing = _Passing(session, upstream, headers, most_open or most_requests())
         server = web.Server(
             # A compressed body goes on as it came, as nginx passes it.
             passing.answer,
@@ -71,13 +101,37 @@ async def proxying(
 
 class _Passing:
     def __init__(
-        self, session: aiohttp.ClientSession, upstream: str, headers: Mapping[str, str]
+        self,
+        session: aiohttp.ClientSession,
+        upstream: str,
+        headers: Mapping[str, str],
+        most_open: int,
     ) -> None:
         self._session = session
         self._upstream = upstream
         self._headers = headers
+        self._most_open = most_open
+        self._open = 0
+        self._told_at = -_QUIET_SECONDS
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._open >= self._most_open:
+            self._tell_of_too_many()
+            return _broken_off(request)
+        self._open += 1
+        try:
+            return await self._answer(request)
+        finally:
+            self._open -= 1
+
+    def _tell_of_too_many(self) -> None:
+        if time.monotonic() - self._told_at >= _QUIET_SECONDS:
+            self._told_at = time.monotonic()
+            logger.warning(
+                "%d requests are open: more are closed without an answer", self._most_open
+            )
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if why := refusal({name.lower(): value for name, value in request.headers.items()}):
             return web.Response(status=403, text=f"{why}; call it from a program")
         if not request.raw_path.startswith("/"):
@@ -106,16 +160,14 @@ class _Passing:
                 reason=answer.reason,
                 headers=_passed_on(answer.headers.items()),
             )
-            await reply.prepare(request)
             try:
+                await reply.prepare(request)
                 async for piece in answer.content.iter_any():
                     await reply.write(piece)
+                await reply.write_eof()
             except (aiohttp.ClientPayloadError, aiohttp.ClientConnectionError, TimeoutError):
                 # An answer that breaks off must not look like one that is whole.
-                if request.transport is not None:
-                    request.transport.abort()
-                return reply
-            await reply.write_eof()
+                return _broken_off(request, reply)
         return reply
 
     def _own(self, headers: CIMultiDict[str]) -> CIMultiDict[str]:
@@ -126,6 +178,15 @@ class _Passing:
     def _url(self, request: web.BaseRequest) -> URL:
         path, mark, query = request.raw_path.partition("?")
         return URL(self._upstream + _PATHS.get(path, path) + mark + query, encoded=True)
+
+
+def _broken_off(
+    request: web.BaseRequest, reply: web.StreamResponse | None = None
+) -> web.StreamResponse:
+    """Close a request's connection; what is returned goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
+    return reply or web.Response(status=503)
 
 
 def _passed_on(headers: Iterable[tuple[str, str]]) -> CIMultiDict[str]:

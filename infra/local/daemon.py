@@ -201,8 +201,6 @@ def _holder(settings: LocalSettings) -> ProcessIdentity | None:
         if not is_locked(settings.lock_file):
             return None
         named = ProcessIdentity.read(settings.lock_file.read_text(errors="replace"))
-        if named is None and (pid := status(settings).pid):
-            named = ProcessIdentity.of(pid)  # a cloud of before the file named it
         return named if named is not None and named.is_alive() else None
 
     # Whoever has just taken the lock has yet to write its name.

@@ -85,8 +85,8 @@ def _fuzz(name: str, inputs: int, folder: Path) -> dict[str, object]:
         process.wait()
         if run.done:
             continue
-        run.restarts += 1
-        if process.returncode >= 0 or run.restarts > _MOST_RESTARTS:
+        run.restarts += process.returncode != 0
+        if process.returncode > 0 or run.restarts > _MOST_RESTARTS:
             raise SystemExit(f"the worker of {name} ends with {process.returncode}; see above")
         working.append((run, run.start()))
     row = _row([run.shard for run in runs])

@@ -24,6 +24,14 @@ class Target(Protocol):
 
     name: str
 
+    @property
+    def inputs_per_process(self) -> int | None:
+        """After so many, a new process reads the next; None where no input leaves anything behind.
+
+        A failure is then one of the input only if its process has read nothing else before.
+        """
+        ...
+
     def parents(self) -> Sequence[Any]:
         """Valid inputs, each of which is accepted."""
         ...

@@ -70,6 +70,7 @@ class Odd(Target):
     """Takes numbers: even ones at once, others in as much computing as they say."""
 
     name = "odd"
+    inputs_per_process: int | None = None
 
     def parents(self) -> list[int]:
         return [0]
@@ -117,3 +118,36 @@ def test_a_shard_counts_faults_and_what_is_too_dear_and_goes_on_where_it_stopped
     Shard(next_number=41, suspect=41).write(file)
     worker.main("odd", 0, 1, 42, file)
     assert Shard.read(file, 0).failures == [Failure(41, "it ends the process that runs it", 0)]
+
+
+class Spoilt(Odd):
+    """What keeps the last input, after which every other one fails."""
+
+    inputs_per_process = 3
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+
+    def run(self, given: int) -> None:
+        assert self._last in (None, 0, given), "spoilt by an earlier input"
+        self._last = given
+        super().run(given)
+
+
+def test_an_input_fails_only_if_it_does_so_in_a_process_that_has_read_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "make_target", lambda name: Spoilt())
+    monkeypatch.setattr(worker, "_limit_memory", lambda: 0)
+    monkeypatch.setattr(worker.logging, "disable", lambda: None)
+    monkeypatch.setattr(worker.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(worker.gc, "freeze", lambda: None)
+    file, seen = tmp_path / "odd.json", []
+    while Shard.read(file, 0).next_number < 20:
+        worker.main("odd", 0, 1, 20, file)
+        seen.append(Shard.read(file, 0).next_number)
+    found = Shard.read(file, 0)
+    assert found.inputs == 20
+    assert not [one for one in found.failures if "spoilt" in one.told]
+    assert all(after > before for before, after in zip([0, *seen], seen, strict=False))
+    assert max(after - before for before, after in zip([0, *seen], seen, strict=False)) <= 3

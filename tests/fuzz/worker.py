@@ -1,7 +1,8 @@
 """One shard of a target in a process of its own: bounded memory, counted CPU, resumable.
 
 `python -m tests.fuzz.worker TARGET FIRST STEP END FILE` runs the inputs FIRST, FIRST + STEP, …
-up to END, and goes on where FILE says that an earlier process stopped.
+up to END, and goes on where FILE says that an earlier process stopped. It ends before END, with 0,
+where the next input needs a process of its own.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Shard:
 def main(name: str, first: int, step: int, end: int, file: Path) -> None:
     logging.disable()
     signal.signal(signal.SIGALRM, _stuck)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     running = file.with_suffix(".running")
     shard = Shard.read(file, first)
     skipped = _killer(shard, running)
@@ -102,13 +103,14 @@ def main(name: str, first: int, step: int, end: int, file: Path) -> None:
         gc.collect()
         gc.freeze()
         base = _limit_memory()
-        for number in range(shard.next_number, end, step):
+        left = range(shard.next_number, end, step)[: target.inputs_per_process]
+        for read_before, number in enumerate(left):
             running.write_text(str(number))
             if number == skipped:
                 shard.inputs += 1
                 shard.fail(number, "it ends the process that runs it", 0)
-            else:
-                _run(target, parents, costs, number, shard)
+            elif not _run(target, parents, costs, number, shard, is_fresh=read_before == 0):
+                break
             shard.next_number = number + step
             shard.peak_memory_bytes = max(shard.peak_memory_bytes, _peak() - base)
             if shard.inputs % _WRITTEN_EACH == 0:
@@ -131,8 +133,22 @@ def _killer(shard: Shard, running: Path) -> int | None:
 
 
 def _run(
-    target: Target, parents: Sequence[Any], costs: Sequence[float], number: int, shard: Shard
-) -> None:
+    target: Target,
+    parents: Sequence[Any],
+    costs: Sequence[float],
+    number: int,
+    shard: Shard,
+    *,
+    is_fresh: bool,
+) -> bool:
+    """Run an input and count it.
+
+    Args:
+        is_fresh: Whether this process has read nothing but valid inputs so far.
+
+    Returns:
+        Whether it is judged. One that fails may do so for what an earlier one left behind.
+    """
     with _without_limit():
         place, given = input_of(target, parents, number)
     found, seconds = _timed(target, given)
@@ -143,17 +159,20 @@ def _run(
         if ratio <= MOST_CPU_RATIO:
             break
         ratio = min(ratio, _timed(target, given)[1] / allowed)
+    if found.verdict != "failed" and ratio > MOST_CPU_RATIO:
+        found = Outcome("failed", f"{ratio:.0f} times the CPU of its valid parent ({found.told})")
+    if found.verdict == "failed" and target.inputs_per_process is not None and not is_fresh:
+        return False
     shard.inputs += 1
     if ratio > shard.worst_cpu_ratio:
         shard.worst_cpu_ratio, shard.worst_cpu_number = ratio, number
-    if found.verdict != "failed" and ratio > MOST_CPU_RATIO:
-        found = Outcome("failed", f"{ratio:.0f} times the CPU of its valid parent ({found.told})")
     if found.verdict == "failed":
         shard.fail(number, found.told, place)
     elif found.verdict == "accepted":
         shard.accepted += 1
     else:
         shard.refused += 1
+    return True
 
 
 def _timed(target: Target, given: Any) -> tuple[Outcome, float]:

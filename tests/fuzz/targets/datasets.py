@@ -77,6 +77,7 @@ class Datasets:
     """Files of rows, most of which are as they were."""
 
     name = "dataset"
+    inputs_per_process = None
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="stratos-fuzz-")

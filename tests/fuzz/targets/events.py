@@ -47,6 +47,7 @@ class Events:
     """Events and inputs against the first two functions of a run, in an account of moto's."""
 
     name = "event"
+    inputs_per_process = None
 
     def __init__(self) -> None:
         self._account = _account()

@@ -38,6 +38,7 @@ class ModelFolders:
     """Folders of safetensors, whole, in shards and of several parts, and GGUFs."""
 
     name = "model-folder"
+    inputs_per_process = None
 
     def parents(self) -> Sequence[Folder]:
         with tempfile.TemporaryDirectory() as folder:

@@ -91,6 +91,7 @@ class Requests:
     """Requests as SageMaker sends them, and what anybody may send who reaches the port."""
 
     name = "server"
+    inputs_per_process = None
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()

@@ -29,6 +29,7 @@ class Specs:
     """YAML files of a spec, beside the files that the valid ones name."""
 
     name = "spec"
+    inputs_per_process = None
 
     def __init__(self) -> None:
         self._files = sorted(factories.spec_folder())

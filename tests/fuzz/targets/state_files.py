@@ -24,6 +24,8 @@ class StateFiles:
     """The files of a state directory: a whole save, one with a journal, a journal alone."""
 
     name = "state-file"
+    inputs_per_process = 100
+    """A restore starts executions and deliveries, and moto keeps what resets do not reach."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="stratos-fuzz-")

@@ -215,8 +215,6 @@ def test_whoever_has_the_number_of_a_cloud_by_now_is_left_alone(
     stranger = sleeper()
     hangs = holder(settings, f"{stranger.pid} long ago")
     if not is_text:
-        monkeypatch.setattr(daemon, "SETTLE_SECONDS", 0.2)
-        settings.ready_file.unlink()  # which names a process as well
         settings.lock_file.write_bytes(b"\xff\xfe")
     try:
         with pytest.raises(daemon.StopError, match="does not name a process that is there"):

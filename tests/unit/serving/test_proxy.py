@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import hashlib
 import io
+import resource
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from serving.llama_cpp.process import HOST, free_port
-from serving.proxy import proxying
+from serving.proxy import allow_files, proxying
 
 KEY = {"Authorization": "Bearer mine"}
 PATIENCE = aiohttp.ClientTimeout(total=30)
@@ -36,12 +37,14 @@ async def upstream(handler: Handler) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def passing(handler: Handler) -> AsyncIterator[aiohttp.ClientSession]:
+async def passing(
+    handler: Handler, most_open: int | None = None
+) -> AsyncIterator[aiohttp.ClientSession]:
     """A client of a proxy before such a server."""
     port = free_port()
     async with (
         upstream(handler) as url,
-        proxying(url, HOST, port, headers=KEY, drain_seconds=30),
+        proxying(url, HOST, port, headers=KEY, drain_seconds=30, most_open=most_open),
         aiohttp.ClientSession(f"http://{HOST}:{port}", timeout=PATIENCE) as client,
     ):
         yield client
@@ -166,6 +169,44 @@ def test_while_nothing_listens_behind_it_the_answer_is_502():
             return answer.status
 
     assert asyncio.run(ask()) == 502
+
+
+def test_beyond_its_requests_a_connection_is_closed_unanswered_and_taken_again_after(caplog):
+    begun, release = asyncio.Event(), asyncio.Event()
+
+    async def waits(request: web.BaseRequest) -> web.StreamResponse:
+        begun.set()
+        await release.wait()
+        return web.Response(text="done")
+
+    async def ask() -> list[str]:
+        told = []
+        async with passing(waits, most_open=1) as client:
+            first = asyncio.create_task(client.post("/invocations").__aenter__())
+            await begun.wait()
+            for _ in range(2):
+                with pytest.raises(aiohttp.ClientConnectionError):
+                    await client.post("/invocations")
+            release.set()
+            told.append(await (await first).text())
+            async with client.post("/invocations") as answer:
+                told.append(await answer.text())
+        return told
+
+    assert asyncio.run(ask()) == ["done", "done"]
+    assert caplog.messages == ["1 requests are open: more are closed without an answer"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((100, 4096), 1280), ((100, 500), 500), ((4096, 4096), 4096), ((100, -1), 1280)],
+)
+def test_files_are_allowed_as_far_as_they_are_needed_and_may_be(monkeypatch, before, after):
+    limits = [before]
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda kind, both: limits.append(both))
+    allow_files(512)
+    assert limits[-1] == (after, before[1])
 
 
 def test_the_end_finishes_what_is_in_flight():
