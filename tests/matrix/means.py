@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -219,8 +218,9 @@ def _cloud_killed(struck: Struck) -> AbstractContextManager[None]:
         settings = struck.cloud.settings
         pid = status(settings).pid
         assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not psutil.pid_exists(pid))
+        daemon = psutil.Process(pid)
+        daemon.kill()
+        daemon.wait()  # it is a child of this process: until then its number is taken
         url, _ = bring_up(settings, ASSEMBLY, measure=servers_of_this_machine)
         os.environ.update(settings.client_environment(url))
         boto3.setup_default_session()
