@@ -125,13 +125,16 @@ class Cloud:
         }
 
     def state(self, run_id: str) -> str | None:
-        """The state a run's execution is in."""
+        """The state a run's execution is in; None also after a cloud that had it was killed."""
         row = self.row(run_id)
         if row is None or row.execution_arn is None:
             return None
-        history = self.stack.states.get_execution_history(
-            executionArn=row.execution_arn, reverseOrder=True, maxResults=50
-        )
+        try:
+            history = self.stack.states.get_execution_history(
+                executionArn=row.execution_arn, reverseOrder=True, maxResults=50
+            )
+        except self.stack.states.exceptions.ExecutionDoesNotExist:
+            return None
         entered = (e.get("stateEnteredEventDetails") for e in history["events"])
         return next((str(e["name"]) for e in entered if e), None)
 
