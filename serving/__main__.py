@@ -23,6 +23,7 @@ from serving.llama_cpp.process import (
 )
 from serving.proxy import allow_files, most_requests, proxying
 from stratos.log_lines import log_to
+from stratos.loopback import ENDPOINT_KEY
 
 logger = logging.getLogger("serving")
 
@@ -44,6 +45,7 @@ async def _serve(entry: Entry) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     port, key = free_port(), new_api_key()
+    own_key = os.environ.pop(ENDPOINT_KEY, "")
     allow_files(most_requests())
     # Its output is the container's own. It ends when its standard input closes.
     server = await asyncio.create_subprocess_exec(
@@ -60,6 +62,7 @@ async def _serve(entry: Entry) -> int:
             entry.port,
             headers=key_header(key),
             drain_seconds=_DRAIN_SECONDS,
+            key=own_key,
         ):
             await asyncio.wait((ended, asked), return_when=asyncio.FIRST_COMPLETED)
             if not asked.done():

@@ -8,6 +8,7 @@ nginx has connections for, a connection is closed without an answer, as nginx do
 
 from __future__ import annotations
 
+import hmac
 import io
 import logging
 import os
@@ -60,6 +61,7 @@ async def proxying(
     *,
     headers: Mapping[str, str],
     drain_seconds: float,
+    key: str = "",
     most_open: int | None = None,
 ) -> AsyncIterator[None]:
     """Pass requests on while the context is open; at its end, requests in flight are finished.
@@ -68,6 +70,7 @@ async def proxying(
         upstream: The server's address, without a path.
         headers: Of every request to the server, whatever it came with.
         drain_seconds: How long the end waits for answers.
+        key: That a request has to name as a bearer token; empty where it needs none.
         most_open: Requests that are taken at once; `most_requests` where it is None.
 
     Raises:
@@ -82,7 +85,7 @@ async def proxying(
         auto_decompress=False,
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
     ) as session:
-        passing = _Passing(session, upstream, headers, most_open or most_requests())
+        passing = _Passing(session, upstream, headers, key, most_open or most_requests())
         server = web.Server(
             # A compressed body goes on as it came, as nginx passes it.
             passing.answer,
@@ -105,11 +108,13 @@ class _Passing:
         session: aiohttp.ClientSession,
         upstream: str,
         headers: Mapping[str, str],
+        key: str,
         most_open: int,
     ) -> None:
         self._session = session
         self._upstream = upstream
         self._headers = headers
+        self._named = f"Bearer {key}".encode() if key else b""
         self._most_open = most_open
         self._open = 0
         self._told_at = -_QUIET_SECONDS
@@ -134,6 +139,9 @@ class _Passing:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if why := refusal({name.lower(): value for name, value in request.headers.items()}):
             return web.Response(status=403, text=f"{why}; call it from a program")
+        named = request.headers.get("Authorization", "").encode(errors="replace")
+        if self._named and not hmac.compare_digest(named, self._named):
+            return web.Response(status=401, text="401 Unauthorized: ask through the cloud's API")
         if not request.raw_path.startswith("/"):
             # An address with a host of its own, which must not become that of the server.
             return web.Response(status=400, text="400 Bad Request: a path begins with /")

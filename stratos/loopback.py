@@ -12,6 +12,9 @@ import ipaddress
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+ENDPOINT_KEY = "STRATOS_ENDPOINT_KEY"
+"""Variable with the key that requests to a model's server have to name, as a bearer token; other
+users of this machine reach its port as well. Without it, there is none, as in AWS's containers."""
 _FROM_HERE = frozenset({"same-origin", "none"})
 """`none` is the user's own doing: an address that was typed in, or a bookmark."""
 

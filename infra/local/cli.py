@@ -208,8 +208,8 @@ def _print_damage(found: CloudStatus) -> None:
     if not found.num_damaged:
         return
     console.print(
-        f"\n{found.num_damaged} object(s) are damaged or missing, as the files below the state's "
-        "folder show. Whoever reads one is told; put it again, or delete it:"
+        f"\n{found.num_damaged} change(s) or object(s) are damaged or missing, as the files below "
+        "the state's folder show. Whoever reads such an object is told; put it again, or delete it:"
     )
     for words in found.damaged:
         console.print(f"  {one_line(words)}", markup=False, highlight=False, soft_wrap=True)

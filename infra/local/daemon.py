@@ -153,10 +153,10 @@ def _end(
     """End the process that holds the lock. Returns why it was killed, if it was."""
 
     def ends_on(number: signal.Signals, patience: float) -> bool:
-        """Whether the lock gets free; it is all that counts, whoever has the number by then."""
+        """Whether the process is gone, and the lock is free."""
         holder.signal(number)
         return wait_until(
-            lambda: not is_locked(settings.lock_file),
+            lambda: not is_locked(settings.lock_file) and not holder.is_alive(),
             deadline=within(patience),
             pauses=every(_POLL_SECONDS),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import shutil
 import socket
 import threading
@@ -22,6 +23,7 @@ from infra.local.sagemaker.container import ContainerRoot
 from infra.local.sagemaker.execution_role import pull_image
 from infra.local.sagemaker.model_program import ImageNotRunnable, ModelProgram
 from infra.local.sagemaker.restarts import MOST, WINDOW_SECONDS, Restarts
+from stratos.loopback import ENDPOINT_KEY
 from stratos.waiting import every, wait_until, within
 
 logger = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ class ModelServer:
         self._keeper: threading.Thread | None = None
         self._abandoned = threading.Event()
         self._port = _free_port()
+        self._key = secrets.token_urlsafe()
         self._in_flight = 0
         self._idle = threading.Condition()
         self._pool = urllib3.HTTPConnectionPool(
@@ -150,7 +153,7 @@ class ModelServer:
                 "POST",
                 "/invocations",
                 body=body,
-                headers=dict(headers),
+                headers={**headers, **self._named},
                 timeout=timeout_seconds,
                 preload_content=preload,
             )
@@ -261,7 +264,13 @@ class ModelServer:
             **program.environment,
             **{name: self._root.localize(value) for name, value in given.items()},
             "SAGEMAKER_BIND_TO_PORT": str(self._port),
+            ENDPOINT_KEY: self._key,
         }
+
+    @property
+    def _named(self) -> dict[str, str]:
+        """The headers without which the server answers nobody."""
+        return {"Authorization": f"Bearer {self._key}"}
 
     def _threads(self) -> int:
         """Of the instance type; of a serverless endpoint, by its memory."""
@@ -297,7 +306,8 @@ class ModelServer:
 
     def _ping(self) -> bool:
         try:
-            return self._pool.request("GET", "/ping", timeout=_PING_SECONDS).status == 200
+            answer = self._pool.request("GET", "/ping", headers=self._named, timeout=_PING_SECONDS)
+            return answer.status == 200
         except urllib3.exceptions.HTTPError:
             return False
 

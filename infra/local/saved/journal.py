@@ -2,6 +2,8 @@
 
 A line is written before whoever asked for the change is answered, so that it is there after
 `kill -9` of this process. A save begins a new file, and deletes the older ones once it is whole.
+A line has a break before and behind it: one that lacks the latter was cut by a kill or a full disk,
+and nobody was told that it is kept; one that cannot be read for all that is damaged.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import errno
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from threading import RLock
 from typing import Any, BinaryIO
@@ -30,6 +33,8 @@ class Journal:
         self._blobs: set[str] = set()
         self.num_bytes = 0
         """Of the current file."""
+        self.damaged: list[str] = []
+        """Lines that `read` could not read, in words."""
         self.lock = RLock()
         """Held from the look at what has changed to the end of its line: lines are in order."""
 
@@ -57,30 +62,39 @@ class Journal:
         with self.lock:
             if self._file is None:
                 return
-            # The line's end comes first: one that is cut does not spoil the next.
-            line = b"\n" + json.dumps(entry, default=encode).encode()
+            line = b"\n" + json.dumps(entry, default=encode).encode() + b"\n"
             if self._file.write(line) != len(line):
                 raise OSError(errno.ENOSPC, "a line was cut", str(self.directory))
             self.num_bytes += len(line)
             self._blobs |= blobs
 
     def read(self, first: int) -> Iterator[Entry]:
-        """The lines of this file and all later ones, oldest first."""
+        """The lines of this file and all later ones, oldest first; those that are damaged are left
+        out and told."""
+        self.damaged.clear()
         for number in sorted(number for number in self._numbers() if number >= first):
-            with self._path(number).open("rb") as lines:
-                for line in lines:
-                    if not line.strip():
-                        continue
-                    try:
-                        yield json.loads(line, object_hook=decode)
-                    except ValueError:
-                        # Cut by the end of the process: nobody was told that it is kept.
-                        log.warning("a line of %s is cut", self._path(number))
+            path = self._path(number)
+            lines = path.read_bytes().split(b"\n")
+            for line, following in pairwise([*lines, b"none"]):
+                if not line.strip():
+                    continue
+                try:
+                    yield json.loads(line, object_hook=decode)
+                except ValueError:
+                    if following:
+                        log.warning("a line of %s is cut", path)
+                    else:
+                        self.damaged.append(f"{path.name}: a change that was acknowledged")
 
-    def forget_before(self, first: int) -> None:
+    def forget_before(self, first: int, aside: Path | None = None) -> None:
+        """Delete files before a number, or put them into a folder."""
         for number in self._numbers():
             if number < first:
-                self._path(number).unlink(missing_ok=True)
+                path = self._path(number)
+                if aside is None:
+                    path.unlink(missing_ok=True)
+                else:
+                    path.replace(aside / path.name)
 
     def close(self) -> None:
         with self.lock:

@@ -52,12 +52,15 @@ class SavedBodies:
             self.damaged.append(f"{told}: {error}")
         return body
 
-    def forget_all_but(self, used: Collection[str]) -> None:
-        """Delete every other content."""
+    def forget_all_but(self, used: Collection[str], aside: Path | None = None) -> None:
+        """Delete every other content, or put it into a folder."""
         if self._directory.exists():
             for path in self._directory.iterdir():
                 if path.name not in used:
-                    path.unlink()
+                    if aside is None:
+                        path.unlink()
+                    else:
+                        path.replace(aside / path.name)
                     self._there.discard(path.name)
 
 

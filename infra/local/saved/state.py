@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -66,6 +67,9 @@ class SavedState:
         self._file = self._directory / "state.json"
         self._bodies = SavedBodies(self._directory / "blobs", settings.objects_dir)
         self._journal = Journal(self._directory)
+        self._damaged_lines: list[str] = []
+        self._aside: Path | None = None
+        """Where the next save puts what it would delete."""
         self._saving = Lock()
 
     def acknowledging(self, changed: Callable[[], None]) -> AcknowledgedChanges:
@@ -99,18 +103,22 @@ class SavedState:
             draft = self._file.with_suffix(".new")
             draft.write_text(json.dumps(state, default=encode))
             draft.replace(self._file)
-            self._journal.forget_before(number)
+            if self._aside is not None:
+                self._aside.mkdir(exist_ok=True)
+            self._journal.forget_before(number, self._aside)
             # In this order: a content of a later line may be there already.
             with self._journal.lock:
-                self._bodies.forget_all_but(self._journal.blobs | set(blobs_of(state["buckets"])))
+                used = self._journal.blobs | set(blobs_of(state["buckets"]))
+                self._bodies.forget_all_but(used, self._aside)
+            self._aside = None
 
     def close(self) -> None:
         self._journal.close()
 
     @property
     def damaged(self) -> list[str]:
-        """Objects whose content was cut or gone when they were restored, in words."""
-        return self._bodies.damaged
+        """What was cut or gone when it was restored, in words: contents of objects, and changes."""
+        return [*self._damaged_lines, *self._bodies.damaged]
 
     def restore(self) -> None:
         """Make again what was saved; without a saved state, do nothing.
@@ -130,6 +138,10 @@ class SavedState:
 
     def _restore_saved(self) -> None:
         state = self._read()
+        if self._journal.damaged:
+            self._aside = self._directory / "damaged"
+            told = f"is lost; the file, and contents that nothing names, are kept in {self._aside}"
+            self._damaged_lines = [f"{line} {told}" for line in self._journal.damaged]
         if state is None:
             return
         if state["format"] not in (_OF_ONE_REGION, FORMAT):

@@ -186,7 +186,7 @@ def test_status_names_damaged_objects(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(cli, "status", lambda settings: found)
     told = CliRunner().invoke(app, ["status", "--state-dir", str(tmp_path)])
     assert told.exit_code == 0
-    assert "7 object(s) are damaged or missing" in told.output
+    assert "7 change(s) or object(s) are damaged or missing" in told.output
     assert "s3://box/k\\u001b[2J0: the file f is gone" in told.output
     assert "and 5 more, which server.log names" in told.output
 

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import hashlib
 import io
+import json
 import resource
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -38,13 +39,13 @@ async def upstream(handler: Handler) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def passing(
-    handler: Handler, most_open: int | None = None
+    handler: Handler, most_open: int | None = None, key: str = ""
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """A client of a proxy before such a server."""
     port = free_port()
     async with (
         upstream(handler) as url,
-        proxying(url, HOST, port, headers=KEY, drain_seconds=30, most_open=most_open),
+        proxying(url, HOST, port, headers=KEY, drain_seconds=30, key=key, most_open=most_open),
         aiohttp.ClientSession(f"http://{HOST}:{port}", timeout=PATIENCE) as client,
     ):
         yield client
@@ -169,6 +170,21 @@ def test_while_nothing_listens_behind_it_the_answer_is_502():
             return answer.status
 
     assert asyncio.run(ask()) == 502
+
+
+def test_whoever_does_not_name_its_key_is_not_answered():
+    async def ask(named: dict[str, str]) -> tuple[int, str]:
+        async with (
+            passing(echo, key="this one") as client,
+            client.get("/ping", headers=named) as answer,
+        ):
+            return answer.status, await answer.text()
+
+    for others in ({}, {"Authorization": "Bearer another"}, {"Authorization": "this one"}):
+        assert asyncio.run(ask(others))[0] == 401
+    status, seen = asyncio.run(ask({"Authorization": "Bearer this one"}))
+    assert status == 200
+    assert json.loads(seen)["headers"]["authorization"] == KEY["Authorization"]
 
 
 def test_beyond_its_requests_a_connection_is_closed_unanswered_and_taken_again_after(caplog):

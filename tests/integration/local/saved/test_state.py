@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 from assembly import ROLE, function, template, write_assembly
+from moto.moto_api._internal.models import moto_api_backend
 from restarts import serving
 
 from infra.local.cloudformation.deploy import deploy
+from infra.local.host.settings import LocalSettings
 from infra.local.saved.state import RestoreError
+from infra.local.server import LocalCloud
 from infra.local.stepfunctions.executions import has_begun, running_executions
 from tests.patience import eventually
 
@@ -224,6 +227,27 @@ def test_a_damaged_state_is_told_and_left_as_it_is(
     with pytest.raises(RestoreError, match=f"{told}.*Move that directory away"), serving(tmp_path):
         pass
     assert json.loads(saved.read_text()) == state
+
+
+def test_a_damaged_change_is_told_and_what_it_may_have_named_is_put_aside(tmp_path: Path) -> None:
+    saved, lines = tmp_path / "saved", (b'{"item"! {}}', b'{"done": "nothing"}')
+    (saved / "blobs").mkdir(parents=True)
+    (saved / "blobs" / "unnamed").write_bytes(b"content")
+    journal = saved / "journal-1.jsonl"
+    journal.write_bytes(b"".join(b"\n" + line + b"\n" for line in lines))
+    moto_api_backend.reset()
+    cloud = LocalCloud(LocalSettings(state_dir=tmp_path))
+    cloud.start()
+    try:
+        [told] = cloud.damaged
+        assert told.startswith("journal-1.jsonl: a change that was acknowledged is lost")
+        assert lines[0] in (saved / "damaged" / journal.name).read_bytes()
+        assert (saved / "damaged" / "unnamed").read_bytes() == b"content"
+        assert not journal.exists()
+    finally:
+        cloud.stop()
+    with serving(tmp_path):  # the later saves put nothing more aside
+        assert len(list((saved / "damaged").iterdir())) == 2
 
 
 def version_in(blob: str) -> dict[str, Any]:
