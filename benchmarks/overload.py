@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import json
 import os
 import random
@@ -49,7 +50,7 @@ SAGEMAKER_SECONDS = 60.0
 """After which InvokeEndpoint gives up."""
 GIVEN_UP, CLOSED = f"given up after {SAGEMAKER_SECONDS:.0f} s", "closed without an answer"
 NAMED = frozenset({"200", GIVEN_UP, CLOSED})
-"""What docs/serving.md lets happen under more requests than slots."""
+"""What the table of docs/serving.md lets happen under more requests than slots."""
 RECOVERY_SECONDS = 30.0
 """Within which an answer comes once nobody else asks."""
 GROWTH_MIB = 64.0
@@ -92,10 +93,8 @@ class Caller:
                 return str(response.status)
         except TimeoutError:
             return GIVEN_UP
-        except aiohttp.ClientConnectionError:
-            return CLOSED
         except aiohttp.ClientError as error:
-            return type(error).__name__
+            return CLOSED if _is_closed(error) else type(error).__name__
 
     async def capacity(self) -> float:
         """Answers a second at best, of a warm server."""
@@ -177,6 +176,15 @@ def _session() -> aiohttp.ClientSession:
         connector=aiohttp.TCPConnector(limit=0),
         timeout=aiohttp.ClientTimeout(total=SAGEMAKER_SECONDS),
     )
+
+
+def _is_closed(error: aiohttp.ClientError) -> bool:
+    """Whether the server took a connection, and closed it without an answer."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return False
+    if isinstance(error, aiohttp.ClientOSError):
+        return error.errno in (errno.ECONNRESET, errno.EPIPE)
+    return isinstance(error, aiohttp.ServerDisconnectedError)
 
 
 def measure(contender: Contender, questions: Sequence[str], seconds: float) -> dict[str, Any]:

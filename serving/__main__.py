@@ -46,7 +46,7 @@ async def _serve(entry: Entry) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     port, key = free_port(), new_api_key()
     own_key = os.environ.pop(ENDPOINT_KEY, "")
-    allow_files(most_requests())
+    most_open = allow_files(most_requests())
     # Its output is the container's own. It ends when its standard input closes.
     server = await asyncio.create_subprocess_exec(
         *server_command(entry.arguments, port),
@@ -63,6 +63,7 @@ async def _serve(entry: Entry) -> int:
             headers=key_header(key),
             drain_seconds=_DRAIN_SECONDS,
             key=own_key,
+            most_open=most_open,
         ):
             await asyncio.wait((ended, asked), return_when=asyncio.FIRST_COMPLETED)
             if not asked.done():

@@ -34,7 +34,11 @@ _TIMES = aiohttp.ClientTimeout(total=None, sock_connect=60, sock_read=3600)
 """nginx's in the image: an hour between two pieces of an answer."""
 _REQUESTS_PER_CORE = 512
 """nginx has a worker a core with 1,024 connections, and a request takes two."""
-_FILES_BESIDE = 256
+_IDLE_SECONDS = 65.0
+"""That a caller's connection is kept between two requests: nginx's in the image."""
+_CONNECTIONS_PER_REQUEST = 2
+"""So many callers' connections, idle ones with them, for each request that is taken at once."""
+_FILES_PER_REQUEST, _FILES_BESIDE = _CONNECTIONS_PER_REQUEST + 1, 128
 _QUIET_SECONDS = 60.0
 """Between two lines of the log on requests that were not taken."""
 
@@ -44,13 +48,20 @@ def most_requests() -> int:
     return _REQUESTS_PER_CORE * len(os.sched_getaffinity(0))
 
 
-def allow_files(requests: int) -> None:
-    """Raise this process's limit of open files, and its children's, to what requests need."""
+def allow_files(requests: int) -> int:
+    """Raise this process's limit of open files, and its children's, to what requests need.
+
+    Returns:
+        For how many requests the limit is enough, if it cannot be raised that far.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = 2 * requests + _FILES_BESIDE
+    needed = _FILES_PER_REQUEST * requests + _FILES_BESIDE
     if soft != resource.RLIM_INFINITY and soft < needed:
-        most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return requests
+    return max(1, (soft - _FILES_BESIDE) // _FILES_PER_REQUEST)
 
 
 @asynccontextmanager
@@ -86,12 +97,13 @@ async def proxying(
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
     ) as session:
         passing = _Passing(session, upstream, headers, key, most_open or most_requests())
-        server = web.Server(
+        server = passing.server = web.Server(
             # A compressed body goes on as it came, as nginx passes it.
             passing.answer,
             handler_cancellation=True,
             access_log=None,
             auto_decompress=False,
+            keepalive_timeout=_IDLE_SECONDS,
         )
         runner = web.ServerRunner(server, shutdown_timeout=drain_seconds)
         await runner.setup()
@@ -103,6 +115,9 @@ async def proxying(
 
 
 class _Passing:
+    server: web.Server[web.BaseRequest]
+    """Whose requests these are."""
+
     def __init__(
         self,
         session: aiohttp.ClientSession,
@@ -120,7 +135,8 @@ class _Passing:
         self._told_at = -_QUIET_SECONDS
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        if self._open >= self._most_open:
+        most_connections = _CONNECTIONS_PER_REQUEST * self._most_open
+        if self._open >= self._most_open or len(self.server.connections) > most_connections:
             self._tell_of_too_many()
             return _broken_off(request)
         self._open += 1

@@ -25,6 +25,11 @@ a dot stands for all hosts that end so."""
 HUB = "huggingface.co"
 SETTING = "stratos:private_hosts"
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_PRIVATE = (
+    ipaddress.IPv6Network("64:ff9b:1::/48"),  # a gateway of one's own: RFC 8215
+    ipaddress.IPv6Network("fec0::/10"),  # site-local, of before RFC 3879
+)
+"""Which some releases of Python take for public."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,8 @@ def is_private(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(found, ipaddress.IPv6Address):
+        if any(found in network for network in _PRIVATE):
+            return True
         found = _translated(found) or found
     return not found.is_global
 

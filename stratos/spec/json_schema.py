@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from stratos.spec.patterns import occurs, pattern_fault
+from stratos.spec.patterns import occurs, pattern_fault, shown_pattern
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -46,7 +46,7 @@ def schema_pattern_fault(schema: dict[str, Any]) -> str | None:
     """Return the first pattern of a schema that cannot be matched in linear time, and why."""
     for place, pattern in _patterns(schema, "$"):
         if (fault := pattern_fault(pattern)) is not None:
-            return f"{place}: the pattern {pattern!r} {fault}"
+            return f"{place}: the pattern {shown_pattern(pattern)} {fault}"
     return None
 
 

@@ -12,8 +12,11 @@ from functools import lru_cache
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
+_CLASS = r"\[\^?\]?(?P<members>(?:\\.|[^\]\\])*+)(?:\]|\\?\Z)"
+"""A character class. One that nobody closes goes to the end, so that it is read once: what reads a
+pattern takes time that grows with its length alone, too."""
 _TOKEN = re.compile(
-    r"\\(?P<escape>[pPxuU]\{[^}]*\}|.)|\[\^?\]?(?P<members>(?:\\.|[^\]\\])*)\]"
+    rf"\\(?P<escape>[pPxuU]\{{[^}}]*(?:\}}|\Z)|.)|{_CLASS}"
     r"|(?P<look>\(\?<?[=!])|(?P<atomic>\(\?>)|(?P<condition>\(\?\()|(?P<reference>\(\?P=)"
     r"|(?P<comment>\(\?#)|(?P<possessive>[*+?}]\+)",
     re.DOTALL,
@@ -39,14 +42,17 @@ MOST_STEPS = 10_000
 a reply of 32,000 characters takes ten seconds."""
 _PART = re.compile(
     r"(?P<group>\((?:\?(?:P?<\w+>|[a-zA-Z-]*[:)]))?)"
-    r"|\\[pPxuU]\{[^}]*\}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]"
+    rf"|\\[pPxuU]\{{[^}}]*(?:\}}|\Z)|\\.|{_CLASS}"
     r"|\{(?P<least>\d{1,9})(?:,(?P<most>\d{0,9}))?\}|.",
     re.DOTALL,
 )
-_VERBOSE = re.compile(r"\(\?[a-zA-Z-]*x[a-zA-Z-]*[:)]")
-_WHOLLY_VERBOSE = re.compile(r"\(\?[a-zA-Z]*x[a-zA-Z]*\)")
-_COMMENT = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|#[^\n]*|\s+", re.DOTALL)
+_VERBOSE = re.compile(r"\(\?(?=[a-wyzA-Z-]*x)[a-zA-Z-]*[:)]")
+_WHOLLY_VERBOSE = re.compile(r"\(\?(?=[a-wyzA-Z]*x)[a-zA-Z]*\)")
+_COMMENT = re.compile(rf"(\\.|{_CLASS})|#[^\n]*|\s+", re.DOTALL)
 """Comments and space of a verbose pattern; what is kept is the group."""
+
+
+_SHOWN = 200
 
 
 class PatternRefused(Exception):
@@ -74,6 +80,11 @@ def pattern_fault(pattern: str) -> str | None:
     return None
 
 
+def shown_pattern(pattern: str) -> str:
+    """A pattern for a message, quoted and cut to a length that can be read."""
+    return repr(pattern if len(pattern) <= _SHOWN else pattern[:_SHOWN] + "…")
+
+
 def matches(pattern: str, text: str) -> bool:
     """Tell whether a pattern matches a text in full.
 
@@ -98,7 +109,7 @@ _SLOW = "which cannot be matched in linear time; write the pattern without it"
 
 def _run(pattern: str, text: str, *, whole: bool) -> bool:
     if (fault := _known_fault(pattern)) is not None:
-        raise PatternRefused(f"the pattern {pattern!r} {fault}")
+        raise PatternRefused(f"the pattern {shown_pattern(pattern)} {fault}")
     return bool(_compiled(_whole(pattern) if whole else pattern).isinstance_python(text))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from stratos.normal_text import normalise
 from stratos.spec.json_schema import schema_pattern_fault
-from stratos.spec.patterns import pattern_fault
+from stratos.spec.patterns import pattern_fault, shown_pattern
 from stratos.spec.task import Choice, JsonSchema, Regex, Verifier
 
 
@@ -26,7 +26,7 @@ def verifier_faults(verifier: Verifier) -> Iterator[tuple[str, str]]:
                 )
         case Regex():
             if (fault := pattern_fault(verifier.pattern)) is not None:
-                yield "pattern", f"{verifier.pattern!r} {fault}"
+                yield "pattern", f"{shown_pattern(verifier.pattern)} {fault}"
         case JsonSchema(json_schema=dict(schema)):
             if (fault := schema_pattern_fault(schema)) is not None:
                 yield "json_schema", fault

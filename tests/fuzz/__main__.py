@@ -89,12 +89,12 @@ def _fuzz(name: str, inputs: int, folder: Path) -> dict[str, object]:
         if process.returncode > 0 or run.restarts > _MOST_RESTARTS:
             raise SystemExit(f"the worker of {name} ends with {process.returncode}; see above")
         working.append((run, run.start()))
-    row = _row([run.shard for run in runs])
+    row = _row([run.shard for run in runs], inputs)
     _tell(name, row, [run.shard for run in runs])
     return row
 
 
-def _row(shards: list[Shard]) -> dict[str, object]:
+def _row(shards: list[Shard], asked: int) -> dict[str, object]:
     inputs, accepted = (sum(getattr(one, key) for one in shards) for key in ("inputs", "accepted"))
     failures = sum(one.num_failures for one in shards)
     worst = max(shards, key=lambda one: one.worst_cpu_ratio)
@@ -106,7 +106,7 @@ def _row(shards: list[Shard]) -> dict[str, object]:
         "worst_cpu_ratio": round(worst.worst_cpu_ratio, 1),
         "worst_cpu_input": worst.worst_cpu_number,
         "peak_memory_mib": round(max(one.peak_memory_bytes for one in shards) / 2**20),
-        "holds": failures == 0 and accepted >= FEWEST_ACCEPTED * inputs,
+        "holds": failures == 0 and inputs >= asked and accepted >= FEWEST_ACCEPTED * inputs,
     }
 
 

@@ -20,6 +20,12 @@ from training.job.progress import ProgressReporter
 
 Config = TypeVar("Config", bound=JobConfig)
 _log = logging.getLogger(__name__)
+_PANIC = "PanicException"
+"""What Rust libraries, such as tokenizers, raise where they give up. It is no `Exception`."""
+_GAVE_UP = (
+    "a library that reads models and texts gave up, mostly a tokenizer whose pattern needs too "
+    "long for a text: name another model, or take such texts out of the dataset"
+)
 
 
 @dataclass(frozen=True)
@@ -69,4 +75,10 @@ def run_job(
     except Exception as error:
         _log.exception("%s failed", step)
         report_failure(paths.output_dir, error)
+        return 2
+    except BaseException as error:
+        if type(error).__name__ != _PANIC:
+            raise
+        _log.exception("%s failed", step)
+        report_failure(paths.output_dir, ValueError(f"{_GAVE_UP} ({error})"))
         return 2

@@ -148,24 +148,14 @@ class ModelServer:
             HTTPError: there was no answer, or none in time.
         """
 
-        def send() -> urllib3.BaseHTTPResponse:
-            return self._pool.request(
-                "POST",
-                "/invocations",
-                body=body,
-                headers={**headers, **self._named},
-                timeout=timeout_seconds,
-                preload_content=preload,
-            )
-
-        try:
-            return send()
-        except urllib3.exceptions.ProtocolError as error:
-            # A pooled connection may be closed by its server just as it is used again. A request
-            # whose answer was not begun can be sent once more.
-            if isinstance(error.args[-1], ConnectionError):
-                return send()
-            raise
+        return self._pool.request(
+            "POST",
+            "/invocations",
+            body=body,
+            headers={**headers, **self._named},
+            timeout=timeout_seconds,
+            preload_content=preload,
+        )
 
     def drain(self, timeout_seconds: float) -> None:
         """Wait until no request is in flight, or the time is over."""
@@ -269,8 +259,12 @@ class ModelServer:
 
     @property
     def _named(self) -> dict[str, str]:
-        """The headers without which the server answers nobody."""
-        return {"Authorization": f"Bearer {self._key}"}
+        """The headers without which the server answers nobody.
+
+        A connection serves one request: one that is kept may be closed by its server just as it is
+        used again, which cannot be told from a request that the server would not take.
+        """
+        return {"Authorization": f"Bearer {self._key}", "Connection": "close"}
 
     def _threads(self) -> int:
         """Of the instance type; of a serverless endpoint, by its memory."""

@@ -29,6 +29,7 @@ class StateFiles:
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="stratos-fuzz-")
+        moto_api_backend.reset()  # of what other tests of this process left
         self._cloud = LocalCloud(LocalSettings(state_dir=Path(self._folder.name, "cloud")))
         self._settings = self._cloud.start()
         self._count = 0

@@ -7,9 +7,10 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import resource
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -17,7 +18,7 @@ import pytest
 from aiohttp import web
 
 from serving.llama_cpp.process import HOST, free_port
-from serving.proxy import allow_files, proxying
+from serving.proxy import allow_files, most_requests, proxying
 
 KEY = {"Authorization": "Bearer mine"}
 PATIENCE = aiohttp.ClientTimeout(total=30)
@@ -213,15 +214,46 @@ def test_beyond_its_requests_a_connection_is_closed_unanswered_and_taken_again_a
     assert caplog.messages == ["1 requests are open: more are closed without an answer"]
 
 
+def test_idle_connections_count_too_once_they_are_twice_as_many_as_requests():
+    async def ask() -> list[int]:
+        told = []
+        async with passing(echo, most_open=1) as client, AsyncExitStack() as idle:
+            for _ in range(3):
+                another = await idle.enter_async_context(
+                    aiohttp.ClientSession(str(client._base_url), timeout=PATIENCE)
+                )
+                try:
+                    async with another.post("/invocations") as answer:
+                        told.append(answer.status)
+                except aiohttp.ClientConnectionError:
+                    told.append(0)
+        return told
+
+    assert asyncio.run(ask()) == [200, 200, 0]
+
+
+def test_as_many_requests_are_taken_as_nginx_has_connections_for():
+    assert most_requests() == 512 * len(os.sched_getaffinity(0))
+
+
 @pytest.mark.parametrize(
-    ("before", "after"),
-    [((100, 4096), 1280), ((100, 500), 500), ((4096, 4096), 4096), ((100, -1), 1280)],
+    ("before", "after", "enough_for"),
+    [
+        ((100, 4096), 1664, 512),
+        ((100, 500), 500, 124),
+        ((100, 130), 130, 1),
+        ((4096, 4096), 4096, 512),
+        ((100, -1), 1664, 512),
+        ((-1, -1), -1, 512),
+    ],
 )
-def test_files_are_allowed_as_far_as_they_are_needed_and_may_be(monkeypatch, before, after):
+def test_files_are_allowed_as_far_as_they_are_needed_and_may_be(
+    monkeypatch, before, after, enough_for
+):
     limits = [before]
     monkeypatch.setattr(resource, "getrlimit", lambda kind: limits[-1])
     monkeypatch.setattr(resource, "setrlimit", lambda kind, both: limits.append(both))
-    allow_files(512)
+    assert allow_files(512) == enough_for
     assert limits[-1] == (after, before[1])
 
 

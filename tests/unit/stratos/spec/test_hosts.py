@@ -55,7 +55,7 @@ def test_the_command_that_is_told_runs_nothing_that_a_secret_or_a_host_holds():
     "address",
     ["10.1.2.3", "192.168.0.1", "172.16.0.1", "169.254.1.1", "100.64.0.1", "0.0.0.0", "127.0.0.1",
      "::1", "fe80::1", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::10.0.0.1",
-     "64:ff9b::169.254.169.254", "2002:a00:1::1"],
+     "64:ff9b::169.254.169.254", "64:ff9b:1::a9fe:a9fe", "fec0::1", "2002:a00:1::1"],
 )  # fmt: skip
 def test_addresses_of_somebody_s_own_network_are_private(address):
     assert is_private(address)

@@ -50,6 +50,17 @@ def test_what_cannot_be_matched_in_linear_time_is_refused_by_name(pattern, named
         matches(pattern, "a")
 
 
+@pytest.mark.parametrize("part", ["a[", r"\p{", "(?" + "x" * 9, "[a" + "\\"])
+def test_a_long_pattern_in_which_nothing_is_closed_is_read_once_and_not_from_each_place(
+    part: str,
+) -> None:
+    """Read from each place, these would take hours."""
+    assert pattern_fault(part * 100_000) is not None
+    with pytest.raises(PatternRefused, match="…") as refused:
+        matches(part * 100_000, "a")
+    assert len(str(refused.value)) < 1_000
+
+
 @given(PATTERNS, st.text(alphabet="ab.1\n", max_size=8))
 def test_a_pattern_that_is_accepted_means_what_it_means_in_python(pattern, text):
     assert pattern_fault(pattern) is None

@@ -21,6 +21,24 @@ def test_a_user_error_says_what_to_do(container, tmp_path):
     assert failure.startswith("ValueError: 'teacher' has no config.json, only []; upload")
 
 
+def test_a_library_that_gives_up_without_an_exception_is_told_in_words(
+    container, tmp_path, monkeypatch
+):
+    class PanicException(BaseException):
+        """As PyO3 makes it."""
+
+    def give_up(job):
+        raise PanicException("limit over")
+
+    monkeypatch.setattr(probe, "probe", give_up)
+    (tmp_path / "empty").mkdir()
+    lay_out(tmp_path, model=tmp_path / "empty")
+    assert container(probe, role="student", model=TEACHER, max_new_tokens=4, synthesis={}) == 2
+    failure = (tmp_path / "output" / "failure").read_text()
+    assert failure.startswith("ValueError: a library that reads models and texts gave up")
+    assert failure.endswith("(limit over)")
+
+
 @pytest.mark.parametrize("program", ["probe", "synthesize", "distill", "evaluate"])
 def test_a_program_runs_from_the_code_folder_with_threads_that_wait_asleep(program, tmp_path):
     (tmp_path / "config").mkdir()
