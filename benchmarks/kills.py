@@ -50,6 +50,7 @@ RESULTS = Path(__file__).parent / "results" / "kills.json"
 KILLED = "the embedded cloud was killed"
 _LOOK_SECONDS = 0.003
 _PATIENCE_SECONDS = 900.0
+_SETTLED_SECONDS = 60.0
 
 
 class Witness(threading.Thread):
@@ -130,7 +131,7 @@ class Bench:
                 seen += [line for entry in lines.new() if (line := told(entry, name))]
                 time.sleep(1.0)
             seen += [line for entry in lines.new() if (line := told(entry, name))]
-        self._take_back()
+        assert self._take_back(name) == []
         return seen[seen.index(_spec_line(name)) :]
 
     def kill(self, number: int, moment: Moment) -> Tried:
@@ -151,7 +152,7 @@ class Bench:
         tried.wrong += [f"lost: {key}" for key in lost]
         self._first = max(witness.acknowledged.values(), default=self._first) + 8
         tried.wrong += self._outcome(name, tried)
-        tried.wrong += self._take_back()
+        tried.wrong += self._take_back(name)
         tried.seconds = round(time.monotonic() - began, 1)
         return tried
 
@@ -232,14 +233,24 @@ class Bench:
                 yield f"reported in other words: {reason}"
         tried.outcome = "; ".join(outcomes) or "the spec was not acknowledged"
 
-    def _take_back(self) -> list[str]:
-        """Delete what a run that succeeded serves. Returns what is billable then."""
-        for name in self._cloud.billable()["endpoints"]:
-            self._cloud.stack.sagemaker.delete_endpoint(EndpointName=name)
+    def _take_back(self, name: str) -> list[str]:
+        """Delete what a spec's runs serve. Returns what else was billable, or is afterwards."""
+        rows = [self._cloud.row(run_id) for run_id in self._runs(name)]
+        serving = {str(row.endpoint_name) for row in rows if row is not None and row.endpoint_name}
+        wrong = self._billable_but(sorted(serving))
+        for endpoint in self._cloud.billable()["endpoints"]:
+            self._cloud.stack.sagemaker.delete_endpoint(EndpointName=endpoint)
+        return wrong or self._billable_but([])
+
+    def _billable_but(self, serving: list[str]) -> list[str]:
+        """What is billable, jobs too, once a minute has passed in which it was not this alone."""
         try:
-            eventually(lambda: self._cloud.billable() == {"jobs": [], "endpoints": []})
+            eventually(
+                lambda: self._cloud.billable() == {"jobs": [], "endpoints": serving},
+                _SETTLED_SECONDS,
+            )
         except AssertionError:
-            return [f"billable: {self._cloud.billable()}"]
+            return [f"billable: {self._cloud.billable()}, in service: {serving}"]
         return []
 
 

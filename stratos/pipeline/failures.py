@@ -48,6 +48,8 @@ _TO_DO_OF_JOB = {
     "user_error": f"Change what it names, then {_AGAIN}",
 }
 """By what became of it, as `stratos.pipeline.steps.JobOutcome` has it."""
+ADVICE = frozenset({*TO_DO.values(), *_TO_DO_OF_JOB.values(), _UNEXPECTED})
+"""One of these ends what is told of a failure whose own message is not one of ours."""
 _WITHOUT_CAUSE = {
     STOPPED: "by hand",
     "States.Timeout": "a state of the execution exceeded its time limit",

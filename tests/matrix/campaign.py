@@ -26,7 +26,7 @@ from tests.matrix.scenarios import Scenario
 
 _ENDINGS = ("CleanUp", "ReportFailure")
 """States that end a run which has failed. They are struck where there is something to clean up."""
-_MADE, _MEASURED = "CreateEndpoint", "MeasureEndpoint"
+_MADE = "CreateEndpoint"
 _BROKEN = Order("fail", "KeyError", '{"errorType": "KeyError", "errorMessage": "\'plan\'"}')
 _UNPROVEN_RUNS = 8
 """So many runs are struck before one is not."""
@@ -117,18 +117,23 @@ class Campaign:
                         self._begin_anew()
                 if not run.struck:
                     break
-            if self._endings and _MADE in self.means and _MADE not in self._left:
-                unproven.append(self._fail_over_an_endpoint())
+            while self._endings and self.scenario.measured_at and time.monotonic() < until:
+                run = self._fail_over_an_endpoint(self.scenario.measured_at)
+                if not run.struck:
+                    break
+                unproven.append(run)
             if unproven:
                 yield from self._prove(unproven, self._run({}))
         self._end_endpoints()
 
-    def _fail_over_an_endpoint(self) -> _Run:
+    def _fail_over_an_endpoint(self, measured_at: str) -> _Run:
         """A run that fails when its endpoint is there, struck as it cleans up."""
+        self._begin_anew()
         endings = {state: means.order for state, means in self._endings.items()}
-        self._left |= self._endings
-        run = self._run(endings | {_MEASURED: _BROKEN})
+        self._left = dict(self._endings)
+        run = self._run(endings | {measured_at: _BROKEN})
         run.struck = [state for state in run.struck if state in _ENDINGS]
+        self._endings = self._left
         return run
 
     def _run(self, orders: Mapping[str, Order]) -> _Run:

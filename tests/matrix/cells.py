@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.states.definition_reader import State, definition_of
-from stratos.pipeline.failures import DOMAIN_ERRORS
+from stratos.pipeline.failures import ADVICE, DOMAIN_ERRORS
 from tests.matrix.account import LIVE, PROMOTED, Account
 from tests.matrix.data import DATA, at
 from tests.matrix.faults import Fault, Strike, strikes
@@ -19,6 +19,9 @@ _SPECIAL = {"hand_over", "claim_run", "clean_up", "report", "give_up", "diagnose
 """Modules whose answers `Account` gives itself."""
 _ENDINGS = {"clean_up", "report", "give_up"}
 """Modules by which a machine ends a run."""
+_NAMED_BY_ITS_JOB = (
+    "a worker's execution has its job's name, under which Step Functions begins no other"
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Matrix:
     def cell(self, state: str, fault: Fault) -> Cell:
         """Try a fault in every way in which it shows itself at a state."""
         ways = strikes(self.states[state], fault)
+        if fault is Fault.EVENT_TWICE and self._outside != "clean_up":
+            ways = _NAMED_BY_ITS_JOB
         if isinstance(ways, str):
             return Cell(self.name, state, fault, f"cannot be: {ways}")
         wrong: list[str] = []
@@ -89,7 +94,7 @@ class Matrix:
         account = self.account()
         account.claimed = state != self.machine.start_at
         if strike.doubles:
-            return self._events_again(account)
+            return self._events_again(account, state, strike)
         ended = self._run(account, state, strike)
         wrong = self._faults_of(account, ended, strike) if self._had_its_say(state, ended) else []
         if ended.status in BAD_ENDS:
@@ -121,17 +126,27 @@ class Matrix:
         for _ in range(2):
             getattr(account, f"_{self._outside}")({"event": {"detail": ended.detail}}, "")
 
-    def _events_again(self, account: Account) -> tuple[str, list[str]]:
-        """The spec's event begins a second execution, while the first is at a state."""
-        before = (dict(account.billed), account.in_service, len(account.told))
-        wrong = []
-        if self._outside == "clean_up":
+    def _events_again(self, account: Account, state: str, strike: Strike) -> tuple[str, list[str]]:
+        """The run's event begins another execution while the first is at a state, and one later."""
+        wrong: list[str] = []
+
+        def deliver() -> None:
+            before = account.seen()
             duplicate = Strike("DuplicateEvent", "claimed by another execution")
             second = self.machine.run(account, DATA, strike=duplicate, at=self.machine.start_at)
             if second.status != "SUCCEEDED" or len(second.path) > 2:
-                wrong.append(f"the second delivery went on: {' → '.join(second.path)}")
-        if (dict(account.billed), account.in_service, len(account.told)) != before:
-            wrong.append("the second delivery changed what the first had made")
+                wrong.append(f"a later delivery went on: {' → '.join(second.path)}")
+            if account.seen() != before:
+                wrong.append("a later delivery changed what the first had made")
+
+        alone = self.undisturbed(state)
+        first = self.machine.run(account, DATA, state, strike, meanwhile=deliver)
+        deliver()
+        if not first.struck:
+            wrong.append("the state was never reached")
+        # Items of a Map take turns as they like.
+        if (first.status, sorted(first.path)) != (alone.status, sorted(alone.path)):
+            wrong.append(f"the first went another way: {' → '.join(first.path)}")
         return "the first goes on, the second ends at once", wrong
 
     def _faults_of(self, account: Account, ended: Ended, strike: Strike) -> list[str]:
@@ -186,13 +201,15 @@ def _called_from_outside(template: Mapping[str, Any], functions: Mapping[str, st
 
 
 def says_what_to_do(told: str) -> bool:
-    """Whether a reason says what to do: by itself, or as our errors do in their messages."""
-    sentences = [one for one in told.split(". ") if one]
+    """Whether a reason says what to do: by our advice at its end, or as our errors' messages do."""
     ours = any(f"{name}: " in told for name in DOMAIN_ERRORS)
-    return "stackTrace" not in told and (ours or len(sentences) > 1)
+    advised = any(told.endswith(f"{advice}.") for advice in ADVICE)
+    return "stackTrace" not in told and (ours or advised)
 
 
 def _outcome(account: Account, ended: Ended) -> str:
+    if ended.went_on:
+        return "goes on with its next state"
     if ended.status == "SUCCEEDED":
         return "goes on to a good end"
     return account.told[0] if account.told else f"ends as {ended.status} without a word"

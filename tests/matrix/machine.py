@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import marshal
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -126,18 +126,36 @@ class Machine:
         data: Mapping[str, Any],
         at: str | None = None,
         strike: Strike | None = None,
+        *,
+        meanwhile: Callable[[], None] | None = None,
     ) -> Ended:
-        """Run to the end, which needs no time: who waits is told that it is later."""
+        """Run to the end, which needs no time: who waits is told that it is later.
+
+        Args:
+            meanwhile: Done once the struck state has done its work, and before it is left.
+        """
         environment = _environment(deepcopy(dict(data)))
         following = tuple(next_states(self.states[at])) if at else ()
         execution = Execution(
             environment, account, self.longest_seconds, at, strike, self._jobs, following
         )
+        execution.meanwhile = self._in_between(execution, meanwhile) if meanwhile else None
         environment.next_state_name = at or self.start_at
         account.answer_token = execution.answer
         self._interpreter.execution = execution
         self._program._eval_body(environment)
         return execution.ended()
+
+    def _in_between(self, execution: Execution, do: Callable[[], None]) -> Callable[[], None]:
+        """The interpreter runs one execution at a time: another may run, and this one goes on."""
+
+        def done() -> None:
+            token = execution.account.answer_token
+            do()
+            self._interpreter.execution = execution
+            execution.account.answer_token = token
+
+        return done
 
 
 @dataclass
@@ -155,6 +173,7 @@ class Execution:
     seconds: float = 0.0
     struck: int = 0
     went_on: bool = False
+    meanwhile: Callable[[], None] | None = None
 
     def wait(self, seconds: float) -> None:
         self.seconds += seconds
@@ -170,7 +189,9 @@ class Execution:
             return
         if not isinstance(state, ExecutionState):
             strike = self._strike_at(state.name)
-            if strike is not None:
+            if strike is not None and self.meanwhile:
+                self._meanwhile_once()
+            elif strike is not None:
                 if self._interrupt(strike):
                     return
                 env.states.reset(strike.without(env.states.get_input()))
@@ -179,7 +200,11 @@ class Execution:
     def evaluate(self, state: Any, env: Environment, original: Any) -> None:
         """Do what a state is for; one that calls something is struck here."""
         strike = self._strike_at(state.name)
-        if strike is None:
+        if strike is not None and self.meanwhile:
+            strike = None
+            original(state, env)
+            self._meanwhile_once()
+        elif strike is None:
             original(state, env)
         elif strike.after:
             lose_result(state, env, original)
@@ -188,6 +213,11 @@ class Execution:
             self.account.jobs_end()
         if strike is not None and not self._interrupt(strike):
             raise failure(env, strike.error, strike.cause.replace(JOB, self.account.latest_job))
+
+    def _meanwhile_once(self) -> None:
+        do, self.meanwhile, self.strike = self.meanwhile, None, None
+        assert do is not None
+        do()
 
     def answer(self, token: str, answer: Any) -> None:
         endpoint = self.environment.callback_pool_manager.get(token)

@@ -17,7 +17,7 @@ from infra.local.cli import bring_up
 from infra.local.daemon import status
 from infra.states.definition_reader import State
 from stratos.cli.stack import Stack
-from stratos.contracts.bucket import SPEC_PREFIX
+from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX
 from stratos.contracts.run import RunRow
 from tests.integration.pipeline.cloud import (
     ASSEMBLY,
@@ -131,7 +131,7 @@ def means_for(state: State, fault: Fault) -> tuple[Means, ...]:
     if isinstance(found, str):
         return ()
     if fault in _OF_ANY:
-        return (_OF_ANY[fault],)
+        return _OF_ANY[fault]
     if fault in _OF_PROCESSES:
         return (_OF_PROCESSES[fault],) if kind_of(state) in ("function", "answer", "job") else ()
     return tuple(_failing(one) for one in found if one.once and not _is_a_jobs_end(one))
@@ -233,15 +233,31 @@ def _cloud_killed(struck: Struck) -> AbstractContextManager[None]:
 def _inputs_gone(struck: Struck) -> Iterator[None]:
     """Every version of every file of the spec."""
     stack = struck.cloud.stack
+    for version in _versions(struck):
+        stack.s3.delete_object(
+            Bucket=stack.bucket, Key=version["Key"], VersionId=version["VersionId"]
+        )
+    yield
+
+
+@contextmanager
+def _inputs_changed(struck: Struck) -> Iterator[None]:
+    """Every file but the spec itself, which would begin another run."""
+    stack = struck.cloud.stack
+    for key in {version["Key"] for version in _versions(struck)}:
+        if not key.endswith(f"/{SPEC_FILE}"):
+            stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"changed meanwhile")
+    yield
+
+
+def _versions(struck: Struck) -> list[dict[str, Any]]:
+    """Of every file of the spec."""
+    stack = struck.cloud.stack
     prefix = json.loads(struck.event)["detail"]["object"]["key"].rpartition("/")[0] + "/"
     assert prefix.startswith(SPEC_PREFIX)
     pages = stack.s3.get_paginator("list_object_versions")
-    for page in pages.paginate(Bucket=stack.bucket, Prefix=prefix):
-        for version in page.get("Versions", ()):
-            stack.s3.delete_object(
-                Bucket=stack.bucket, Key=version["Key"], VersionId=version["VersionId"]
-            )
-    yield
+    found = pages.paginate(Bucket=stack.bucket, Prefix=prefix)
+    return [version for page in found for version in page.get("Versions", ())]
 
 
 @contextmanager
@@ -285,20 +301,27 @@ def require_no_second_run(cloud: Cloud, execution_arn: str) -> None:
 
 _MOMENT = "while its process works, or at a state without one"
 _HOLD, _ALONE = Order("hold"), Order("hold", alone=True)
-_OF_ANY = {
-    Fault.ABORTED: Means(f"StopExecution, {_MOMENT}", _ALONE, _stopped_at_work),
-    Fault.CLOUD_KILLED: Means(
-        f"SIGKILL of the daemon, {_MOMENT}, then `stratos local up`", _ALONE, _cloud_killed
+_OF_ANY: dict[Fault, tuple[Means, ...]] = {
+    Fault.ABORTED: (Means(f"StopExecution, {_MOMENT}", _ALONE, _stopped_at_work),),
+    Fault.CLOUD_KILLED: (
+        Means(f"SIGKILL of the daemon, {_MOMENT}, then `stratos local up`", _ALONE, _cloud_killed),
     ),
-    Fault.INPUTS_GONE: Means("every version of the spec's files deleted", _ALONE, _inputs_gone),
-    Fault.CLOCK_JUMP: Means(
-        "the execution's clock put past its limit, at once or while its call is under way",
-        Order("outlast", alone=True),
+    Fault.INPUTS_GONE: (
+        Means("every version of the spec's files deleted", _ALONE, _inputs_gone),
+        Means("new versions of all files beside the spec", _ALONE, _inputs_changed),
     ),
-    Fault.EVENT_TWICE: Means(
-        "the same event starts an execution again, there and once the run is over",
-        _HOLD,
-        _event_again,
+    Fault.CLOCK_JUMP: (
+        Means(
+            "the execution's clock put past its limit, at once or while its call is under way",
+            Order("outlast", alone=True),
+        ),
+    ),
+    Fault.EVENT_TWICE: (
+        Means(
+            "the same event starts an execution again, there and once the run is over",
+            _HOLD,
+            _event_again,
+        ),
     ),
 }
 _OF_PROCESSES = {

@@ -45,8 +45,10 @@ vain, `make test` fails.
 **In this process** (`tests/infra/states/test_every_fault.py`, part of `make test`): the very
 definition runs through the embedded cloud's interpreter, from each state on, with fakes where AWS
 and functions are called, and a clock that needs no time. Each fault is tried as often as it has
-ways to show itself, for once and for ever. A machine that fails must have cleaned up and told by
-itself; for one that is cut short, or whose last states are struck, the event of its end does both.
+ways to show itself, for ever and for once; of the latter, a run is followed to its next state. A
+machine that fails must have cleaned up and told by itself; for one that is cut short, or whose last
+states are struck, the event of its end does both. The event that begins a run is delivered again
+while the run is at the state, and once it is over.
 A run that begins at a state has made only what it made from there on. Reasons are worded by the
 product's own code. What a function does with AWS is not tried here, but in its own tests: CleanUp
 here finds everything.
@@ -55,16 +57,16 @@ here finds everything.
 their own, of one region, with every function, job and endpoint a process. Only the interpreter has
 a seam: it holds a run at a state, fails a call by the name that AWS would give, or puts the
 execution past its time limit, and waits at retries and Wait states for a twentieth of their time.
-All else is done from outside: signals, limits of memory and files, deleted inputs, events sent
-again, the cloud killed. A state that has a process is stopped, or its cloud killed, while the
+All else is done from outside: signals, limits of memory and files, deleted and changed inputs,
+events sent again, the cloud killed. A state that has a process is stopped, or its cloud killed, while the
 process works; any other at its beginning. A fault that a run survives strikes it at state after
 state; one that ends it strikes the next run at the next state. After at most eight such runs one is
 not struck, and has to end well. After each: no job runs; every endpoint is that of the run in
 charge, in service and with its model; a run that ended badly says what to do, and somebody was
 told (of a killed cloud, which forgets its queues, only the summary is read). CleanUp and
-ReportFailure are struck in a run that fails when its endpoint is there. Each way in which a fault
-shows itself is a line in `tests/matrix/results/whole.jsonl`. `make matrix SHARD=1/4` runs a quarter
-of what was not yet run at this commit.
+ReportFailure are struck in a run that fails when its endpoint is there, of specs that have one.
+Each way in which a fault shows itself is a line in `tests/matrix/results/whole.jsonl`.
+`make matrix SHARD=1/4` runs a quarter of what was not yet run at this commit.
 
 `{COMMAND} table` writes this page, `{COMMAND} figures` prints the figures. Neither form shows
 what AWS itself does; see [not yet proven](not-yet-proven.md).

@@ -36,6 +36,8 @@ class Scenario:
     """Whether its dataset is more than the function reads, so that a job does."""
     approve: bool = False
     """Whether somebody must say yes."""
+    measured_at: str | None = "MeasureEndpoint"
+    """The state at which its endpoint is there and not yet in service; None where it has none."""
 
     def write(self, folder: Path, name: str, number: int) -> Path:
         """The spec and its files; another number makes another spec of the same name."""
@@ -80,6 +82,7 @@ SCENARIOS = (
             "constraints": {"max_usd_per_1000_requests": 10, "max_training_hours": 0.2},
             "hosting": {"mode": "batch"},
         },
+        measured_at=None,
     ),
     Scenario(
         "large",

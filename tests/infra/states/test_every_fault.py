@@ -11,7 +11,7 @@ import pytest
 
 from infra.states.definition_reader import definition_of
 from tests.matrix import account, page
-from tests.matrix.cells import Cell, Matrix
+from tests.matrix.cells import Cell, Matrix, says_what_to_do
 from tests.matrix.faults import Fault, kind_of, strikes
 from tests.matrix.machine import Interpreter
 from tests.matrix.means import means_for
@@ -157,6 +157,39 @@ def test_a_fault_that_is_swallowed_is_found(
 
     matrix = Matrix("swallowing", changed(home_of_regions, swallowing), interpreter)
     assert matrix.cell("Distill", Fault.TIMED_OUT).wrong
+
+
+def test_a_second_delivery_that_goes_on_is_found(
+    home_of_regions: dict[str, Any], interpreter: Interpreter
+) -> None:
+    def deaf(states: dict[str, Any]) -> None:
+        for caught in states["ClaimRun"]["Catch"]:
+            if "DuplicateEvent" in caught["ErrorEquals"]:
+                caught["Next"] = "IsFormerDrained"
+
+    whole = Matrix("whole", home_of_regions, interpreter)
+    matrix = Matrix("deaf", changed(home_of_regions, deaf), interpreter)
+    for state in ("FirstAttempt", "CheckQuality", "CreateEndpoint"):
+        assert whole.cell(state, Fault.EVENT_TWICE).wrong == ()
+        assert any("went on" in one for one in matrix.cell(state, Fault.EVENT_TWICE).wrong)
+
+
+@pytest.mark.parametrize(
+    ("told", "does"),
+    [
+        ("Something broke. Bad luck.", False),
+        ("SageMaker.SageMakerException: refused. RequestId: 1", False),
+        ("KeyError: 'plan'. It is no fault of the spec: upload the spec again", False),
+        ("QualityGateError: it misses its gate; ask for less", True),
+        (
+            "KeyError: 'plan'. It is no fault of the spec: upload the spec again, and report it if "
+            "it returns.",
+            True,
+        ),
+    ],
+)
+def test_a_reason_says_what_to_do_in_our_words(told: str, does: bool) -> None:
+    assert says_what_to_do(told) is does
 
 
 def test_a_new_state_without_its_data_is_found(
