@@ -58,11 +58,11 @@ their own, of one region, with every function, job and endpoint a process. Only 
 a seam: it holds a run at a state, fails a call by the name that AWS would give, or puts the
 execution past its time limit, and waits at retries and Wait states for a twentieth of their time.
 All else is done from outside: signals, limits of memory and files, deleted and changed inputs,
-events sent again, the cloud killed. A state that has a process is stopped, or its cloud killed, while the
-process works; any other at its beginning. A fault that a run survives strikes it at state after
-state; one that ends it strikes the next run at the next state. After at most eight such runs one is
-not struck, and has to end well. After each: no job runs; every endpoint is that of the run in
-charge, in service and with its model; a run that ended badly says what to do, and somebody was
+events sent again, the cloud killed. A state that has a process is stopped, or its cloud killed,
+while the process works; any other at its beginning. A fault that a run survives strikes it at state
+after state; one that ends it strikes the next run at the next state. After at most eight such runs
+one is not struck, and has to end well. After each: no job runs; every endpoint is that of the run
+in charge, in service and with its model; a run that ended badly says what to do, and somebody was
 told (of a killed cloud, which forgets its queues, only the summary is read). CleanUp and
 ReportFailure are struck in a run that fails when its endpoint is there, of specs that have one.
 Each way in which a fault shows itself is a line in `tests/matrix/results/whole.jsonl`.

@@ -19,10 +19,20 @@ GOOD_TOKEN, OTHER_TOKEN = "hf_good", "hf_other"
 def gated_hub(repository: str, files: Mapping[str, bytes]) -> Iterator[tuple[str, list[str]]]:
     """Serve a gated repository with one commit, also as branch `main`.
 
+    Weights are given by another server, to which a redirect leads, as the Hub's are.
+
     Yields:
-        The URL, and the paths that are asked for as they come.
+        The URL, and the paths that are asked for as they come; those of the other server with the
+        token that came along.
     """
     asked: list[str] = []
+
+    class Elsewhere(_Handler):
+        def answer(self, *, body: bool) -> None:
+            asked.append(f"elsewhere {self.path} {self.headers.get('Authorization')}")
+            self.file(files[self.path.lstrip("/")], body)
+
+    elsewhere = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
 
     class Handler(_Handler):
         def answer(self, *, body: bool) -> None:
@@ -40,18 +50,24 @@ def gated_hub(repository: str, files: Mapping[str, bytes]) -> Iterator[tuple[str
                 token = self.headers.get("Authorization", "").removeprefix("Bearer ")
                 if token != GOOD_TOKEN:
                     return self.refuse(403 if token else 401, "GatedRepo")
+                if path.endswith(".safetensors"):
+                    there = f"http://127.0.0.1:{elsewhere.server_port}"
+                    return self.lead(there, path.removeprefix(prefix), files)
                 return self.file(files[path.removeprefix(prefix)], body)
             return self.refuse(401, "RepoNotFound")
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+    servers = (server, elsewhere)
+    threads = [Thread(target=one.serve_forever, daemon=True) for one in servers]
+    for thread in threads:
+        thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}", asked
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        for one, thread in zip(servers, threads, strict=True):
+            one.shutdown()
+            one.server_close()
+            thread.join()
 
 
 def _tree(files: Mapping[str, bytes]) -> list[dict[str, object]]:
@@ -80,6 +96,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def file(self, content: bytes, body: bool) -> None:
         self._send(200, content, body, {"ETag": f'"{_etag(content)}"', "X-Repo-Commit": COMMIT})
+
+    def lead(self, there: str, name: str, files: Mapping[str, bytes]) -> None:
+        """To a file on another server, saying what it will be."""
+        content = files[name]
+        headers = {
+            "Location": f"{there}/{name}",
+            "X-Linked-ETag": f'"{_etag(content)}"',
+            "X-Linked-Size": str(len(content)),
+            "X-Repo-Commit": COMMIT,
+        }
+        self._send(302, b"", False, headers)
 
     def refuse(self, status: int, code: str) -> None:
         self._send(status, b"", False, {"X-Error-Code": code})

@@ -76,6 +76,13 @@ def test_a_gated_model_is_fetched_with_the_token_of_a_secret_and_no_copy_or_code
     assert GOOD_TOKEN not in written
 
 
+def test_a_redirect_to_another_host_carries_no_token(hub: Hub) -> None:
+    hub.fetch(GOOD_TOKEN, hub_token_secret="stratos/hub")
+    assert [path for path in hub.asked if path.startswith("elsewhere")] == [
+        "elsewhere /model.safetensors None"
+    ]
+
+
 def test_without_a_secret_a_login_that_is_saved_on_the_machine_is_not_used(
     hub: Hub, tmp_path: Path
 ) -> None:
