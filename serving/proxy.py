@@ -115,7 +115,7 @@ async def proxying(
 
 
 class _Passing:
-    server: web.Server[web.BaseRequest]
+    server: web.Server
     """Whose requests these are."""
 
     def __init__(
