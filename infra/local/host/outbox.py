@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,8 @@ class Errand:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        # Not `asdict`, which copies an event's own data level by level, however deep it is.
+        return {"kind": self.kind, "content": self.content, "id": self.id}
 
 
 class Outbox:
@@ -106,7 +107,7 @@ class Outbox:
                 self._open[errand.id] = errand
             try:
                 write({"errand": errand.as_json()})
-            except OSError:
+            except Exception:  # also of what JSON cannot hold: no later save could
                 with self._lock:
                     self._open.pop(errand.id, None)
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from typing import Any
 
 import pytest
@@ -84,3 +85,21 @@ def test_an_errand_waits_for_who_carries_its_kind(kept: Kept) -> None:
     kept.outbox.put("later", {"n": 3})  # for the next start
     assert kept.seen[-1] == "written 3"
     assert [errand.kind for errand in kept.outbox.open()] == ["a"]
+
+
+def test_an_errand_is_as_deep_as_its_event_and_one_that_cannot_be_written_is_not_kept(
+    kept: Kept,
+) -> None:
+    deep: dict[str, Any] = {"n": 1}
+    for _ in range(700):
+        deep = {"n": 1, "in": deep}
+    assert json.loads(json.dumps(Errand("a", deep).as_json()))["content"] == deep
+    endless: dict[str, Any] = {"n": 2}
+    endless["in"] = endless
+
+    def write(line: dict[str, Any]) -> None:
+        json.dumps(line)
+
+    with pytest.raises(ValueError, match="Circular"):
+        kept.outbox.release([Errand("a", endless)], write)
+    assert (kept.outbox.open(), kept.carried) == ([], [])
