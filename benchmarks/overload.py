@@ -33,6 +33,7 @@ from benchmarks import nginx_front
 from benchmarks.serving import EXAMPLE
 from benchmarks.serving_contenders import (
     CONCURRENCIES,
+    NGINX,
     Contender,
     Running,
     behind_nginx,
@@ -178,6 +179,10 @@ def _session() -> aiohttp.ClientSession:
     )
 
 
+def _is_here(contender: Contender) -> bool:
+    return contender.name != NGINX or nginx_front.NGINX is not None
+
+
 def _is_closed(error: aiohttp.ClientError) -> bool:
     """Whether the server took a connection, and closed it without an answer."""
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -237,13 +242,18 @@ def main() -> None:
     lines = (EXAMPLE / "dataset.jsonl").read_text().splitlines()[:200]
     questions = [json.loads(line)["prompt"] for line in lines]
     model = exported(EXAMPLE / "models" / "student-base", ROOT / "build" / "overload", ("q8_0",))
-    servers = [ours(model, "q8_0")]
-    if nginx_front.NGINX:
-        servers.append(behind_nginx(model, "q8_0"))
+    servers = [ours(model, "q8_0"), behind_nginx(model, "q8_0")]
+    asked = args.servers or [server.name for server in servers if _is_here(server)]
+    if unknown := set(asked) - {server.name for server in servers}:
+        parser.error(
+            f"no server {', '.join(sorted(unknown))}; there are {[s.name for s in servers]}"
+        )
+    if args.write and len(asked) < len(servers):
+        parser.error("--write needs all servers, and so an nginx on this machine")
     rows = []
-    for contender in servers:
-        if contender.name in (args.servers or [contender.name]):
-            rows.append(measure(contender, questions, 60 * args.minutes))
+    for server in servers:
+        if server.name in asked:
+            rows.append(measure(server, questions, 60 * args.minutes))
             print(json.dumps(rows[-1]), flush=True)
     found = [each for row in rows for each in checks(row)]
     conclude(RESULTS, {"load_average_before": load_before, "rows": rows}, found, write=args.write)

@@ -47,6 +47,8 @@ async def _serve(entry: Entry) -> int:
     port, key = free_port(), new_api_key()
     own_key = os.environ.pop(ENDPOINT_KEY, "")
     most_open = allow_files(most_requests())
+    if most_open < most_requests():
+        logger.warning("the limit of open files allows %d requests at once", most_open)
     # Its output is the container's own. It ends when its standard input closes.
     server = await asyncio.create_subprocess_exec(
         *server_command(entry.arguments, port),

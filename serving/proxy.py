@@ -149,7 +149,9 @@ class _Passing:
         if time.monotonic() - self._told_at >= _QUIET_SECONDS:
             self._told_at = time.monotonic()
             logger.warning(
-                "%d requests are open: more are closed without an answer", self._most_open
+                "%d requests and %d connections are open: more are closed without an answer",
+                self._open,
+                len(self.server.connections),
             )
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -20,6 +20,7 @@
     ├── ShardsFailed            some of the jobs that share a step could not be brought to an end
     ├── TooFewVerifiedRecords   synthesis kept less than training needs
     ├── IncompatibleVocabulary  teacher and student do not share a tokenizer
+    ├── LibraryPanicked         a library of a job gave up on a model or a text
     ├── DivergedTraining        the loss is no longer a number
     ├── CorruptCheckpoint       no usable checkpoint is left
     ├── NotExportable           the student cannot be written for the engine that serves it
@@ -156,6 +157,10 @@ class TooFewVerifiedRecords(StratosError):
 
 class IncompatibleVocabulary(StratosError):
     """Token distributions of teacher and student cannot be compared."""
+
+
+class LibraryPanicked(StratosError):
+    """A library of a job gave up on a model or a text."""
 
 
 class DivergedTraining(StratosError):

@@ -209,7 +209,7 @@ def _print_damage(found: CloudStatus) -> None:
         return
     console.print(
         f"\n{found.num_damaged} change(s) or object(s) are damaged or missing, as the files below "
-        "the state's folder show. Whoever reads such an object is told; put it again, or delete it:"
+        "the state's folder show. Make such a change again; put such an object again, or delete it:"
     )
     for words in found.damaged:
         console.print(f"  {one_line(words)}", markup=False, highlight=False, soft_wrap=True)

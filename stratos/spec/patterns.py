@@ -12,9 +12,9 @@ from functools import lru_cache
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
-_CLASS = r"\[\^?\]?(?P<members>(?:\\.|[^\]\\])*+)(?:\]|\\?\Z)"
-"""A character class. One that nobody closes goes to the end, so that it is read once: what reads a
-pattern takes time that grows with its length alone, too."""
+_CLASS = r"\[\^?\]?(?P<members>(?:\\.|[^\]\\])*+)(?P<closed>\]|\\?\Z)"
+"""A character class. One that nobody closes goes to the end, so that it is read once and not from
+each of its places: reading a pattern takes time that grows with its length alone, too."""
 _TOKEN = re.compile(
     rf"\\(?P<escape>[pPxuU]\{{[^}}]*(?:\}}|\Z)|.)|{_CLASS}"
     r"|(?P<look>\(\?<?[=!])|(?P<atomic>\(\?>)|(?P<condition>\(\?\()|(?P<reference>\(\?P=)"
@@ -53,6 +53,7 @@ _COMMENT = re.compile(rf"(\\.|{_CLASS})|#[^\n]*|\s+", re.DOTALL)
 
 
 _SHOWN = 200
+"""Characters of a pattern in a message."""
 
 
 class PatternRefused(Exception):
@@ -61,9 +62,11 @@ class PatternRefused(Exception):
 
 def pattern_fault(pattern: str) -> str | None:
     """Return why a pattern cannot be matched in linear time, and what to do; None if it can."""
-    if (named := _unsupported(pattern)) is not None:
+    if (bare := _bare(pattern)) is None:
+        return "is verbose in part; put `(?x)` at its start and nowhere else, or write it without"
+    if (named := _unsupported(bare)) is not None:
         return f"holds {named}"
-    if _num_steps(pattern) > MOST_STEPS:
+    if _written_out(bare) > MOST_STEPS:
         return (
             f"stands for more than {MOST_STEPS:,} characters once its repetitions are written out, "
             "and each character of a reply could be compared with all of them; ask for fewer "
@@ -128,19 +131,19 @@ def _whole(pattern: str) -> str:
     return rf"\A(?:{pattern}{chr(10) if '(?x' in pattern else ''})\z"
 
 
-def _num_steps(pattern: str) -> int:
-    """How many characters and classes a pattern has once its counted repetitions are written out.
-
-    Where only a part is verbose, it counts as whichever reading is longer.
-    """
+def _bare(pattern: str) -> str | None:
+    """What counts of a pattern: one that is verbose without comments and space; None for one that
+    is verbose in part, in which what counts cannot be told by looking at it once."""
     changes = len(_VERBOSE.findall(pattern))
-    bare = _written_out(_COMMENT.sub(r"\1", pattern)) if changes else 0
+    if changes == 0:
+        return pattern
     if changes == 1 and _WHOLLY_VERBOSE.match(pattern):
-        return bare
-    return max(bare, _written_out(pattern))
+        return _COMMENT.sub(r"\1", pattern)
+    return None
 
 
 def _written_out(pattern: str) -> int:
+    """Characters and classes of a pattern once its counted repetitions are written out."""
     sums, last = [0], 0
     for part in _PART.finditer(pattern):
         if part["least"] is not None:
@@ -162,11 +165,15 @@ def _written_out(pattern: str) -> int:
 def _unsupported(pattern: str) -> str | None:
     for token in _TOKEN.finditer(pattern):
         if (escape := token["escape"]) is not None:
+            if len(escape) > 1 and not escape.endswith("}"):
+                return f"`\\{escape[0]}{{` that nothing closes; close it"
             if escape in "123456789":
                 return f"{_NAMES['reference']}, {_SLOW}"
             if escape == "Z":
                 return r"`\Z`, which this engine writes `\z`; a reply is matched whole without it"
         elif (members := token["members"]) is not None:
+            if token["closed"] != "]":
+                return r"a `[` that nothing closes; write `\[` for a bracket"
             bare = re.sub(r"\\.", "", members, flags=re.DOTALL)
             if found := next((mark for mark in _SET_OPERATIONS if mark in bare), None):
                 return (

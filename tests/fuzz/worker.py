@@ -113,7 +113,8 @@ def main(name: str, first: int, step: int, end: int, file: Path) -> None:
                 break
             shard.next_number = number + step
             shard.peak_memory_bytes = max(shard.peak_memory_bytes, _peak() - base)
-            if shard.inputs % _WRITTEN_EACH == 0:
+            # After a kill, the next process begins with the input that was at work.
+            if target.inputs_per_process is not None or shard.inputs % _WRITTEN_EACH == 0:
                 shard.write(file)
     finally:
         # Not reached by a process that is killed.

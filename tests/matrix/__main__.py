@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.matrix import page
 from tests.matrix.faults import Fault
-from tests.matrix.results import keep
+from tests.matrix.results import commit, keep
 from tests.matrix.scenarios import SCENARIOS
 from tests.matrix.whole import parts, run, states
 
@@ -32,6 +32,11 @@ def main() -> None:
 
 def whole(asked: argparse.Namespace) -> None:
     """Run the campaigns of a shard that this commit has not run, as long as time is left."""
+    if commit().endswith("+"):
+        raise SystemExit(
+            "what is run has changed since its commit; commit it, so that each cell "
+            "can be run again"
+        )
     number, total = (int(part) for part in asked.shard.split("/"))
     until = time.monotonic() + asked.minutes * 60
 

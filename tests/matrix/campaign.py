@@ -117,13 +117,15 @@ class Campaign:
                         self._begin_anew()
                 if not run.struck:
                     break
+            if unproven:
+                yield from self._prove(unproven, self._run({}))
             while self._endings and self.scenario.measured_at and time.monotonic() < until:
                 run = self._fail_over_an_endpoint(self.scenario.measured_at)
                 if not run.struck:
-                    break
-                unproven.append(run)
-            if unproven:
-                yield from self._prove(unproven, self._run({}))
+                    run.struck = sorted(self._endings)
+                    run.wrong.append("the run came by no ending")
+                    self._endings = {}
+                yield from self._prove([run], self._run({}))
         self._end_endpoints()
 
     def _fail_over_an_endpoint(self, measured_at: str) -> _Run:

@@ -132,7 +132,8 @@ class Machine:
         """Run to the end, which needs no time: who waits is told that it is later.
 
         Args:
-            meanwhile: Done once the struck state has done its work, and before it is left.
+            meanwhile: Done while the run is at the struck state: once what it calls has answered,
+                or, where it calls nothing, as it begins.
         """
         environment = _environment(deepcopy(dict(data)))
         following = tuple(next_states(self.states[at])) if at else ()

@@ -52,9 +52,7 @@ def tried() -> dict[tuple[str, str, str], Tried]:
 
 
 def keep(result: Tried) -> None:
-    """Add a line; what was run of changed files is of no commit, and nobody could run it again."""
-    if result.commit.endswith("+"):
-        return
+    """Add a line."""
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.open("a") as file:
         file.write(json.dumps(asdict(result), ensure_ascii=False) + "\n")

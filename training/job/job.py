@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from stratos.contracts.jobs import JobConfig, JobResult, JobStep
-from stratos.errors import StratosError
+from stratos.errors import LibraryPanicked, StratosError
 from stratos.log_lines import log_to
 from training.container.clock import JobClock
 from training.container.failure import report_failure
@@ -22,9 +22,9 @@ Config = TypeVar("Config", bound=JobConfig)
 _log = logging.getLogger(__name__)
 _PANIC = "PanicException"
 """What Rust libraries, such as tokenizers, raise where they give up. It is no `Exception`."""
-_GAVE_UP = (
-    "a library that reads models and texts gave up, mostly a tokenizer whose pattern needs too "
-    "long for a text: name another model, or take such texts out of the dataset"
+_OTHER = (
+    "where that is of a tokenizer, name a model with another one, or take out of the dataset the "
+    "texts on which it gives up"
 )
 
 
@@ -80,5 +80,5 @@ def run_job(
         if type(error).__name__ != _PANIC:
             raise
         _log.exception("%s failed", step)
-        report_failure(paths.output_dir, ValueError(f"{_GAVE_UP} ({error})"))
-        return 2
+        report_failure(paths.output_dir, LibraryPanicked(f"{error}; {_OTHER}"))
+        return 1

@@ -2,8 +2,8 @@
 
 A line is written before whoever asked for the change is answered, so that it is there after
 `kill -9` of this process. A save begins a new file, and deletes the older ones once it is whole.
-A line has a break before and behind it: one that lacks the latter was cut by a kill or a full disk,
-and nobody was told that it is kept; one that cannot be read for all that is damaged.
+A file may end in a line that was cut by a kill: nobody was told that it is kept. Any other that
+cannot be read is damaged.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import errno
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from contextlib import suppress
 from pathlib import Path
 from threading import RLock
 from typing import Any, BinaryIO
@@ -22,6 +22,24 @@ from infra.local.saved.encoding import decode, encode
 log = logging.getLogger(__name__)
 
 Entry = dict[str, Any]
+_KINDS = frozenset({"object", "item", "errand", "done", "execution"})
+
+
+def link_into(folder: Path, path: Path) -> None:
+    """Give a file a second name in a folder; one that is there stays."""
+    folder.mkdir(exist_ok=True)
+    with suppress(FileExistsError):
+        (folder / path.name).hardlink_to(path)
+
+
+def _entry(line: bytes) -> Entry | None:
+    """What a line says; None for one that cannot be read."""
+    try:
+        found = json.loads(line, object_hook=decode)
+    except (ValueError, TypeError):
+        return None
+    is_entry = isinstance(found, dict) and len(found) == 1 and found.keys() <= _KINDS
+    return found if is_entry else None
 
 
 class Journal:
@@ -62,8 +80,9 @@ class Journal:
         with self.lock:
             if self._file is None:
                 return
-            line = b"\n" + json.dumps(entry, default=encode).encode() + b"\n"
+            line = json.dumps(entry, default=encode).encode() + b"\n"
             if self._file.write(line) != len(line):
+                self._file.truncate(self.num_bytes)
                 raise OSError(errno.ENOSPC, "a line was cut", str(self.directory))
             self.num_bytes += len(line)
             self._blobs |= blobs
@@ -74,27 +93,28 @@ class Journal:
         self.damaged.clear()
         for number in sorted(number for number in self._numbers() if number >= first):
             path = self._path(number)
-            lines = path.read_bytes().split(b"\n")
-            for line, following in pairwise([*lines, b"none"]):
+            *whole, last = path.read_bytes().split(b"\n")
+            for line in (*whole, last):
                 if not line.strip():
                     continue
-                try:
-                    yield json.loads(line, object_hook=decode)
-                except ValueError:
-                    if following:
-                        log.warning("a line of %s is cut", path)
-                    else:
-                        self.damaged.append(f"{path.name}: a change that was acknowledged")
+                entry = _entry(line)
+                if entry is not None:
+                    yield entry
+                elif line is last and b"\0" not in line:
+                    log.warning("the last line of %s is cut", path)
+                else:
+                    self.damaged.append(f"{path.name}: a change that was acknowledged")
 
-    def forget_before(self, first: int, aside: Path | None = None) -> None:
-        """Delete files before a number, or put them into a folder."""
+    def put_aside(self, first: int, folder: Path) -> None:
+        """Give files before a number a second name, in a folder."""
         for number in self._numbers():
             if number < first:
-                path = self._path(number)
-                if aside is None:
-                    path.unlink(missing_ok=True)
-                else:
-                    path.replace(aside / path.name)
+                link_into(folder, self._path(number))
+
+    def forget_before(self, first: int) -> None:
+        for number in self._numbers():
+            if number < first:
+                self._path(number).unlink(missing_ok=True)
 
     def close(self) -> None:
         with self.lock:

@@ -11,6 +11,7 @@ from moto.s3.models import FakeDeleteMarker, FakeKey, s3_backends
 
 from infra.local.host.settings import ACCOUNT_ID
 from infra.local.s3.bodies import BodyStore, DamagedContentError, ObjectBody
+from infra.local.saved.journal import link_into
 
 
 class SavedBodies:
@@ -52,16 +53,21 @@ class SavedBodies:
             self.damaged.append(f"{told}: {error}")
         return body
 
-    def forget_all_but(self, used: Collection[str], aside: Path | None = None) -> None:
-        """Delete every other content, or put it into a folder."""
-        if self._directory.exists():
-            for path in self._directory.iterdir():
-                if path.name not in used:
-                    if aside is None:
-                        path.unlink()
-                    else:
-                        path.replace(aside / path.name)
-                    self._there.discard(path.name)
+    def put_aside(self, used: Collection[str], folder: Path) -> None:
+        """Give every other content a second name, in a folder."""
+        for path in self._others(used):
+            link_into(folder, path)
+
+    def forget_all_but(self, used: Collection[str]) -> None:
+        """Delete every other content."""
+        for path in self._others(used):
+            path.unlink()
+            self._there.discard(path.name)
+
+    def _others(self, used: Collection[str]) -> list[Path]:
+        if not self._directory.exists():
+            return []
+        return [path for path in self._directory.iterdir() if path.name not in used]
 
 
 def saved_objects(bodies: SavedBodies) -> dict[str, Any]:
@@ -169,7 +175,8 @@ def restore_objects(bucket_name: str, saved: dict[str, Any], bodies: SavedBodies
                     entry.arn, [{"Key": k, "Value": v} for k, v in version["tags"].items()]
                 )
             restored.append(entry)
-        bucket.keys.setlist(key, restored)
+        if restored:  # moto cannot list a bucket that has a key without a version
+            bucket.keys.setlist(key, restored)
 
 
 def _saved_version(version: Any, bodies: SavedBodies) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class SavedState:
         self._journal = Journal(self._directory)
         self._damaged_lines: list[str] = []
         self._aside: Path | None = None
-        """Where the next save puts what it would delete."""
+        """Where the next save keeps what it would delete."""
         self._saving = Lock()
 
     def acknowledging(self, changed: Callable[[], None]) -> AcknowledgedChanges:
@@ -102,15 +102,20 @@ class SavedState:
             }
             draft = self._file.with_suffix(".new")
             draft.write_text(json.dumps(state, default=encode))
+            if self._aside is not None:  # before the next start takes this state for whole
+                with self._journal.lock:
+                    self._journal.put_aside(number, self._aside)
+                    self._bodies.put_aside(self._used(state), self._aside)
+                self._aside = None
             draft.replace(self._file)
-            if self._aside is not None:
-                self._aside.mkdir(exist_ok=True)
-            self._journal.forget_before(number, self._aside)
+            self._journal.forget_before(number)
             # In this order: a content of a later line may be there already.
             with self._journal.lock:
-                used = self._journal.blobs | set(blobs_of(state["buckets"]))
-                self._bodies.forget_all_but(used, self._aside)
-            self._aside = None
+                self._bodies.forget_all_but(self._used(state))
+
+    def _used(self, state: dict[str, Any]) -> set[str]:
+        """The contents that this state or a later line names."""
+        return self._journal.blobs | set(blobs_of(state["buckets"]))
 
     def close(self) -> None:
         self._journal.close()

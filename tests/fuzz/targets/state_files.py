@@ -47,7 +47,7 @@ class StateFiles:
         lines = [json.loads(line) for line in files[path].splitlines() if line]
         place = chance.randrange(len(lines))
         lines[place] = mutated(lines[place], chance)
-        return files | {path: b"".join(b"\n" + _json(line) + b"\n" for line in lines)}
+        return files | {path: b"".join(_json(line) + b"\n" for line in lines)}
 
     def size(self, given: Files) -> int:
         return sum(map(len, given.values()))

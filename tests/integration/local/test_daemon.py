@@ -18,6 +18,7 @@ from moto_cloud import Cloud
 from processes import is_running
 
 from infra.local import daemon
+from infra.local.host.identity import ProcessIdentity
 from infra.local.host.lock import try_lock
 from infra.local.host.process_list import ProcessList
 from infra.local.host.settings import LocalSettings
@@ -224,6 +225,23 @@ def test_whoever_has_the_number_of_a_cloud_by_now_is_left_alone(
         for process in (stranger, hangs):
             process.kill()
             process.communicate()
+
+
+def test_a_stop_waits_for_the_process_and_not_only_for_its_lock(settings: LocalSettings) -> None:
+    class Slow(ProcessIdentity):
+        """One that has let its lock go, and takes a moment to end."""
+
+        looks = iter([True, True, False])
+
+        def signal(self, number: int) -> bool:
+            return True
+
+        def is_alive(self) -> bool:
+            return next(self.looks)
+
+    settings.make_state_dir()
+    assert daemon._end(settings, Slow(1, "now"), None, 60.0) == ""
+    assert list(Slow.looks) == []
 
 
 def test_a_stop_does_not_wait_for_ever_for_another_command(

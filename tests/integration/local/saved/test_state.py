@@ -15,6 +15,7 @@ from restarts import serving
 
 from infra.local.cloudformation.deploy import deploy
 from infra.local.host.settings import LocalSettings
+from infra.local.saved.journal import Journal
 from infra.local.saved.state import RestoreError
 from infra.local.server import LocalCloud
 from infra.local.stepfunctions.executions import has_begun, running_executions
@@ -229,25 +230,61 @@ def test_a_damaged_state_is_told_and_left_as_it_is(
     assert json.loads(saved.read_text()) == state
 
 
-def test_a_damaged_change_is_told_and_what_it_may_have_named_is_put_aside(tmp_path: Path) -> None:
-    saved, lines = tmp_path / "saved", (b'{"item"! {}}', b'{"done": "nothing"}')
+def damaged_journal(tmp_path: Path) -> Path:
+    """A state whose journal has a line that cannot be read, and a content that nothing names."""
+    saved = tmp_path / "saved"
     (saved / "blobs").mkdir(parents=True)
     (saved / "blobs" / "unnamed").write_bytes(b"content")
-    journal = saved / "journal-1.jsonl"
-    journal.write_bytes(b"".join(b"\n" + line + b"\n" for line in lines))
+    (saved / "journal-1.jsonl").write_bytes(b'{"item"! {}}\n{"done": "nothing"}\n')
+    return saved
+
+
+def kept_aside(saved: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (saved / "damaged").iterdir()}
+
+
+ASIDE = {"unnamed": b"content", "journal-1.jsonl": b'{"item"! {}}\n{"done": "nothing"}\n'}
+
+
+def test_a_damaged_change_is_told_and_what_it_may_have_named_is_put_aside(tmp_path: Path) -> None:
+    saved = damaged_journal(tmp_path)
     moto_api_backend.reset()
     cloud = LocalCloud(LocalSettings(state_dir=tmp_path))
     cloud.start()
     try:
         [told] = cloud.damaged
         assert told.startswith("journal-1.jsonl: a change that was acknowledged is lost")
-        assert lines[0] in (saved / "damaged" / journal.name).read_bytes()
-        assert (saved / "damaged" / "unnamed").read_bytes() == b"content"
-        assert not journal.exists()
+        assert kept_aside(saved) == ASIDE
+        assert not (saved / "journal-1.jsonl").exists()
     finally:
         cloud.stop()
-    with serving(tmp_path):  # the later saves put nothing more aside
-        assert len(list((saved / "damaged").iterdir())) == 2
+    with serving(tmp_path):  # later saves put nothing more aside
+        assert kept_aside(saved) == ASIDE
+
+
+def test_what_a_damaged_change_named_outlives_an_end_in_the_middle_of_the_next_save(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = damaged_journal(tmp_path)
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as ending:
+        ending.setattr(Journal, "forget_before", end)
+        with pytest.raises(KeyboardInterrupt), serving(tmp_path):
+            pass
+    with serving(tmp_path):
+        assert kept_aside(saved) == ASIDE
+
+
+def test_a_key_without_a_version_is_none(tmp_path: Path) -> None:
+    bucket = version_in("nothing") | {"objects": {"k": []}}
+    state = {"format": 2, "stacks": [], "buckets": {"kept": bucket}, "records": {}, "aborted": []}
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "state.json").write_text(json.dumps(state))
+    with serving(tmp_path) as cloud:
+        assert cloud("s3").list_objects_v2(Bucket="kept")["KeyCount"] == 0
 
 
 def version_in(blob: str) -> dict[str, Any]:

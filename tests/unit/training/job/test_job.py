@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from stratos.pipeline.job_failure import classify
+from stratos.pipeline.steps import JobFailure
 from tests.unit.training.jobs import TEACHER, lay_out
 from training import probe
 
@@ -33,10 +35,12 @@ def test_a_library_that_gives_up_without_an_exception_is_told_in_words(
     monkeypatch.setattr(probe, "probe", give_up)
     (tmp_path / "empty").mkdir()
     lay_out(tmp_path, model=tmp_path / "empty")
-    assert container(probe, role="student", model=TEACHER, max_new_tokens=4, synthesis={}) == 2
+    assert container(probe, role="student", model=TEACHER, max_new_tokens=4, synthesis={}) == 1
     failure = (tmp_path / "output" / "failure").read_text()
-    assert failure.startswith("ValueError: a library that reads models and texts gave up")
-    assert failure.endswith("(limit over)")
+    assert failure.startswith("LibraryPanicked: limit over; where that is of a tokenizer, name")
+    described = {"TrainingJobStatus": "Failed", "FailureReason": f"AlgorithmError: {failure}"}
+    caught = JobFailure(Error="States.TaskFailed", Cause="")
+    assert classify(caught, described).outcome == "user_error"  # no second attempt
 
 
 @pytest.mark.parametrize("program", ["probe", "synthesize", "distill", "evaluate"])
