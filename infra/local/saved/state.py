@@ -113,7 +113,7 @@ class SavedState:
             with self._journal.lock:
                 self._bodies.forget_all_but(self._used(state))
 
-    def _used(self, state: dict[str, Any]) -> set[str]:
+    def _used(self, state: dict[str, Any]) -> frozenset[str]:
         """The contents that this state or a later line names."""
         return self._journal.blobs | set(blobs_of(state["buckets"]))
 
