@@ -51,7 +51,7 @@ SAGEMAKER_SECONDS = 60.0
 """After which InvokeEndpoint gives up."""
 GIVEN_UP, CLOSED = f"given up after {SAGEMAKER_SECONDS:.0f} s", "closed without an answer"
 NAMED = frozenset({"200", GIVEN_UP, CLOSED})
-"""What the table of docs/serving.md lets happen under more requests than slots."""
+"""What the tables of docs/serving.md let happen under more requests than slots."""
 RECOVERY_SECONDS = 30.0
 """Within which an answer comes once nobody else asks."""
 GROWTH_MIB = 64.0

@@ -19,9 +19,11 @@ EXTRA = {
     "## Not promised": [
         "`response_format` of type `json_object`",
         "an answer whose bytes are no UTF-8",
+        "more than 512 requests a core at once",
     ],
 }
-"""Rows that need more than a status to be told apart; tests of their own below."""
+"""Rows that need more than a status to be told apart: tests of their own below, and, of the last,
+`tests/unit/serving/test_proxy.py` and `make bench-overload`."""
 NUM_GREEDY, REPLY_TOKENS = 20, 48
 ENGINES = ["llama_cpp", pytest.param("vllm", marks=pytest.mark.vllm)]
 
