@@ -188,7 +188,9 @@ def _is_closed(error: aiohttp.ClientError) -> bool:
     if isinstance(error, aiohttp.ClientConnectorError):
         return False
     if isinstance(error, aiohttp.ClientOSError):
-        return error.errno in (errno.ECONNRESET, errno.EPIPE)
+        # The latter has no number: it was closed while the request was being written.
+        is_reset = error.errno in (errno.ECONNRESET, errno.EPIPE)
+        return is_reset or isinstance(error.__cause__, ConnectionResetError)
     return isinstance(error, aiohttp.ServerDisconnectedError)
 
 
