@@ -1,4 +1,4 @@
-"""`python -m benchmarks.nginx_front --port N -- ARGUMENTS`: a real nginx before llama.cpp's server.
+"""`python -m benchmarks.nginx_front --port N --model FILE …`: a real nginx before llama-server.
 
 AWS's image for SageMaker opens llama-server with the nginx of Amazon Linux 2023: its defaults, with
 the paths, HTTP version and times of `llama_cpp_sagemaker.conf.template` of

@@ -50,8 +50,6 @@ _VERBOSE = re.compile(r"\(\?(?=[a-wyzA-Z-]*x)[a-zA-Z-]*[:)]")
 _WHOLLY_VERBOSE = re.compile(r"\(\?(?=[a-wyzA-Z]*x)[a-zA-Z]*\)")
 _COMMENT = re.compile(rf"(\\.|{_CLASS})|#[^\n]*|\s+", re.DOTALL)
 """Comments and space of a verbose pattern; what is kept is the group."""
-
-
 _SHOWN = 200
 """Characters of a pattern in a message."""
 

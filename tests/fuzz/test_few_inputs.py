@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -90,14 +91,19 @@ class Odd(Target):
         pass
 
 
+def work_in_this_process(patched: pytest.MonkeyPatch, target: Callable[[], Target]) -> None:
+    """Let a worker do nothing that would outlast it."""
+    patched.setattr(worker, "make_target", lambda name: target())
+    patched.setattr(worker, "_limit_memory", lambda: 0)
+    patched.setattr(worker.logging, "disable", lambda: None)
+    patched.setattr(worker.signal, "signal", lambda *_: None)
+    patched.setattr(worker.gc, "freeze", lambda: None)
+
+
 def test_a_shard_counts_faults_and_what_is_too_dear_and_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "make_target", lambda name: Odd())
-    monkeypatch.setattr(worker, "_limit_memory", lambda: 0)
-    monkeypatch.setattr(worker.logging, "disable", lambda: None)
-    monkeypatch.setattr(worker.signal, "signal", lambda *_: None)
-    monkeypatch.setattr(worker.gc, "freeze", lambda: None)
+    work_in_this_process(monkeypatch, Odd)
     file = tmp_path / "odd.json"
     worker.main("odd", 0, 1, 20, file)
     half = Shard.read(file, 0)
@@ -137,11 +143,7 @@ class Spoilt(Odd):
 def test_an_input_fails_only_if_it_does_so_in_a_process_that_has_read_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "make_target", lambda name: Spoilt())
-    monkeypatch.setattr(worker, "_limit_memory", lambda: 0)
-    monkeypatch.setattr(worker.logging, "disable", lambda: None)
-    monkeypatch.setattr(worker.signal, "signal", lambda *_: None)
-    monkeypatch.setattr(worker.gc, "freeze", lambda: None)
+    work_in_this_process(monkeypatch, Spoilt)
     file, seen = tmp_path / "odd.json", []
     while Shard.read(file, 0).next_number < 20:
         worker.main("odd", 0, 1, 20, file)
