@@ -32,7 +32,6 @@ _STARTUP_SECONDS = 60
 _PING_SECONDS = 2.0
 _POLL_SECONDS = 0.05
 _TAIL_CHARACTERS = 600
-_CONNECTIONS = 64
 _DELETED = "The endpoint was deleted while it started."
 _MIB_PER_SERVERLESS_THREAD = 1769
 """As in Lambda, on which serverless endpoints run; SageMaker names no figure."""
@@ -77,9 +76,6 @@ class ModelServer:
         self._key = secrets.token_urlsafe()
         self._in_flight = 0
         self._idle = threading.Condition()
-        self._pool = urllib3.HTTPConnectionPool(
-            settings.host, self._port, maxsize=_CONNECTIONS, retries=False
-        )
 
     def start(self, s3: Any) -> None:
         """Unpack the model, start its server and wait until `/ping` answers 200.
@@ -147,15 +143,15 @@ class ModelServer:
         Raises:
             HTTPError: there was no answer, or none in time.
         """
-
-        return self._pool.request(
-            "POST",
-            "/invocations",
-            body=body,
-            headers={**headers, **self._named},
-            timeout=timeout_seconds,
-            preload_content=preload,
-        )
+        with self._connection() as connection:
+            return connection.request(
+                "POST",
+                "/invocations",
+                body=body,
+                headers={**headers, **self._named},
+                timeout=timeout_seconds,
+                preload_content=preload,
+            )
 
     def drain(self, timeout_seconds: float) -> None:
         """Wait until no request is in flight, or the time is over."""
@@ -171,7 +167,6 @@ class ModelServer:
             process.stop(grace_seconds)
         if self._keeper is not None and self._keeper is not threading.current_thread():
             self._keeper.join()
-        self._pool.close()
         self.log.close()
         shutil.rmtree(self._root.path, ignore_errors=True)
         with _ports_lock:
@@ -259,12 +254,16 @@ class ModelServer:
 
     @property
     def _named(self) -> dict[str, str]:
-        """The headers without which the server answers nobody.
-
-        A connection serves one request: one that is kept may be closed by its server just as it is
-        used again, which cannot be told from a request that the server would not take.
-        """
+        """The headers without which the server answers nobody."""
         return {"Authorization": f"Bearer {self._key}", "Connection": "close"}
+
+    def _connection(self) -> urllib3.HTTPConnectionPool:
+        """A connection for one request, closed once its answer is read.
+
+        One that is kept may be closed by its server just as it is used again, which cannot be told
+        from a request that the server would not take. A server need not say that it closes it.
+        """
+        return urllib3.HTTPConnectionPool(self._settings.host, self._port, maxsize=1, retries=False)
 
     def _threads(self) -> int:
         """Of the instance type; of a serverless endpoint, by its memory."""
@@ -300,7 +299,10 @@ class ModelServer:
 
     def _ping(self) -> bool:
         try:
-            answer = self._pool.request("GET", "/ping", headers=self._named, timeout=_PING_SECONDS)
+            with self._connection() as connection:
+                answer = connection.request(
+                    "GET", "/ping", headers=self._named, timeout=_PING_SECONDS
+                )
             return answer.status == 200
         except urllib3.exceptions.HTTPError:
             return False

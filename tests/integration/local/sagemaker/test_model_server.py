@@ -27,12 +27,32 @@ if starts.exists():
 starts.write_text("")
 {SERVER}"""
 """Starts, and never again."""
+ONE_REQUEST = SERVER.replace(
+    "        body = self.rfile.read(",
+    """        if vars(self).setdefault("answered", False):
+            self.close_connection = True
+            return
+        self.answered, self.close_connection = True, False
+        body = self.rfile.read(""",
+)
+"""Leaves a connection open, and closes it without an answer when it is used again."""
 
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
     with component_cloud(tmp_path_factory.mktemp("state"), rollout_scale=0.02) as running:
         yield running
+
+
+def test_a_connection_that_a_server_leaves_open_is_not_used_again(cloud):
+    assert ONE_REQUEST != SERVER
+    create(cloud, "once", program=ONE_REQUEST)
+    for _ in range(3):
+        assert invoke(cloud, "once")["Body"]["answer"] == "once"
+        runtime = cloud.client("sagemaker-runtime")
+        streamed = runtime.invoke_endpoint_with_response_stream(EndpointName="once", Body=b"stream")
+        parts = [event["PayloadPart"]["Bytes"] for event in streamed["Body"]]
+        assert b"".join(parts) == b"one two three"
 
 
 def kill(report):
