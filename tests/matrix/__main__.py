@@ -48,7 +48,10 @@ def whole(asked: argparse.Namespace) -> None:
         return state in chosen and fault.name.lower() in faults
 
     mine = islice(
-        parts(wanted, names, most_ways=asked.ways, again=asked.again), number - 1, None, total
+        parts(wanted, names, most_ways=asked.ways, again=asked.again, untried=asked.untried),
+        number - 1,
+        None,
+        total,
     )
     folder = Path(tempfile.mkdtemp(prefix="stratos-matrix-"))
     try:
@@ -81,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     struck.add_argument("--minutes", type=float, default=600, help="begin no run after so long")
     struck.add_argument("--ways", type=int, help="at most so many ways of each fault")
     struck.add_argument("--again", action="store_true", help="also what this commit has run")
+    struck.add_argument("--untried", action="store_true", help="only what no commit has run")
     told = ", ".join(one.name for one in SCENARIOS)
     struck.add_argument("--scenario", default="", help=f"these alone, with commas: {told}")
     struck.add_argument("--state", default="", help="these alone, with commas")

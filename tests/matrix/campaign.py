@@ -30,7 +30,10 @@ _MADE = "CreateEndpoint"
 _BROKEN = Order("fail", "KeyError", '{"errorType": "KeyError", "errorMessage": "\'plan\'"}')
 _UNPROVEN_RUNS = 8
 """So many runs are struck before one is not."""
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.05
+"""Between two looks at the strikes, which lie in a file."""
+_ASK_SECONDS = 1.0
+"""Between two looks at the run, which the cloud answers on the same cores."""
 _SETTLED_SECONDS = 60
 GOES_ON = "the run goes on"
 UNHURT = "the state's process did its work all the same"
@@ -174,8 +177,14 @@ class Campaign:
             None if its execution ended before it had claimed a run.
         """
 
+        asked_at, doing = -_ASK_SECONDS, self.cloud.doing(run.run_id)
+
         def look() -> tuple[RunRow | None] | None:
+            nonlocal asked_at, doing
             self._look_for_strikes(run)
+            if time.monotonic() - asked_at < _ASK_SECONDS:
+                return None
+            asked_at, doing = time.monotonic(), self.cloud.doing(run.run_id)
             row = self.cloud.row(run.run_id)
             if row is None:
                 new = [e for e in self.cloud.executions() if e["executionArn"] not in known]
@@ -186,10 +195,7 @@ class Campaign:
             return (row,) if row.finished else None
 
         found: tuple[RunRow | None] = eventually(
-            look,
-            PATIENCE_SECONDS,
-            _LOOK_SECONDS,
-            doing=lambda: (len(run.struck), *self.cloud.doing(run.run_id)),
+            look, PATIENCE_SECONDS, _LOOK_SECONDS, doing=lambda: (len(run.struck), doing)
         )
         self._look_for_strikes(run)
         return found[0]

@@ -307,8 +307,8 @@ _OF_ANY: dict[Fault, tuple[Means, ...]] = {
         Means(f"SIGKILL of the daemon, {_MOMENT}, then `stratos local up`", _ALONE, _cloud_killed),
     ),
     Fault.INPUTS_GONE: (
+        Means("new versions of all files beside the spec", _HOLD, _inputs_changed),
         Means("every version of the spec's files deleted", _ALONE, _inputs_gone),
-        Means("new versions of all files beside the spec", _ALONE, _inputs_changed),
     ),
     Fault.CLOCK_JUMP: (
         Means(

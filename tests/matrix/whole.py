@@ -46,13 +46,23 @@ def parts(
     *,
     most_ways: int | None = None,
     again: bool = False,
+    untried: bool = False,
 ) -> Iterator[Part]:
     """Campaigns with what this commit has not run yet; what costs least a cell comes first.
 
     Every way in which a fault shows itself at a state is in a campaign of its own, with the same
     way at all other states.
+
+    Args:
+        again: Also what this commit has run.
+        untried: Only what no commit has run.
     """
     found = states()
+    done = (
+        set()
+        if again
+        else {key for key, one in tried().items() if untried or one.commit == commit()}
+    )
     ways = {
         fault: {
             state: means_for(found[state], fault)[:most_ways]
@@ -65,7 +75,8 @@ def parts(
         of_states = ways[fault]
         for number in range(max(map(len, of_states.values()), default=0)):
             means = {state: one[number] for state, one in of_states.items() if len(one) > number}
-            yield Part(scenario, fault, means if again else _without_done(means, fault))
+            left = {s: way for s, way in means.items() if (s, str(fault), way.told) not in done}
+            yield Part(scenario, fault, left)
 
 
 def _in_turn(names: tuple[str, ...]) -> Iterator[tuple[Scenario, Fault]]:
@@ -73,11 +84,6 @@ def _in_turn(names: tuple[str, ...]) -> Iterator[tuple[Scenario, Fault]]:
     wanted = [one for one in SCENARIOS if one.name in names]
     for tier in (_SURVIVED, tuple(fault for fault in Fault if fault not in _SURVIVED)):
         yield from product(wanted, tier)
-
-
-def _without_done(means: dict[str, Means], fault: Fault) -> dict[str, Means]:
-    done = {key for key, one in tried().items() if one.commit == commit()}
-    return {state: one for state, one in means.items() if (state, str(fault), one.told) not in done}
 
 
 def run(found: Iterator[Part], folder: Path, until: float) -> Iterator[Tried]:
