@@ -23,10 +23,10 @@ from tests.matrix.means import Means, Struck, deliver, require_no_second_run
 from tests.matrix.orders import Order, Orders
 from tests.matrix.results import Tried, commit
 from tests.matrix.scenarios import Scenario
+from tests.matrix.struck_run import ENDINGS, StruckRun
 
-_ENDINGS = ("CleanUp", "ReportFailure")
-"""States that end a run which has failed. They are struck where there is something to clean up."""
 _MADE = "CreateEndpoint"
+_LONGEST_NAME = 32
 _BROKEN = Order("fail", "KeyError", '{"errorType": "KeyError", "errorMessage": "\'plan\'"}')
 _UNPROVEN_RUNS = 8
 """So many runs are struck before one is not."""
@@ -35,38 +35,6 @@ _LOOK_SECONDS = 0.05
 _ASK_SECONDS = 1.0
 """Between two looks at the run, which the cloud answers on the same cores."""
 _SETTLED_SECONDS = 60
-GOES_ON = "the run goes on"
-UNHURT = "the state's process did its work all the same"
-
-
-@dataclass
-class _Run:
-    """What came of one run of a campaign."""
-
-    run_id: str
-    row: RunRow | None = None
-    """None if it ended before it was claimed."""
-    event: str = ""
-    """That began it, as JSON."""
-    struck: list[str] = field(default_factory=list)
-    """States, in order."""
-    unhurt: list[str] = field(default_factory=list)
-    """Those whose process was struck and yet did its work."""
-    outcome: str = ""
-    wrong: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def went_well(self) -> bool:
-        return self.outcome.startswith(("succeeded", "unchanged")) and not self.wrong
-
-    def outcome_at(self, state: str) -> str:
-        """What came of it at a state: the last that was struck has ended a run that failed."""
-        if state in self.unhurt:
-            return UNHURT
-        forward = [one for one in self.struck if not one.startswith(("Diagnose", *_ENDINGS))]
-        ended_here = state == (forward or self.struck)[-1] or state not in forward
-        return self.outcome if ended_here or self.outcome.startswith("succeeded") else GOES_ON
 
 
 @dataclass
@@ -88,14 +56,20 @@ class Campaign:
     def __post_init__(self) -> None:
         self._begin_anew()
         self._orders = Orders(self.cloud.settings.state_dir)
-        self._left = {name: one for name, one in self.means.items() if name not in _ENDINGS}
-        self._endings = {name: one for name, one in self.means.items() if name in _ENDINGS}
+        wanted, leads = self.scenario.comes_by, self.scenario.leads
+        ours = {
+            name: one
+            for name, one in self.means.items()
+            if name not in leads and (not wanted or name in wanted)
+        }
+        self._left = {name: one for name, one in ours.items() if name not in ENDINGS}
+        self._endings = {name: one for name, one in ours.items() if name in ENDINGS}
 
     def _begin_anew(self) -> None:
         """Under a name that no run has had, with nothing in service."""
         self._end_endpoints()
-        words = f"{self.scenario.name}-{self.fault.name}-{len(list(self.folder.iterdir()))}"
-        self._name = words.lower().replace("_", "-")
+        words = f"{len(list(self.folder.iterdir()))}-{self.scenario.name}-{self.fault.name}"
+        self._name = words.lower().replace("_", "-")[:_LONGEST_NAME].rstrip("-")
         self._run_ids = []
 
     def run(self, until: float) -> Iterator[Tried]:
@@ -107,14 +81,17 @@ class Campaign:
         Yields:
             The cells of runs, once a run that was not struck after them has ended.
         """
-        unproven: list[_Run] = []
+        unproven: list[StruckRun] = []
         with self.scenario.around(self.cloud):
+            if self._left and self.scenario.same:
+                self._run({})
             while self._left and time.monotonic() < until:
                 run = self._run({state: means.order for state, means in self._left.items()})
                 if run.struck:
                     unproven.append(run)
                 if not run.struck or len(unproven) >= _UNPROVEN_RUNS:
-                    yield from self._prove(unproven, run if not run.struck else self._run({}))
+                    proves = not run.struck and not self.scenario.leads
+                    yield from self._prove(unproven, run if proves else self._run({}))
                     unproven = []
                     if _MADE in self._left:  # which the next run would come by no more
                         self._begin_anew()
@@ -131,24 +108,31 @@ class Campaign:
                 yield from self._prove([run], self._run({}))
         self._end_endpoints()
 
-    def _fail_over_an_endpoint(self, measured_at: str) -> _Run:
+    def _fail_over_an_endpoint(self, measured_at: str) -> StruckRun:
         """A run that fails when its endpoint is there, struck as it cleans up."""
         self._begin_anew()
         endings = {state: means.order for state, means in self._endings.items()}
         self._left = dict(self._endings)
-        run = self._run(endings | {measured_at: _BROKEN})
-        run.struck = [state for state in run.struck if state in _ENDINGS]
+        run = self._run(endings, {measured_at: _BROKEN})
         self._endings = self._left
         return run
 
-    def _run(self, orders: Mapping[str, Order]) -> _Run:
-        """One run from its submission to its end."""
+    def _run(
+        self, orders: Mapping[str, Order], leads: Mapping[str, Order] | None = None
+    ) -> StruckRun:
+        """One run from its submission to its end.
+
+        Args:
+            leads: State → what leads the run to where it is struck; the scenario's, if None. A run
+                that is not struck is not led.
+        """
         started = time.monotonic()
-        self._orders.give(orders)
+        led = {} if not orders else self.scenario.leads if leads is None else leads
+        self._orders.give({**orders, **led})
         folder = self.scenario.write(self.folder / self._name, self._name, len(self._run_ids))
         known = {one["executionArn"] for one in self.cloud.executions()}
         told = self.cloud.notifications()
-        run = _Run(self.cloud.submit(folder))
+        run = StruckRun(self.cloud.submit(folder))
         self._run_ids.append(run.run_id)
         try:
             run.row = self._follow(run, known)
@@ -162,12 +146,12 @@ class Campaign:
         run.seconds = time.monotonic() - started
         return run
 
-    def _outcome(self, run: _Run) -> str:
+    def _outcome(self, run: StruckRun) -> str:
         if run.row is None:
             return "never began: its execution ended before it had claimed the run"
         return f"{run.row.status}: {self.cloud.summary(run.run_id).reason}"
 
-    def _follow(self, run: _Run, known: set[str]) -> RunRow | None:
+    def _follow(self, run: StruckRun, known: set[str]) -> RunRow | None:
         """Strike a run wherever it is held, until it is over.
 
         Args:
@@ -200,14 +184,13 @@ class Campaign:
         self._look_for_strikes(run)
         return found[0]
 
-    def _look_for_strikes(self, run: _Run) -> None:
+    def _look_for_strikes(self, run: StruckRun) -> None:
         for state in self._orders.struck():
-            if state not in run.struck:
+            if (means := self._left.pop(state, None)) is not None:
                 run.struck.append(state)
-                if (means := self._left.pop(state, None)) is not None:
-                    self._strike(run, state, means)
+                self._strike(run, state, means)
 
-    def _strike(self, run: _Run, state: str, means: Means) -> None:
+    def _strike(self, run: StruckRun, state: str, means: Means) -> None:
         if means.strike is None:
             return
         found = self.states[state]
@@ -226,7 +209,7 @@ class Campaign:
         if struck.unhurt:
             run.unhurt.append(state)
 
-    def _execution_of(self, run: _Run) -> str:
+    def _execution_of(self, run: StruckRun) -> str:
         """Of a run; before it is claimed, the execution that is to claim it."""
         row = self.cloud.row(run.run_id)
         if row is not None and row.execution_arn is not None:
@@ -234,7 +217,7 @@ class Campaign:
         running = [one for one in self.cloud.executions() if one["status"] == "RUNNING"]
         return str(max(running, key=lambda one: one["startDate"])["executionArn"])
 
-    def _untold(self, run: _Run, told: Any) -> list[str]:
+    def _untold(self, run: StruckRun, told: Any) -> list[str]:
         """What is wrong with what was said of a run that did not end well."""
         if run.outcome.startswith(("succeeded", "unchanged")):
             return []
@@ -255,7 +238,7 @@ class Campaign:
             wrong.append(f"nobody was told of {run.outcome}")
         return wrong
 
-    def _second_run(self, run: _Run) -> list[str]:
+    def _second_run(self, run: StruckRun) -> list[str]:
         """What is wrong if the event comes once more when all is over."""
         if self.fault is not Fault.EVENT_TWICE or not run.event:
             return []
@@ -313,13 +296,13 @@ class Campaign:
             models = [one["Specification"]["ModelName"] for one in described]
         return " ".join(map(str, models))
 
-    def _give_up(self, run: _Run) -> None:
+    def _give_up(self, run: StruckRun) -> None:
         """End a run of which nothing is heard any more, so that the next one can begin."""
         row = self.cloud.row(run.run_id)
         if row is not None and row.execution_arn is not None and not row.finished:
             self.cloud.stack.states.stop_execution(executionArn=row.execution_arn)
 
-    def _prove(self, runs: list[_Run], following: _Run) -> Iterator[Tried]:
+    def _prove(self, runs: list[StruckRun], following: StruckRun) -> Iterator[Tried]:
         """The cells of runs, given the next run of their spec, which nothing has struck."""
         after = []
         if not following.went_well:

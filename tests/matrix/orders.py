@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,9 +18,9 @@ from typing import Any, Literal
 class Order:
     """What strikes a state the first time that a run is at it."""
 
-    act: Literal["fail", "outlast", "hold"]
-    """`fail` what the state does, put the execution past its time limit, or hold the execution
-    there until it is released."""
+    act: Literal["fail", "find", "outlast", "hold"]
+    """`fail` what the state does, let it `find` other data, put the execution past its time limit,
+    or hold the execution there until it is released."""
     error: str = ""
     """Of what fails, as Step Functions names it."""
     cause: str = ""
@@ -28,6 +28,8 @@ class Order:
     """Whether it fails once what the state does has been done."""
     alone: bool = False
     """Whether no other state of these orders is struck after it."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """Path, as `$.quality.passed` → what is found there."""
 
 
 class Orders:

@@ -186,7 +186,7 @@ def _grid(matrix: Matrix, cells: Sequence[Cell]) -> str:
 
 def _whole(home: Matrix, whole: Results) -> Iterator[str]:
     tables = {one.name: one.told for one in SCENARIOS}
-    yield _table(("Scenario", "Its runs end with"), list(tables.items())) + "\n"
+    yield _table(("Scenario", "Its runs, or what befalls them"), list(tables.items())) + "\n"
     cells = {(one.state, one.fault) for one in whole.values()}
     broken = {(one.state, one.fault) for one in whole.values() if not one.holds}
     met = [state for state in home.states if any(state == one for one, _ in cells)]

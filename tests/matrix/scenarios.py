@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from stratos.cli.approval import approve
 from stratos.contracts.run import RunRow
 from stratos.errors import NotAwaitingApproval
 from tests.integration.pipeline.cloud import Cloud, write_task
+from tests.matrix.orders import Order
 
 _HOURS = {"max_p95_latency_ms": 20_000, "max_training_hours": 0.2}
 _RARE = {
@@ -38,10 +40,16 @@ class Scenario:
     """Whether somebody must say yes."""
     measured_at: str | None = "MeasureEndpoint"
     """The state at which its endpoint is there and not yet in service; None where it has none."""
+    leads: Mapping[str, Order] = field(default_factory=dict)
+    """State → what befalls a run there, so that it comes by other states than a good one does."""
+    comes_by: tuple[str, ...] = ()
+    """Those states, which alone are struck; empty for all."""
+    same: bool = False
+    """Whether a run has the very spec of the one before it."""
 
     def write(self, folder: Path, name: str, number: int) -> Path:
         """The spec and its files; another number makes another spec of the same name."""
-        changes = {**self.changes, "description": f"run {number}"}
+        changes = {**self.changes, "description": f"run {0 if self.same else number}"}
         return write_task(folder, name, 120, **changes)
 
     def say_yes(self, cloud: Cloud, row: RunRow) -> None:
@@ -70,7 +78,7 @@ class Scenario:
             )
 
 
-SCENARIOS = (
+_GOOD = (
     Scenario("endpoint", "an endpoint, which the next run replaces"),
     Scenario(
         "approved", "an endpoint after a person's yes", {"approval": "required"}, approve=True
@@ -102,3 +110,148 @@ SCENARIOS = (
         {"hosting": {"mode": "async", "max_cold_start_seconds": 60}, "load": _RARE},
     ),
 )
+_ENDPOINT, _APPROVED, _BATCH, _LARGE, _COMPONENT, *_ = _GOOD
+_CRASH = Order("fail", "States.TaskFailed", "InternalServerError: try again")
+_REFUSED = Order("fail", "SageMaker.SageMakerException", "refused")
+_LATE = Order("fail", "States.Timeout")
+_WRONG = {"errorType": "SpecRejected", "errorMessage": "constraints.min_accuracy: found 2"}
+_REJECTED = Order("fail", "SpecRejected", json.dumps(_WRONG))
+_STEPS = ("Probe", "Synthesize", "Distill", "Evaluate")
+_SHARDS = ("SynthesizeShard", "EvaluateShard")
+
+
+def _led(base: Scenario, name: str, told: str, comes_by: str, **leads: Order) -> Scenario:
+    """A scenario whose runs are led to other states, named with blanks between."""
+    return replace(base, name=name, told=told, comes_by=tuple(comes_by.split()), leads=leads)
+
+
+def _retried(*steps: str) -> str:
+    return " ".join(f"Diagnose{step} ShouldRetry{step} Retry{step}" for step in steps)
+
+
+def _missing(**found: Any) -> Order:
+    """What a Choice finds, by path with underscores for dots."""
+    return Order("find", data={f"$.{path.replace('__', '.')}": one for path, one in found.items()})
+
+
+_LED = (
+    _led(
+        _BATCH,
+        "rejected",
+        "a spec that is found wrong late",
+        "ReportRejected Rejected",
+        ParseConstraints=_REJECTED,
+    ),
+    _led(_BATCH, "no_place", "no place comes free", "PlaceTimedOut", AwaitPlace=_LATE),
+    replace(
+        _BATCH,
+        name="unchanged",
+        told="the spec of the run before",
+        comes_by=("ReportUnchanged", "Unchanged"),
+        same=True,
+    ),
+    _led(
+        _LARGE,
+        "inspection_refused",
+        "the job that reads a large dataset is refused",
+        "DiagnoseInspectLarge ShouldRetryInspectLarge InspectLargeFailed",
+        InspectLarge=_REFUSED,
+    ),
+    _led(
+        _BATCH,
+        "probe_refused",
+        "a probe is refused",
+        "ProbeFailed DropCandidate",
+        Probe=_REFUSED,
+    ),
+    _led(
+        _BATCH,
+        "retried",
+        "every job crashes once",
+        _retried(*_STEPS),
+        **dict.fromkeys(_STEPS, _CRASH),
+    ),
+    _led(
+        _LARGE,
+        "shards_retried",
+        "every shard's job crashes once, and the one that reads the dataset",
+        _retried("InspectLarge", *_SHARDS),
+        **dict.fromkeys(("InspectLarge", *_SHARDS), _CRASH),
+    ),
+    _led(
+        _BATCH,
+        "synthesis_refused",
+        "the synthesis is refused",
+        "SynthesizeFailed",
+        Synthesize=_REFUSED,
+    ),
+    _led(_BATCH, "training_refused", "the training is refused", "DistillFailed", Distill=_REFUSED),
+    _led(
+        _BATCH,
+        "evaluation_refused",
+        "the evaluation is refused",
+        "EvaluateFailed",
+        Evaluate=_REFUSED,
+    ),
+    _led(
+        _LARGE,
+        "shards_refused",
+        "a shard of each step is refused",
+        "SynthesizeShardFailed DropSynthesizeShard EvaluateShardFailed DropEvaluateShard",
+        **dict.fromkeys(_SHARDS, _REFUSED),
+    ),
+    _led(
+        _BATCH,
+        "not_good_enough",
+        "the student is not good enough",
+        "QualityMissed",
+        IsGoodEnough=_missing(quality__passed=False, quality__next_attempt=None),
+    ),
+    _led(
+        _APPROVED,
+        "no_answer",
+        "nobody says yes",
+        "ApprovalTimedOut",
+        AwaitApproval=_LATE,
+    ),
+    _led(
+        _BATCH,
+        "too_slow",
+        "the load is not held",
+        "LoadMissed",
+        IsFastEnough=_missing(
+            measured__passed=False, measured__deployment=None, measured__next_attempt=None
+        ),
+    ),
+    _led(
+        _ENDPOINT,
+        "never_ready",
+        "the endpoint is never ready",
+        "EndpointNeverReady",
+        IsEndpointServing=_missing(endpoint__EndpointStatus="Updating", endpoint_wait__seconds=999),
+    ),
+    _led(
+        _ENDPOINT,
+        "rolled_back",
+        "the endpoint is rolled back",
+        "RolledBack",
+        IsEndpointServing=_missing(endpoint__EndpointStatus="OutOfService"),
+    ),
+    _led(
+        _ENDPOINT,
+        "endpoint_failed",
+        "the endpoint fails",
+        "EndpointFailed",
+        IsEndpointServing=_missing(
+            endpoint__EndpointStatus="Failed", endpoint__FailureReason="no capacity"
+        ),
+    ),
+    _led(
+        _ENDPOINT,
+        "unguarded",
+        "an update without alarms",
+        "UpdateUnguarded",
+        IsGuarded=_missing(quality__deployment__guardrails=None),
+    ),
+)
+SCENARIOS = (*_GOOD, *_LED)

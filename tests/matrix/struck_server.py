@@ -8,9 +8,11 @@ ever.
 
 from __future__ import annotations
 
+import copy
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -57,9 +59,11 @@ class Strikes:
 
         def enter_struck(state: Any, env: Environment) -> None:
             if not isinstance(state, ExecutionState):  # what calls something is struck in its call
-                order = orders.take(state.name, ("hold", "outlast"))
+                order = orders.take(state.name, ("hold", "outlast", "find"))
                 if order is not None and order.act == "outlast":
                     _outlast(env)
+                elif order is not None and order.act == "find":
+                    env.states.reset(_with(env.states.get_input(), order.data))
                 elif order is not None:
                     hold(state, env)
             if env.is_running():
@@ -93,6 +97,18 @@ class Strikes:
     def close(self) -> None:
         self._closing.set()
         self._patches.restore()
+
+
+def _with(data: Any, changes: Mapping[str, Any]) -> Any:
+    """A state's data with other values at some paths."""
+    changed = copy.deepcopy(data)
+    for path, value in changes.items():
+        *parents, name = path.removeprefix("$.").split(".")
+        found = changed
+        for parent in parents:
+            found = found[parent]
+        found[name] = value
+    return changed
 
 
 def _outlast(env: Environment) -> None:

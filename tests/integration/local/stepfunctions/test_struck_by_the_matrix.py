@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -101,3 +102,10 @@ def test_a_retry_after_a_result_was_lost_is_given_what_the_first_try_was(
     orders.give({"List": Order("fail", "S3.SlowDown", "too late", after=True)})
     assert ended(cloud, start(cloud))["status"] == "SUCCEEDED"
     assert orders.struck() == ["List"]
+
+
+def test_a_state_finds_other_data_once(cloud: Cloud, orders: Orders) -> None:
+    orders.give({"Last": Order("find", data={"$.Buckets": "none"})})
+    told = json.loads(ended(cloud, start(cloud))["output"])
+    assert told["Buckets"] == "none"
+    assert json.loads(ended(cloud, start(cloud))["output"])["Buckets"] == []

@@ -1,0 +1,42 @@
+"""What came of one run that was struck at some of its states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from stratos.contracts.run import RunRow
+
+ENDINGS = ("CleanUp", "ReportFailure")
+"""States that end a run which has failed. They are struck where there is something to clean up."""
+GOES_ON = "the run goes on"
+UNHURT = "the state's process did its work all the same"
+
+
+@dataclass
+class StruckRun:
+    """What came of one run of a campaign."""
+
+    run_id: str
+    row: RunRow | None = None
+    """None if it ended before it was claimed."""
+    event: str = ""
+    """That began it, as JSON."""
+    struck: list[str] = field(default_factory=list)
+    """States, in order."""
+    unhurt: list[str] = field(default_factory=list)
+    """Those whose process was struck and yet did its work."""
+    outcome: str = ""
+    wrong: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def went_well(self) -> bool:
+        return self.outcome.startswith(("succeeded", "unchanged")) and not self.wrong
+
+    def outcome_at(self, state: str) -> str:
+        """What came of it at a state: the last that was struck has ended a run that failed."""
+        if state in self.unhurt:
+            return UNHURT
+        forward = [one for one in self.struck if not one.startswith(("Diagnose", *ENDINGS))]
+        ended_here = state == (forward or self.struck)[-1] or state not in forward
+        return self.outcome if ended_here or self.outcome.startswith("succeeded") else GOES_ON
