@@ -8,7 +8,7 @@ that was struck before it stands in its way.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,12 +21,12 @@ from tests.matrix.cells import says_what_to_do
 from tests.matrix.faults import Fault, kind_of
 from tests.matrix.means import Means, Struck, deliver, require_no_second_run
 from tests.matrix.orders import Order, Orders
+from tests.matrix.part import Part
 from tests.matrix.results import Tried, commit
 from tests.matrix.scenarios import Scenario
 from tests.matrix.struck_run import ENDINGS, StruckRun
 
 _MADE = "CreateEndpoint"
-_LONGEST_NAME = 32
 _BROKEN = Order("fail", "KeyError", '{"errorType": "KeyError", "errorMessage": "\'plan\'"}')
 _UNPROVEN_RUNS = 8
 """So many runs are struck before one is not."""
@@ -39,40 +39,32 @@ _SETTLED_SECONDS = 60
 
 @dataclass
 class Campaign:
-    """Runs of one spec, struck by one fault until no state is left that they come by."""
+    """Runs of one scenario, struck by one fault after the other."""
 
     cloud: Cloud
     folder: Path
     scenario: Scenario
-    fault: Fault
-    means: Mapping[str, Means]
-    """State → how it is struck, for those that are to be struck."""
     states: Mapping[str, State]
     modules: Mapping[str, str]
     """Function, as the definition names it → its handler's module."""
     _name: str = field(default="", init=False)
     _run_ids: list[str] = field(default_factory=list, init=False)
+    _unproven: list[StruckRun] = field(default_factory=list, init=False)
+    _fault: Fault = field(default=Fault.ERROR, init=False)
+    _left: dict[str, Means] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._begin_anew()
         self._orders = Orders(self.cloud.settings.state_dir)
-        wanted, leads = self.scenario.comes_by, self.scenario.leads
-        ours = {
-            name: one
-            for name, one in self.means.items()
-            if name not in leads and (not wanted or name in wanted)
-        }
-        self._left = {name: one for name, one in ours.items() if name not in ENDINGS}
-        self._endings = {name: one for name, one in ours.items() if name in ENDINGS}
 
     def _begin_anew(self) -> None:
         """Under a name that no run has had, with nothing in service."""
         self._end_endpoints()
-        words = f"{len(list(self.folder.iterdir()))}-{self.scenario.name}-{self.fault.name}"
-        self._name = words.lower().replace("_", "-")[:_LONGEST_NAME].rstrip("-")
+        words = f"{len(list(self.folder.iterdir()))}-{self.scenario.name}"
+        self._name = words.replace("_", "-")
         self._run_ids = []
 
-    def run(self, until: float) -> Iterator[Tried]:
+    def run(self, parts: Iterable[Part], until: float) -> Iterator[Tried]:
         """Strike until nothing is left, or the time is over; then let a run end well.
 
         Args:
@@ -81,41 +73,50 @@ class Campaign:
         Yields:
             The cells of runs, once a run that was not struck after them has ended.
         """
-        unproven: list[StruckRun] = []
         with self.scenario.around(self.cloud):
-            if self._left and self.scenario.same:
-                self._run({})
-            while self._left and time.monotonic() < until:
-                run = self._run({state: means.order for state, means in self._left.items()})
-                if run.struck:
-                    unproven.append(run)
-                if not run.struck or len(unproven) >= _UNPROVEN_RUNS:
-                    proves = not run.struck and not self.scenario.leads
-                    yield from self._prove(unproven, run if proves else self._run({}))
-                    unproven = []
-                    if _MADE in self._left:  # which the next run would come by no more
-                        self._begin_anew()
-                if not run.struck:
+            for part in parts:
+                if time.monotonic() > until:
                     break
-            if unproven:
-                yield from self._prove(unproven, self._run({}))
-            while self._endings and self.scenario.measured_at and time.monotonic() < until:
-                run = self._fail_over_an_endpoint(self.scenario.measured_at)
-                if not run.struck:
-                    run.struck = sorted(self._endings)
-                    run.wrong.append("the run came by no ending")
-                    self._endings = {}
-                yield from self._prove([run], self._run({}))
+                yield from self._strike_all(part, until)
+            yield from self._prove()
         self._end_endpoints()
+
+    def _strike_all(self, part: Part, until: float) -> Iterator[Tried]:
+        """Strike run after run, until one comes by no state that is left."""
+        self._fault = part.fault
+        endings = {name: one for name, one in part.means.items() if name in ENDINGS}
+        self._left = {name: one for name, one in part.means.items() if name not in ENDINGS}
+        if self._left and self.scenario.same and not self._run_ids:
+            self._run({})
+        while self._left and time.monotonic() < until:
+            if _MADE in self._left and self._run_ids:  # which the next run would come by no more
+                yield from self._prove()
+                self._begin_anew()
+            run = self._run({state: means.order for state, means in self._left.items()})
+            if not run.struck:
+                if not self.scenario.leads:
+                    yield from self._prove(run)
+                break
+            self._unproven.append(run)
+            if len(self._unproven) >= _UNPROVEN_RUNS:
+                yield from self._prove()
+        while endings and self.scenario.measured_at and time.monotonic() < until:
+            yield from self._prove()
+            self._left = dict(endings)
+            run = self._fail_over_an_endpoint(self.scenario.measured_at)
+            endings = self._left
+            if not run.struck:
+                run.struck = {state: means.told for state, means in endings.items()}
+                run.wrong.append("the run came by no ending")
+                endings = {}
+            self._unproven.append(run)
+            yield from self._prove()
 
     def _fail_over_an_endpoint(self, measured_at: str) -> StruckRun:
         """A run that fails when its endpoint is there, struck as it cleans up."""
         self._begin_anew()
-        endings = {state: means.order for state, means in self._endings.items()}
-        self._left = dict(self._endings)
-        run = self._run(endings, {measured_at: _BROKEN})
-        self._endings = self._left
-        return run
+        endings = {state: means.order for state, means in self._left.items()}
+        return self._run(endings, {measured_at: _BROKEN})
 
     def _run(
         self, orders: Mapping[str, Order], leads: Mapping[str, Order] | None = None
@@ -132,7 +133,7 @@ class Campaign:
         folder = self.scenario.write(self.folder / self._name, self._name, len(self._run_ids))
         known = {one["executionArn"] for one in self.cloud.executions()}
         told = self.cloud.notifications()
-        run = StruckRun(self.cloud.submit(folder))
+        run = StruckRun(self.cloud.submit(folder), self._fault)
         self._run_ids.append(run.run_id)
         try:
             run.row = self._follow(run, known)
@@ -187,7 +188,7 @@ class Campaign:
     def _look_for_strikes(self, run: StruckRun) -> None:
         for state in self._orders.struck():
             if (means := self._left.pop(state, None)) is not None:
-                run.struck.append(state)
+                run.struck[state] = means.told
                 self._strike(run, state, means)
 
     def _strike(self, run: StruckRun, state: str, means: Means) -> None:
@@ -224,7 +225,7 @@ class Campaign:
         wrong = []
         if run.row is not None and not says_what_to_do(self.cloud.summary(run.run_id).reason):
             wrong.append(f"no word on what to do: {run.outcome}")
-        if self.fault is Fault.CLOUD_KILLED:  # it forgets its queues; the summary stands for them
+        if self._fault is Fault.CLOUD_KILLED:  # it forgets its queues; the summary stands for them
             return wrong
         # What was struck as it claimed its run may have claimed it a moment later.
         words = ("did not begin", self._name) if run.row is None else (self._name,)
@@ -240,7 +241,7 @@ class Campaign:
 
     def _second_run(self, run: StruckRun) -> list[str]:
         """What is wrong if the event comes once more when all is over."""
-        if self.fault is not Fault.EVENT_TWICE or not run.event:
+        if self._fault is not Fault.EVENT_TWICE or not run.event:
             return []
         try:
             require_no_second_run(self.cloud, deliver(self.cloud, run.event))
@@ -302,18 +303,27 @@ class Campaign:
         if row is not None and row.execution_arn is not None and not row.finished:
             self.cloud.stack.states.stop_execution(executionArn=row.execution_arn)
 
-    def _prove(self, runs: list[StruckRun], following: StruckRun) -> Iterator[Tried]:
-        """The cells of runs, given the next run of their spec, which nothing has struck."""
+    def _prove(self, following: StruckRun | None = None) -> Iterator[Tried]:
+        """The cells of runs, given the next run of their spec, which nothing has struck.
+
+        Raises:
+            RuntimeError: It has not gone well, and nothing was struck before it.
+        """
+        runs, self._unproven = self._unproven, []
+        if following is None and runs:
+            following = self._run({})
         after = []
-        if not following.went_well:
+        if following is not None and not following.went_well:
             after.append(f"the next run {following.outcome} {'; '.join(following.wrong)}".strip())
+        if after and not runs:
+            raise RuntimeError(f"a run that nothing had struck: {after[0]}")
         for run in runs:
             wrong = (*run.wrong, *after)
-            for state in run.struck:
+            for state, told in run.struck.items():
                 yield Tried(
                     state=state,
-                    fault=str(self.fault),
-                    means=self.means[state].told,
+                    fault=str(run.fault),
+                    means=told,
                     scenario=self.scenario.name,
                     holds=not wrong,
                     outcome=run.outcome_at(state)[:600],

@@ -47,6 +47,10 @@ class Scenario:
     same: bool = False
     """Whether a run has the very spec of the one before it."""
 
+    def strikes(self, state: str) -> bool:
+        """Whether a state may be struck in its runs, if they come by it."""
+        return state not in self.leads and (not self.comes_by or state in self.comes_by)
+
     def write(self, folder: Path, name: str, number: int) -> Path:
         """The spec and its files; another number makes another spec of the same name."""
         changes = {**self.changes, "description": f"run {0 if self.same else number}"}

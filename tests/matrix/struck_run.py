@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from stratos.contracts.run import RunRow
+from tests.matrix.faults import Fault
 
 ENDINGS = ("CleanUp", "ReportFailure")
 """States that end a run which has failed. They are struck where there is something to clean up."""
@@ -17,12 +18,13 @@ class StruckRun:
     """What came of one run of a campaign."""
 
     run_id: str
+    fault: Fault
     row: RunRow | None = None
     """None if it ended before it was claimed."""
     event: str = ""
     """That began it, as JSON."""
-    struck: list[str] = field(default_factory=list)
-    """States, in order."""
+    struck: dict[str, str] = field(default_factory=dict)
+    """State → by what means it was struck, in words; in order."""
     unhurt: list[str] = field(default_factory=list)
     """Those whose process was struck and yet did its work."""
     outcome: str = ""
@@ -38,5 +40,5 @@ class StruckRun:
         if state in self.unhurt:
             return UNHURT
         forward = [one for one in self.struck if not one.startswith(("Diagnose", *ENDINGS))]
-        ended_here = state == (forward or self.struck)[-1] or state not in forward
+        ended_here = state == (forward or [*self.struck])[-1] or state not in forward
         return self.outcome if ended_here or self.outcome.startswith("succeeded") else GOES_ON

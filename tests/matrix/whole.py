@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
 
 from infra.states.definition_reader import State, definition_of, states_of
 from tests.integration.pipeline.cloud import ASSEMBLY, running_cloud
 from tests.matrix.campaign import Campaign
 from tests.matrix.faults import Fault
-from tests.matrix.means import Means, means_for
+from tests.matrix.means import means_for
+from tests.matrix.part import Part
 from tests.matrix.results import Tried, commit, tried
 from tests.matrix.scenarios import SCENARIOS, Scenario
 from tests.matrix.struck_server import MODULE
@@ -23,15 +23,6 @@ _SURVIVED = (
     *(Fault.OUT_OF_MEMORY, Fault.DISK_FULL, Fault.TIMED_OUT),
 )
 """A run survives them, mostly: many cells cost one run. The others cost a run each."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A campaign that is to be run."""
-
-    scenario: Scenario
-    fault: Fault
-    means: dict[str, Means]
 
 
 def states() -> dict[str, State]:
@@ -74,9 +65,12 @@ def parts(
     for scenario, fault in _in_turn(scenarios):
         of_states = ways[fault]
         for number in range(max(map(len, of_states.values()), default=0)):
-            means = {state: one[number] for state, one in of_states.items() if len(one) > number}
-            left = {s: way for s, way in means.items() if (s, str(fault), way.told) not in done}
-            yield Part(scenario, fault, left)
+            means = {
+                state: one[number]
+                for state, one in of_states.items()
+                if len(one) > number and scenario.strikes(state)
+            }
+            yield Part(scenario, fault, means).without(done)
 
 
 def _in_turn(names: tuple[str, ...]) -> Iterator[tuple[Scenario, Fault]]:
@@ -102,15 +96,11 @@ def run(found: Iterator[Part], folder: Path, until: float) -> Iterator[Tried]:
     }
     seen: set[tuple[str, str, str]] = set()
     with running_cloud(folder / "cloud", server=MODULE, rollout_scale=0.005) as cloud:
-        for part in found:
+        for scenario, of_scenario in groupby(found, lambda part: part.scenario):
             if time.monotonic() > until:
                 break
-            means = {
-                state: one
-                for state, one in part.means.items()
-                if (state, str(part.fault), one.told) not in seen
-            }
-            campaign = Campaign(cloud, folder, part.scenario, part.fault, means, states(), modules)
-            for cell in campaign.run(until):
+            campaign = Campaign(cloud, folder, scenario, states(), modules)
+            left = (part.without(seen) for part in of_scenario)
+            for cell in campaign.run(left, until):
                 seen.add(cell.key)
                 yield cell
