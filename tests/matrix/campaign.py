@@ -26,7 +26,11 @@ from tests.matrix.results import Tried, commit
 from tests.matrix.scenarios import Scenario
 from tests.matrix.struck_run import ENDINGS, StruckRun
 
-_MADE = "CreateEndpoint"
+_MADE_ONCE = {
+    *("CreateEndpoint", "CreateComponentConfig", "CreateComponentEndpoint", "AwaitEndpoint"),
+    *("CreateInferenceComponent", "AwaitNewComponent"),
+}
+"""States that a run comes by which finds nothing of its spec in service."""
 _BROKEN = Order("fail", "KeyError", '{"errorType": "KeyError", "errorMessage": "\'plan\'"}')
 _UNPROVEN_RUNS = 8
 """So many runs are struck before one is not."""
@@ -89,17 +93,21 @@ class Campaign:
         if self._left and self.scenario.same and not self._run_ids:
             self._run({})
         while self._left and time.monotonic() < until:
-            if _MADE in self._left and self._run_ids:  # which the next run would come by no more
+            first = _MADE_ONCE & self._left.keys()
+            if first and self._in_charge():
                 yield from self._prove()
                 self._begin_anew()
             run = self._run({state: means.order for state, means in self._left.items()})
-            if not run.struck:
-                if not self.scenario.leads:
-                    yield from self._prove(run)
-                break
-            self._unproven.append(run)
+            if run.struck:
+                self._unproven.append(run)
+            elif not self.scenario.leads:
+                yield from self._prove(run)
             if len(self._unproven) >= _UNPROVEN_RUNS:
                 yield from self._prove()
+            if not run.struck:  # of what is left, it comes by nothing, or only where it is not new
+                self._left = {name: one for name, one in self._left.items() if name not in first}
+                if not first:
+                    break
         while endings and self.scenario.measured_at and time.monotonic() < until:
             yield from self._prove()
             self._left = dict(endings)
