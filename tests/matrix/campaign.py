@@ -56,6 +56,8 @@ class Campaign:
     _unproven: list[StruckRun] = field(default_factory=list, init=False)
     _fault: Fault = field(default=Fault.ERROR, init=False)
     _left: dict[str, Means] = field(default_factory=dict, init=False)
+    _missed: set[str] = field(default_factory=set, init=False)
+    """States that runs of the scenario do not come by."""
 
     def __post_init__(self) -> None:
         self._begin_anew()
@@ -89,7 +91,8 @@ class Campaign:
         """Strike run after run, until one comes by no state that is left."""
         self._fault = part.fault
         endings = {name: one for name, one in part.means.items() if name in ENDINGS}
-        self._left = {name: one for name, one in part.means.items() if name not in ENDINGS}
+        others = part.means.keys() - endings.keys() - self._missed
+        self._left = {name: part.means[name] for name in others}
         if self._left and self.scenario.same and not self._run_ids:
             self._run({})
         while self._left and time.monotonic() < until:
@@ -104,10 +107,9 @@ class Campaign:
                 yield from self._prove(run)
             if len(self._unproven) >= _UNPROVEN_RUNS:
                 yield from self._prove()
-            if not run.struck:  # of what is left, it comes by nothing, or only where it is not new
-                self._left = {name: one for name, one in self._left.items() if name not in first}
-                if not first:
-                    break
+            if not run.struck:
+                self._missed |= first or self._left.keys()
+                self._left = {name: self._left[name] for name in self._left.keys() - self._missed}
         while endings and self.scenario.measured_at and time.monotonic() < until:
             yield from self._prove()
             self._left = dict(endings)

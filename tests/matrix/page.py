@@ -60,13 +60,16 @@ execution past its time limit, and waits at retries and Wait states for a twenti
 All else is done from outside: signals, limits of memory and files, deleted and changed inputs,
 events sent again, the cloud killed. A state that has a process is stopped, or its cloud killed,
 while the process works; any other at its beginning. A fault that a run survives strikes it at state
-after state; one that ends it strikes the next run at the next state. After at most eight such runs
-one is not struck, and has to end well. After each: no job runs; every endpoint is that of the run
-in charge, in service and with its model; a run that ended badly says what to do, and somebody was
-told (of a killed cloud, which forgets its queues, only the summary is read). CleanUp and
-ReportFailure are struck in a run that fails when its endpoint is there, of specs that have one.
+after state; one that ends it strikes the next run at the next state. To the states that a good run
+does not come by, a run is led: something befalls it before, as told below, and then it is struck.
+After at most eight such runs one is neither led nor struck, and has to end well. After each: no job
+runs; every endpoint is that of the run in charge, in service and with its model; a run that ended
+badly says what to do, and somebody was told (of a killed cloud, which forgets its queues, only the
+summary is read). CleanUp and ReportFailure are struck in a run that fails when its endpoint is
+there, of specs that have one.
 Each way in which a fault shows itself is a line in `tests/matrix/results/whole.jsonl`.
-`make matrix SHARD=1/4` runs a quarter of what was not yet run at this commit.
+`make matrix SHARD=1/4` runs a quarter of what was not yet run at this commit;
+`{COMMAND} whole --untried`, what was never run.
 
 `{COMMAND} table` writes this page, `{COMMAND} figures` prints the figures. Neither form shows
 what AWS itself does; see [not yet proven](not-yet-proven.md).
