@@ -19,7 +19,7 @@ from stratos.contracts.run import RunRow
 from tests.integration.pipeline.cloud import PATIENCE_SECONDS, Cloud, eventually
 from tests.matrix.cells import says_what_to_do
 from tests.matrix.faults import Fault, kind_of
-from tests.matrix.means import Means, Struck, deliver, require_no_second_run
+from tests.matrix.means import Means, Struck, deliver, require_no_second_run, step_of
 from tests.matrix.orders import Order, Orders
 from tests.matrix.part import Part
 from tests.matrix.results import Tried, commit
@@ -139,7 +139,9 @@ class Campaign:
         """
         started = time.monotonic()
         led = {} if not orders else self.scenario.leads if leads is None else leads
-        self._orders.give({**orders, **led})
+        struck = [name for name in orders if kind_of(self.states[name]) == "job"]
+        steps = [step_of(name) for name in struck] if orders else [""]
+        self._orders.give({**orders, **led}, self.scenario.name, steps)
         folder = self.scenario.write(self.folder / self._name, self._name, len(self._run_ids))
         known = {one["executionArn"] for one in self.cloud.executions()}
         told = self.cloud.notifications()

@@ -64,8 +64,7 @@ class Struck:
         if self.state == _TRANSFORM:
             return "-m serving "
         if self.kind == "job":
-            step = self.state.removesuffix("Shard").removesuffix("Large").lower()
-            return f"training.{step}"
+            return f"training.{step_of(self.state)}"
         return f"lambdas.handlers.{self.module}."
 
     def processes(self) -> list[psutil.Process]:
@@ -111,6 +110,11 @@ class Struck:
         """The upload event that began the execution, as JSON."""
         found = self.cloud.stack.states.describe_execution(executionArn=self.execution_arn)
         return str(found["input"])
+
+
+def step_of(state: str) -> str:
+    """The step whose job a state waits for, as its program and its label have it."""
+    return state.removesuffix("Shard").removesuffix("Large").lower()
 
 
 @dataclass(frozen=True)

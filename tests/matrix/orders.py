@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -39,10 +39,19 @@ class Orders:
         self._orders = folder / "orders.json"
         self._struck = folder / "struck.jsonl"
         self._released = folder / "released.jsonl"
+        self._scenario = folder / "scenario.json"
         self._lock = threading.Lock()
 
-    def give(self, orders: Mapping[str, Order]) -> None:
-        """State → what strikes it; in place of all that was given before."""
+    def give(
+        self, orders: Mapping[str, Order], scenario: str = "", steps: Sequence[str] = ()
+    ) -> None:
+        """State → what strikes it; in place of all that was given before.
+
+        Args:
+            scenario: Whose jobs may be kept, and brought again; none where it is empty.
+            steps: Beginnings of jobs' labels that are not.
+        """
+        self._scenario.write_text(json.dumps([scenario, *steps]))
         self._struck.unlink(missing_ok=True)
         self._released.unlink(missing_ok=True)
         draft = self._orders.with_suffix(".new")
@@ -66,6 +75,14 @@ class Orders:
     def struck(self) -> list[str]:
         """The states that were struck, in order."""
         return _lines(self._struck)
+
+    def scenario(self) -> tuple[str, tuple[str, ...]]:
+        """The name and the steps that were given."""
+        try:
+            name, *steps = json.loads(self._scenario.read_text())
+        except FileNotFoundError:
+            return "", ()
+        return name, tuple(steps)
 
     def release(self, state: str) -> None:
         """Let a run that is held at a state go on."""

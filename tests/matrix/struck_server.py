@@ -28,6 +28,7 @@ from infra.local import server
 from infra.local.host.patching import Patches
 from infra.local.host.settings import LocalSettings
 from infra.local.stepfunctions.executions import running_executions
+from tests.matrix.brought_again import bring_again
 from tests.matrix.machine import failure, lose_result
 from tests.matrix.orders import Orders
 
@@ -83,6 +84,7 @@ class Strikes:
                 lose_result(state, env, evaluate)
             raise failure(env, order.error, order.cause)
 
+        bring_again(self._patches, orders, settings.state_dir / "made")
         replace(CommonStateField, "_eval_body", enter_struck)
         replace(ExecutionState, "_evaluate_with_timeout", evaluate_struck)
         replace(
