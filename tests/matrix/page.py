@@ -54,15 +54,17 @@ product's own code. What a function does with AWS is not tried here, but in its 
 here finds everything.
 
 **With real processes** (`make matrix`, outside the gate): small specs run in an embedded cloud of
-their own, of one region, with every function, job and endpoint a process. Only the interpreter has
-a seam: it holds a run at a state, fails a call by the name that AWS would give, or puts the
-execution past its time limit, and waits at retries and Wait states for a twentieth of their time.
-All else is done from outside: signals, limits of memory and files, deleted and changed inputs,
-events sent again, the cloud killed. A state that has a process is stopped, or its cloud killed,
-while the process works; any other at its beginning. A fault that a run survives strikes it at state
-after state; one that ends it strikes the next run at the next state. To the states that a good run
-does not come by, a run is led: something befalls it before, as told below, and then it is struck.
-After at most eight such runs one is neither led nor struck, and has to end well. After each: no job
+their own, of one region, with every function, job and endpoint a process. A job of a run that is
+struck elsewhere is brought what an earlier job of its step has made, which takes a run from a
+minute to some 20 seconds (`tests/matrix/brought_again.py`). Only the interpreter has a seam: it
+holds a run at a state, fails a call by the name that AWS would give, or puts the execution past its
+time limit, and waits at retries and Wait states for a twentieth of their time. All else is done
+from outside: signals, limits of memory and files, deleted and changed inputs, events sent again,
+the cloud killed. A state that has a process is stopped, or its cloud killed, while the process
+works; any other at its beginning. A fault that a run survives strikes it at state after state; one
+that ends it strikes the next run at the next state. To the states that a good run does not come by,
+a run is led: something befalls it before, as told below, and then it is struck. After at most eight
+such runs one is neither led, struck nor brought anything, and has to end well. After each: no job
 runs; every endpoint is that of the run in charge, in service and with its model; a run that ended
 badly says what to do, and somebody was told (of a killed cloud, which forgets its queues, only the
 summary is read). CleanUp and ReportFailure are struck in a run that fails when its endpoint is
