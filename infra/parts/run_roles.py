@@ -38,13 +38,13 @@ from infra.permissions import (
     write_records,
 )
 from stratos.contracts.bucket import (
-    ASYNC_PREFIX,
     CHECKPOINT_PREFIX,
     EVENTS_FOLDER,
     PROGRESS_FILE,
     RESULT_FILE,
     RUNS_PREFIX,
     SPEC_PREFIX,
+    async_folder,
 )
 from stratos.hosting.names import JOB_ROLE
 from stratos.hosting.ownership import ROLE_RUN_TAG, ROLE_SPEC_TAG
@@ -69,7 +69,7 @@ MODELS_OF_SPEC = f"{RUNS_PREFIX}{_SPEC}-{'?' * 8}/models/*"
 """Of every run of the spec: the one in service is compared with, and a component that one run has
 made serves what the next ones train. A run's id is its spec's name and eight more characters."""
 _BATCHES = f"{RUNS_PREFIX}{_RUN}/batches/*"
-_QUEUE = f"{ASYNC_PREFIX}{PREFIX}-{_SPEC}/"
+_QUEUE = async_folder(_SPEC)
 MODEL_IMAGES = ("llama-cpp", "llama-cpp-arm64", "vllm")
 _DIGITS = "0123456789abcdef"
 ARCHIVES = tuple(

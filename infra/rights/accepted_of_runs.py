@@ -75,7 +75,7 @@ def _in(region: str, bucket: str, jobs: str, models: str) -> Iterator[AcceptedFi
 
 
 def _behind_queue(models: str) -> Iterator[AcceptedFinding]:
-    batches, queue = f"runs/{_RUN}/batches/*", f"async/{{prefix}}-{_SPEC}"
+    batches, queue = f"runs/{_RUN}/batches/*", f"async/{_SPEC}"
     for key in (
         batches,
         f"{batches}/answers/*",

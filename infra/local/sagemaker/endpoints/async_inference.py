@@ -79,14 +79,20 @@ class InferenceQueues:
 
     def _work(self, request: QueuedRequest) -> None:
         try:
+            self._settle(request)
+        except Exception:  # a role that may not write the failure either is one
+            if not self._closing.is_set():
+                logger.exception("A request to %s was lost", request.endpoint.name)
+
+    def _settle(self, request: QueuedRequest) -> None:
+        try:
             answer = self._answer(request)
             self._write(request, request.output_uri, answer.data)
         except (ClientError, LookupError, urllib3.exceptions.HTTPError) as error:
-            if request.failure_uri is not None and not self._closing.is_set():
-                self._write(request, request.failure_uri, str(error).encode())
-        except Exception:
-            if not self._closing.is_set():
-                logger.exception("A request to %s was lost", request.endpoint.name)
+            if request.failure_uri is None or self._closing.is_set():
+                return
+            logger.warning("A request to %s failed: %s", request.endpoint.name, error)
+            self._write(request, request.failure_uri, str(error).encode())
 
     def _answer(self, request: QueuedRequest) -> urllib3.BaseHTTPResponse:
         """What the model answers.

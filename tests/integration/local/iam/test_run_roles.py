@@ -14,11 +14,13 @@ from botocore.exceptions import ClientError
 from judged_cloud import client_as, judged_cloud
 from moto_cloud import Cloud
 
+from stratos.contracts.bucket import async_folder
 from tests.infra.policies import resolved
 
 TEMPLATE = Path(__file__).parents[4] / "cdk.out" / "Stratos.template.json"
 BUCKET = "stratos-test"
 ARCHIVE = f"{'0a1b' * 16}.gz"
+QUEUE, OTHERS_QUEUE = async_folder("tiles"), async_folder("other")
 OBJECTS = {
     "runs/tiles-11111111/dataset/train.jsonl",
     "runs/tiles-11111111/models/distill/output/model.tar.gz",
@@ -34,8 +36,8 @@ OBJECTS = {
     "specs/tiles-more/data.jsonl",
     "checkpoints/tiles-11111111/distill-a0/step-1/checkpoint.json",
     "checkpoints/other-44444444/distill-a0/step-1/checkpoint.json",
-    "async/stratos-tiles/requests/1.json",
-    "async/stratos-other/requests/1.json",
+    f"{QUEUE}requests/1.json",
+    f"{OTHERS_QUEUE}requests/1.json",
     "catalog/servers.json",
     "served/tiles.json",
     ARCHIVE,
@@ -52,7 +54,7 @@ READ_BY_MODELS = {
     "runs/tiles-11111111/models/distill/output/model.tar.gz",
     "runs/tiles-11111111/batches/asked/questions.jsonl",
     "runs/tiles-22222222/models/distill/output/model.tar.gz",
-    "async/stratos-tiles/requests/1.json",
+    f"{QUEUE}requests/1.json",
 }
 OWN = "runs/tiles-11111111"
 WRITTEN_BY_JOBS = {
@@ -69,8 +71,8 @@ WRITTEN_BY_JOBS = {
 ANSWERS = "runs/tiles-11111111/batches/asked/answers/job/answers.jsonl"
 WRITTEN_BY_MODELS = {
     ANSWERS,
-    "async/stratos-tiles/answers/1.out",
-    "async/stratos-tiles/failures/1.out",
+    f"{QUEUE}answers/1.out",
+    f"{QUEUE}failures/1.out",
 }
 WRITTEN_BY_FUNCTIONS = {
     f"{OWN}/{name}.json"
@@ -99,7 +101,7 @@ WRITTEN_BY_OTHERS = {
     "specs/tiles/data.jsonl",
     "specs/other/spec.yaml",
     "checkpoints/other-44444444/distill-a0/step-1/checkpoint.json",
-    "async/stratos-other/answers/1.out",
+    f"{OTHERS_QUEUE}answers/1.out",
     "catalog/servers.json",
     "served/tiles.json",
     ARCHIVE,

@@ -8,9 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
+from botocore.exceptions import ClientError
 from endpoint_models import create_config, describe, settled
 from queued_models import QUEUE, ask_queue, create
 
+from infra.local.sagemaker.api import Placed
+from infra.local.sagemaker.endpoints.async_inference import InferenceQueues, QueuedRequest
 from lambdas.aws.chat import Chat
 from stratos.contracts.messages import Message
 from stratos.contracts.records import Record
@@ -77,3 +80,24 @@ def test_no_queued_request_is_lost_while_the_model_is_replaced(cloud):
             future.result()
     assert set(answers) <= {"swap-a", "swap-b"}
     assert describe(cloud, "swap-a")["EndpointConfigName"] == "swap-b"
+
+
+def test_a_request_whose_failure_cannot_be_written_either_is_told_in_the_log(monkeypatch, caplog):
+    def refuse(*_):
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject")
+
+    request = QueuedRequest(
+        endpoint=Placed("us-east-1", "tiles"),
+        input_uri="s3://bucket/in",
+        output_uri="s3://bucket/out",
+        failure_uri="s3://bucket/failed",
+        session=None,
+        headers={},
+        timeout_seconds=1.0,
+    )
+    queues = InferenceQueues(lambda *_: None)
+    monkeypatch.setattr(queues, "_read", lambda _: b"{}")
+    monkeypatch.setattr(queues, "_write", refuse)
+    queues.put(request, {})
+    eventually(lambda: "A request to tiles was lost" in caplog.text)
+    queues.close()
