@@ -39,6 +39,9 @@ from infra.local.host.settings import REGION, LocalSettings
 CHANGING = threading.RLock()
 """Held while a stack is made, changed or deleted, and by whoever looks at all stacks meanwhile:
 moto makes a resource when somebody first looks at it, and two at once would make it twice."""
+_NOT_MADE = frozenset(("CREATE_PENDING", "CREATE_IN_PROGRESS", "CREATE_FAILED"))
+_OUTPUTS_BEFORE = "_outputs_before"
+"""The attribute of a stack that is being updated, with what it told before."""
 _ORDER = "_ResourceMap__get_resources_in_dependency_order"
 _LONGEST_NAME = 128
 
@@ -127,12 +130,15 @@ class CloudFormation:
         def update(stack: Any, *args: Any, **kwargs: Any) -> None:
             known = stack.resource_map
             before = known.input_parameters, dict(known.resolved_parameters)
+            setattr(stack, _OUTPUTS_BEFORE, stack.outputs)
             try:
                 original_update(stack, *args, **kwargs)
             except Exception:
                 stack.status = "UPDATE_FAILED"
                 known.input_parameters, known.resolved_parameters = before
                 raise
+            finally:
+                delattr(stack, _OUTPUTS_BEFORE)
 
         replace = self._patches.replace
         original_create = replace(models.Stack, "create_resources", _alone(create_resources))
@@ -144,6 +150,9 @@ class CloudFormation:
             (models.Stack, "delete"),
         ):
             replace(owner, name, _alone(getattr(owner, name)))
+        outputs, resources = models.Stack.outputs, models.Stack.stack_resources
+        replace(models.Stack, "outputs", _looked_at(outputs, _outputs_before))
+        replace(models.Stack, "stack_resources", _looked_at(resources, _resources_so_far))
         replace(models.Stack, "parse_template", staticmethod(_parse_template))
         replace(models.Stack, "parameter_list", property(_parameters))
 
@@ -163,6 +172,28 @@ def _alone(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(*arguments, **named)
 
     return run
+
+
+def _looked_at(original: property, meanwhile: Callable[[Any], Any]) -> property:
+    """What is told of a stack; of one that is made or changed right now, without making more."""
+    read = original.fget
+    assert read is not None
+
+    def look(stack: Any) -> Any:
+        changing = hasattr(stack, _OUTPUTS_BEFORE)
+        return meanwhile(stack) if changing or stack.status in _NOT_MADE else read(stack)
+
+    return property(look)
+
+
+def _outputs_before(stack: Any) -> list[dict[str, Any]] | None:
+    found: list[dict[str, Any]] | None = getattr(stack, _OUTPUTS_BEFORE, None)
+    return found
+
+
+def _resources_so_far(stack: Any) -> list[Any]:
+    known = stack.resource_map
+    return [known._parsed_resources[name] for name in known if name in known._parsed_resources]
 
 
 _naming_region: ContextVar[str] = ContextVar("naming_region", default=REGION)

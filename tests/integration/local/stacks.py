@@ -30,6 +30,14 @@ class Stack:
     def status(self) -> str:
         return self._describe()["StackStatus"]
 
+    def outputs(self) -> dict[str, str]:
+        return {one["OutputKey"]: one["OutputValue"] for one in self._describe().get("Outputs", [])}
+
+    def types(self) -> set[str]:
+        """Of the resources that are there."""
+        found = self._cloudformation.describe_stack_resources(StackName=self.name)
+        return {one["ResourceType"] for one in found["StackResources"]}
+
     def _describe(self) -> Any:
         return self._cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]
 
@@ -39,8 +47,7 @@ class Stack:
             "Outputs": {name: {"Value": value} for name, value in outputs.items()},
         }
         action(StackName=self.name, TemplateBody=json.dumps(template))
-        described = self._describe().get("Outputs", [])
-        return {item["OutputKey"]: item["OutputValue"] for item in described}
+        return self.outputs()
 
 
 def ref(name: str) -> dict[str, str]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from assembly import ROLE
@@ -11,6 +14,8 @@ from moto.cloudformation import parsing
 from moto_cloud import Cloud
 from stacks import POLICY, Stack, arn, ref
 
+from infra.local.cloudformation.resources.handler import Physical
+from infra.local.cloudformation.resources.identity import IAMRole
 from infra.local.cloudformation.stacks import CloudFormation
 from infra.local.host.settings import ACCOUNT_ID, LocalSettings
 
@@ -143,6 +148,40 @@ def test_a_yaml_template_has_short_forms_and_makes_no_python_objects(cloud: Clou
         cloudformation.create_stack(
             StackName="unsafe", TemplateBody="Resources: !!python/object/apply:os.getcwd []"
         )
+
+
+@pytest.mark.parametrize("change", ["create", "update"])
+def test_whoever_looks_at_a_stack_that_is_made_or_updated_makes_nothing_twice(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    made, begun, looked = [], threading.Event(), threading.Event()
+
+    def create(handler: IAMRole, cloud: Any, name: str, properties: Any) -> Physical:
+        made.append(name)
+        begun.set()
+        assert looked.wait(60)
+        return original(handler, cloud, name, properties)
+
+    original = IAMRole.create
+    monkeypatch.setattr(IAMRole, "create", create)
+    topic = {"Type": "AWS::SNS::Topic"}
+    properties = {"AssumeRolePolicyDocument": POLICY}
+    role = {"Type": "AWS::IAM::Role", "DependsOn": "Topic", "Properties": properties}
+    resources, outputs = {"Topic": topic, "Role": role}, {"Arn": arn("Role")}
+    if change == "update":
+        stack.create({"Topic": topic}, Arn=ref("Topic"))
+    with ThreadPoolExecutor(1) as pool:
+        changing = pool.submit(getattr(stack, change), resources, **outputs)
+        assert begun.wait(60)
+        try:
+            seen = stack.outputs(), stack.types()
+        finally:
+            looked.set()
+        told = changing.result()
+    assert seen[0].keys() == ({"Arn"} if change == "update" else set())
+    assert seen[1] == {"AWS::SNS::Topic"}
+    assert ":role/" in told["Arn"]
+    assert len(made) == 1
 
 
 def test_closing_gives_moto_back() -> None:
