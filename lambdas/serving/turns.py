@@ -40,7 +40,7 @@ def take(run: RunRef, endpoint_name: str) -> None:
     A run that has ended keeps its turn until its leftovers at the endpoint are removed.
 
     Raises:
-        EndpointBusy: another run has the turn.
+        EndpointBusy: another run has the turn, or this one was given up meanwhile.
     """
     holder = holder_of(endpoint_name)
     if holder is not None and holder != run.run_id:
@@ -62,6 +62,18 @@ def take(run: RunRef, endpoint_name: str) -> None:
         if error_code(error) != "ConditionalCheckFailedException":
             raise
         raise EndpointBusy(_told(endpoint_name, "another", over=False)) from error
+    _refuse_if_given_up(run, endpoint_name)
+
+
+def _refuse_if_given_up(run: RunRef, endpoint_name: str) -> None:
+    """Give the turn back for a run that was stopped while its function ran on.
+
+    CleanUp gives the run up before it looks for its turn: one of the two sees the other.
+    """
+    row = runs_table.find(run.run_id)
+    if row is not None and row.given_up_at is not None:
+        give_back(run.run_id, endpoint_name)
+        raise EndpointBusy(f"run {run.run_id} was given up; its turn is free for the next one")
 
 
 def has(run: RunRef, endpoint_name: str) -> bool:

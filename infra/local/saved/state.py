@@ -28,8 +28,9 @@ from infra.local.host.settings import LocalSettings
 from infra.local.iam.sessions import region_of
 from infra.local.saved.acknowledged import STOPPED, AcknowledgedChanges
 from infra.local.saved.encoding import decode, encode
+from infra.local.saved.hosting_kinds import Records
 from infra.local.saved.journal import Journal
-from infra.local.saved.kinds import SAVED_KINDS, forget_fired, put_item
+from infra.local.saved.kinds import SAVED_KINDS, SavedKind, forget_fired, put_item
 from infra.local.saved.objects import (
     SavedBodies,
     blobs_of,
@@ -50,6 +51,8 @@ FORMAT = 2
 _OF_ONE_REGION = 1
 """The format before there were regions."""
 _LONGEST_REASON = 1000
+_LOOKS = 3
+"""At what there is of a kind, before a save fails."""
 
 
 class RestoreError(RuntimeError):
@@ -251,7 +254,7 @@ class SavedState:
         return self._cloud.in_region(region or self._home)
 
     def _records(self, region: str) -> dict[str, Any]:
-        return {kind.name: kind.save(self._in(region)) for kind in SAVED_KINDS}
+        return {kind.name: _saved(kind, self._in(region)) for kind in SAVED_KINDS}
 
     def _restore_records(self, records: dict[str, Any], *, before_stacks: bool) -> None:
         for region, of_region in records.items():
@@ -300,6 +303,16 @@ class SavedState:
             f"the saved state in {self._directory} cannot be restored: "
             f"{problem[:_LONGEST_REASON]}. Move that directory away to start with an empty cloud"
         )
+
+
+def _saved(kind: SavedKind, cloud: Cloud) -> Records:
+    """What there is of a kind; looked at again where something was deleted while it was read."""
+    for _ in range(_LOOKS - 1):
+        try:
+            return kind.save(cloud)
+        except ClientError as error:
+            log.debug("%s are looked at again: %s", kind.name, error)
+    return kind.save(cloud)
 
 
 def _regions_of(state: dict[str, Any]) -> set[str]:

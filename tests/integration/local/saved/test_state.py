@@ -16,6 +16,7 @@ from restarts import serving
 from infra.local.cloudformation.deploy import deploy
 from infra.local.host.settings import LocalSettings
 from infra.local.saved.journal import Journal
+from infra.local.saved.kinds import SavedRoles
 from infra.local.saved.state import RestoreError
 from infra.local.server import LocalCloud
 from infra.local.stepfunctions.executions import has_begun, running_executions
@@ -276,6 +277,27 @@ def test_what_a_damaged_change_named_outlives_an_end_in_the_middle_of_the_next_s
             pass
     with serving(tmp_path):
         assert kept_aside(saved) == ASIDE
+
+
+def test_what_is_deleted_while_it_is_saved_does_not_hold_the_save_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = SavedRoles.save
+    looks: list[str] = []
+
+    def save(kind: SavedRoles, cloud: Any) -> Any:
+        looks.append("a look")
+        if len(looks) == 1:  # a role that was listed, and is gone
+            cloud.client("iam").get_role(RoleName="gone")
+        return original(kind, cloud)
+
+    with serving(tmp_path) as cloud:
+        trust = json.dumps(ROLE["Properties"]["AssumeRolePolicyDocument"])
+        cloud("iam").create_role(RoleName="kept", Path="/of/a/run/", AssumeRolePolicyDocument=trust)
+        monkeypatch.setattr(SavedRoles, "save", save)
+    assert len(looks) >= 2
+    with serving(tmp_path) as cloud:
+        assert cloud("iam").get_role(RoleName="kept")["Role"]["Path"] == "/of/a/run/"
 
 
 def test_a_key_without_a_version_is_none(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from lambdas.aws import runs_table
 from lambdas.aws.sagemaker import Endpoint
 from lambdas.handlers import clean_up
-from lambdas.serving import leftovers
+from lambdas.serving import leftovers, turns
 from stratos.errors import EndpointBusy, EndpointUnsettled
 from tests.unit.lambdas.conftest import Account
 from tests.unit.lambdas.pipeline import call, start
@@ -123,6 +123,25 @@ def test_two_that_ask_at_once_do_not_both_get_it(
         patched.setattr(runs_table.client("dynamodb"), "get_item", look_before_the_other)
         with pytest.raises(EndpointBusy):
             second.take_turn()
+
+
+def test_a_run_that_is_cleaned_up_before_it_has_its_turn_does_not_keep_it(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped, following = start(account).until_registered(), start(account).until_registered()
+    looked = turns.holder_of
+
+    def clean_up_before(endpoint_name: str) -> str | None:
+        found = looked(endpoint_name)
+        patched.undo()
+        call(clean_up.handler, run=stopped.run, failure=_FAILURE)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(turns, "holder_of", clean_up_before)
+        with pytest.raises(EndpointBusy, match=f"run {stopped.run.run_id} was given up"):
+            stopped.take_turn()
+    following.take_turn()
 
 
 def _fail(*_: object) -> None:
