@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from infra.parts.run_roles import ARCHIVES, OF_JOBS
 from infra.rights.accepted_findings import AcceptedFinding, wildcard
+from stratos.contracts.bucket import async_folder
 
 _RUN, _SPEC = "<aws:PrincipalTag/StratosRun>", "<aws:PrincipalTag/StratosSpec>"
 """As cdk-nag writes the tags of whoever calls."""
@@ -75,7 +76,7 @@ def _in(region: str, bucket: str, jobs: str, models: str) -> Iterator[AcceptedFi
 
 
 def _behind_queue(models: str) -> Iterator[AcceptedFinding]:
-    batches, queue = f"runs/{_RUN}/batches/*", f"async/{_SPEC}"
+    batches, queue = f"runs/{_RUN}/batches/*", async_folder(_SPEC).rstrip("/")
     for key in (
         batches,
         f"{batches}/answers/*",

@@ -19,8 +19,10 @@ from moto.core.responses import ActionResult
 from infra.local.cloudformation.parameters import parameter_problems, rule_problems
 from infra.local.cloudformation.resources import HANDLERS
 from infra.local.cloudformation.stack_resources import (
+    CHANGING,
     KEPT,
     delete_resources,
+    remember_outputs,
     told_of,
     update_resources,
 )
@@ -114,6 +116,7 @@ class ChangeSets:
             )
         stack = backend.stacks[change_set.stack_id]
         change_set.execution_status = "EXECUTE_IN_PROGRESS"
+        remember_outputs(stack)
         stack.status = f"{change_set.change_set_type}_IN_PROGRESS"
         stack._add_stack_event(stack.status, resource_status_reason="User Initiated")
         self._threads = [thread for thread in self._threads if thread.is_alive()]
@@ -204,6 +207,11 @@ def _resources_of(backend: Any, name_or_id: str) -> tuple[Any, list[Any]]:
 
 def _apply(change_set: Any, stack: Any) -> None:
     """Bring a stack to a change set, or back to what it was."""
+    with CHANGING:
+        _apply_alone(change_set, stack)
+
+
+def _apply_alone(change_set: Any, stack: Any) -> None:
     verb = change_set.change_set_type
     before = (stack.template, stack.template_dict, dict(stack.resource_map.input_parameters))
     wanted = (change_set.template, change_set.template_dict, change_set.parameters)

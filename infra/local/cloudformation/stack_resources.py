@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,6 +21,9 @@ from infra.local.host.clients import Cloud
 
 KEPT = ("Retain", "RetainExceptOnCreate", "Snapshot")
 """Deletion policies that leave a resource when its stack goes."""
+
+CHANGING = threading.RLock()
+"""Held while a stack is made, changed or deleted, and by whoever saves all stacks meanwhile."""
 
 Teller = Callable[[str, str, str, str, str | None], None]
 """Takes a resource's logical id, type and physical id, what became of it, and why."""
@@ -174,6 +178,11 @@ def in_dependency_order(resource_map: Any) -> list[str]:
     for logical_id in resources:
         visit(logical_id)
     return list(ordered)
+
+
+def remember_outputs(stack: Any) -> None:
+    """Look at what a stack tells before it changes: until it is settled again, it tells that."""
+    _ = stack.outputs
 
 
 def update_resources(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,10 +24,12 @@ from infra.local.cloudformation.change_sets import ChangeSets
 from infra.local.cloudformation.resources import HANDLERS, ResourceHandler
 from infra.local.cloudformation.resources.handler import Properties
 from infra.local.cloudformation.stack_resources import (
+    CHANGING,
     ResourceErrors,
     StackResource,
     delete_resources,
     in_dependency_order,
+    remember_outputs,
     update_resources,
     without_nothing,
 )
@@ -36,12 +37,7 @@ from infra.local.host.clients import Cloud, cloud_at
 from infra.local.host.patching import Patches
 from infra.local.host.settings import REGION, LocalSettings
 
-CHANGING = threading.RLock()
-"""Held while a stack is made, changed or deleted, and by whoever looks at all stacks meanwhile:
-moto makes a resource when somebody first looks at it, and two at once would make it twice."""
-_NOT_MADE = frozenset(("CREATE_PENDING", "CREATE_IN_PROGRESS", "CREATE_FAILED"))
-_OUTPUTS_BEFORE = "_outputs_before"
-"""The attribute of a stack that is being updated, with what it told before."""
+_SETTLED = frozenset(("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"))
 _ORDER = "_ResourceMap__get_resources_in_dependency_order"
 _LONGEST_NAME = 128
 
@@ -130,15 +126,14 @@ class CloudFormation:
         def update(stack: Any, *args: Any, **kwargs: Any) -> None:
             known = stack.resource_map
             before = known.input_parameters, dict(known.resolved_parameters)
-            setattr(stack, _OUTPUTS_BEFORE, stack.outputs)
+            remember_outputs(stack)
+            stack.status = "UPDATE_IN_PROGRESS"
             try:
                 original_update(stack, *args, **kwargs)
             except Exception:
                 stack.status = "UPDATE_FAILED"
                 known.input_parameters, known.resolved_parameters = before
                 raise
-            finally:
-                delattr(stack, _OUTPUTS_BEFORE)
 
         replace = self._patches.replace
         original_create = replace(models.Stack, "create_resources", _alone(create_resources))
@@ -150,9 +145,8 @@ class CloudFormation:
             (models.Stack, "delete"),
         ):
             replace(owner, name, _alone(getattr(owner, name)))
-        outputs, resources = models.Stack.outputs, models.Stack.stack_resources
-        replace(models.Stack, "outputs", _looked_at(outputs, _outputs_before))
-        replace(models.Stack, "stack_resources", _looked_at(resources, _resources_so_far))
+        replace(models.Stack, "outputs", _told_when_settled(models.Stack.outputs))
+        replace(models.Stack, "stack_resources", property(_resources_so_far))
         replace(models.Stack, "parse_template", staticmethod(_parse_template))
         replace(models.Stack, "parameter_list", property(_parameters))
 
@@ -174,21 +168,21 @@ def _alone(original: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _looked_at(original: property, meanwhile: Callable[[Any], Any]) -> property:
-    """What is told of a stack; of one that is made or changed right now, without making more."""
+def _told_when_settled(original: property) -> property:
+    """A stack's outputs; until it is made, none, and while it is changed, those of before.
+
+    Stock moto makes a resource when its name is looked up, so that whoever looked at a stack that
+    is being made would make it a second time, and of one that has failed, what it has not made.
+    """
     read = original.fget
     assert read is not None
 
-    def look(stack: Any) -> Any:
-        changing = hasattr(stack, _OUTPUTS_BEFORE)
-        return meanwhile(stack) if changing or stack.status in _NOT_MADE else read(stack)
+    def outputs(stack: Any) -> Any:
+        if stack.status in _SETTLED:
+            stack.told_outputs = read(stack)
+        return getattr(stack, "told_outputs", None)
 
-    return property(look)
-
-
-def _outputs_before(stack: Any) -> list[dict[str, Any]] | None:
-    found: list[dict[str, Any]] | None = getattr(stack, _OUTPUTS_BEFORE, None)
-    return found
+    return property(outputs)
 
 
 def _resources_so_far(stack: Any) -> list[Any]:

@@ -20,7 +20,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.local.cloudformation.stacks import CHANGING
+from infra.local.cloudformation.stack_resources import CHANGING
 from infra.local.events.scheduler import FIRING
 from infra.local.host.clients import Cloud, cloud_at, make_bucket
 from infra.local.host.outbox import OUTBOX, Errand
@@ -291,8 +291,7 @@ class SavedState:
                     "buckets": [
                         resource["PhysicalResourceId"]
                         for resource in resources
-                        # moto lists what a condition leaves out, too: without its type.
-                        if resource.get("ResourceType") == "AWS::S3::Bucket"
+                        if resource["ResourceType"] == "AWS::S3::Bucket"
                     ],
                 }
             )
@@ -311,7 +310,7 @@ def _saved(kind: SavedKind, cloud: Cloud) -> Records:
         try:
             return kind.save(cloud)
         except ClientError as error:
-            log.debug("%s are looked at again: %s", kind.name, error)
+            log.warning("%s are looked at again: %s", kind.name, error)
     return kind.save(cloud)
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from moto_cloud import Cloud
+
+from infra.local.cloudformation.resources.handler import Physical
+from infra.local.cloudformation.resources.identity import IAMRole
 
 Resources = Mapping[str, Any]
 
@@ -58,7 +63,42 @@ def arn(name: str) -> dict[str, list[str]]:
     return {"Fn::GetAtt": [name, "Arn"]}
 
 
+class HeldRole:
+    """Roles of stacks, each of which is made once a test lets it. A context manager: at its end
+    all may."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.num_made = 0
+        self._begun, self._may = threading.Event(), threading.Event()
+        self._original = IAMRole.create
+        monkeypatch.setattr(IAMRole, "create", self._create)
+
+    def __enter__(self) -> HeldRole:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.go_on()
+
+    def await_beginning(self) -> None:
+        assert self._begun.wait(60)
+
+    def go_on(self) -> None:
+        self._may.set()
+
+    def _create(self, cloud: Any, name: str, properties: Any) -> Physical:
+        self.num_made += 1
+        self._begun.set()
+        assert self._may.wait(60)
+        return self._original(IAMRole(), cloud, name, properties)
+
+
+TOPIC = {"Type": "AWS::SNS::Topic"}
 POLICY = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+}
+ROLE_BEHIND_TOPIC = {
+    "Type": "AWS::IAM::Role",
+    "DependsOn": "Topic",
+    "Properties": {"AssumeRolePolicyDocument": POLICY},
 }

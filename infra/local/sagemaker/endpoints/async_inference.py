@@ -89,10 +89,11 @@ class InferenceQueues:
             answer = self._answer(request)
             self._write(request, request.output_uri, answer.data)
         except (ClientError, LookupError, urllib3.exceptions.HTTPError) as error:
-            if request.failure_uri is None or self._closing.is_set():
+            if self._closing.is_set():
                 return
             logger.warning("A request to %s failed: %s", request.endpoint.name, error)
-            self._write(request, request.failure_uri, str(error).encode())
+            if request.failure_uri is not None:
+                self._write(request, request.failure_uri, str(error).encode())
 
     def _answer(self, request: QueuedRequest) -> urllib3.BaseHTTPResponse:
         """What the model answers.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from moto_cloud import Cloud, running_cloud
-from stacks import Stack
+from stacks import HeldRole, Stack
 
 from infra.local.cloudformation.stacks import CloudFormation
 from infra.local.stepfunctions.executions import StepFunctions
@@ -25,3 +25,8 @@ def stack(cloud: Cloud, request: pytest.FixtureRequest) -> Iterator[Stack]:
     running = Stack(cloud, name)
     yield running
     running.delete()
+
+
+@pytest.fixture
+def held_role(monkeypatch: pytest.MonkeyPatch) -> HeldRole:
+    return HeldRole(monkeypatch)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from moto_cloud import Cloud
-from stacks import POLICY, Stack, ref
+from stacks import POLICY, ROLE_BEHIND_TOPIC, HeldRole, Stack, ref
 
 from stratos.deploying.changes import change_sets_of
 from tests.patience import eventually
@@ -191,6 +192,26 @@ def test_a_change_that_fails_leaves_the_stack_as_it_was(cloud: Cloud, proposals:
     assert "First" in topic["TopicArn"]
     again = proposals.carry_out(proposals.propose({"First": TOPIC, "Second": TOPIC}))
     assert again["StackStatus"] == "UPDATE_COMPLETE"
+
+
+def test_whoever_looks_at_a_stack_while_a_change_set_is_carried_out_makes_nothing_twice(
+    cloud: Cloud, proposals: Proposals, held_role: HeldRole
+) -> None:
+    outputs = {"Topic": {"Value": ref("Topic")}}
+    made = proposals.propose({"Topic": TOPIC}, creates=True, Outputs=outputs)
+    proposals.carry_out(made)
+    stack = Stack(cloud, proposals.name)
+    before = stack.outputs()
+    resources = {"Topic": TOPIC, "Role": ROLE_BEHIND_TOPIC}
+    changed = proposals.propose(resources, Outputs={"Topic": {"Value": ref("Role")}})
+    with ThreadPoolExecutor(1) as pool, held_role:
+        changing = pool.submit(proposals.carry_out, changed)
+        held_role.await_beginning()
+        assert (stack.outputs(), stack.types()) == (before, {"AWS::SNS::Topic"})
+        held_role.go_on()
+        assert changing.result()["StackStatus"] == "UPDATE_COMPLETE"
+    assert stack.outputs() != before
+    assert held_role.num_made == 1
 
 
 def test_a_change_set_is_carried_out_once(proposals: Proposals) -> None:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 from assembly import ROLE
 from botocore.exceptions import ClientError
 from moto.cloudformation import parsing
 from moto_cloud import Cloud
-from stacks import POLICY, Stack, arn, ref
+from stacks import POLICY, ROLE_BEHIND_TOPIC, TOPIC, HeldRole, Stack, arn, ref
 
-from infra.local.cloudformation.resources.handler import Physical
-from infra.local.cloudformation.resources.identity import IAMRole
 from infra.local.cloudformation.stacks import CloudFormation
 from infra.local.host.settings import ACCOUNT_ID, LocalSettings
 
@@ -152,36 +148,36 @@ def test_a_yaml_template_has_short_forms_and_makes_no_python_objects(cloud: Clou
 
 @pytest.mark.parametrize("change", ["create", "update"])
 def test_whoever_looks_at_a_stack_that_is_made_or_updated_makes_nothing_twice(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch, change: str
+    stack: Stack, held_role: HeldRole, change: str
 ) -> None:
-    made, begun, looked = [], threading.Event(), threading.Event()
-
-    def create(handler: IAMRole, cloud: Any, name: str, properties: Any) -> Physical:
-        made.append(name)
-        begun.set()
-        assert looked.wait(60)
-        return original(handler, cloud, name, properties)
-
-    original = IAMRole.create
-    monkeypatch.setattr(IAMRole, "create", create)
-    topic = {"Type": "AWS::SNS::Topic"}
-    properties = {"AssumeRolePolicyDocument": POLICY}
-    role = {"Type": "AWS::IAM::Role", "DependsOn": "Topic", "Properties": properties}
-    resources, outputs = {"Topic": topic, "Role": role}, {"Arn": arn("Role")}
+    resources = {"Topic": TOPIC, "Role": ROLE_BEHIND_TOPIC}
     if change == "update":
-        stack.create({"Topic": topic}, Arn=ref("Topic"))
-    with ThreadPoolExecutor(1) as pool:
-        changing = pool.submit(getattr(stack, change), resources, **outputs)
-        assert begun.wait(60)
-        try:
-            seen = stack.outputs(), stack.types()
-        finally:
-            looked.set()
-        told = changing.result()
-    assert seen[0].keys() == ({"Arn"} if change == "update" else set())
-    assert seen[1] == {"AWS::SNS::Topic"}
-    assert ":role/" in told["Arn"]
-    assert len(made) == 1
+        stack.create({"Topic": TOPIC}, Arn=ref("Topic"))
+    with ThreadPoolExecutor(1) as pool, held_role:
+        changing = pool.submit(getattr(stack, change), resources, Arn=arn("Role"))
+        held_role.await_beginning()
+        assert stack.status() == f"{change.upper()}_IN_PROGRESS"
+        assert stack.outputs().keys() == ({"Arn"} if change == "update" else set())
+        assert stack.types() == {"AWS::SNS::Topic"}
+        held_role.go_on()
+        assert ":role/" in changing.result()["Arn"]
+    assert held_role.num_made == 1
+
+
+def test_whoever_looks_at_a_stack_that_could_not_be_updated_makes_nothing(stack: Stack) -> None:
+    bad = {
+        "Type": "AWS::S3::BucketPolicy",
+        "Properties": {"Bucket": "nowhere", "PolicyDocument": POLICY},
+    }
+    first = stack.create({"First": TOPIC}, Topic=ref("First"))
+    late = {"Type": "AWS::SQS::Queue", "DependsOn": "Bad"}
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        stack.update({"First": TOPIC, "Bad": bad, "Late": late}, Topic=ref("Late"))
+    assert (stack.status(), stack.outputs(), stack.types()) == (
+        "UPDATE_FAILED",
+        first,
+        {"AWS::SNS::Topic"},
+    )
 
 
 def test_closing_gives_moto_back() -> None:
