@@ -26,7 +26,7 @@ from tests.matrix.results import Tried, commit
 from tests.matrix.scenarios import Scenario
 from tests.matrix.struck_run import ENDINGS, StruckRun
 
-_MADE_ONCE = {
+_OF_FIRST_RUN = {
     *("CreateEndpoint", "CreateComponentConfig", "CreateComponentEndpoint", "AwaitEndpoint"),
     *("CreateInferenceComponent", "AwaitNewComponent"),
 }
@@ -93,23 +93,26 @@ class Campaign:
         endings = {name: one for name, one in part.means.items() if name in ENDINGS}
         others = part.means.keys() - endings.keys() - self._missed
         self._left = {name: part.means[name] for name in others}
-        if self._left and self.scenario.same and not self._run_ids:
-            self._run({})
+        if self._left and self.scenario.follows and not self._run_ids:
+            yield from self._prove(self._run({}))
         while self._left and time.monotonic() < until:
-            first = _MADE_ONCE & self._left.keys()
+            first = _OF_FIRST_RUN & self._left.keys()
             if first and self._in_charge():
                 yield from self._prove()
                 self._begin_anew()
             run = self._run({state: means.order for state, means in self._left.items()})
             if run.struck:
                 self._unproven.append(run)
-            elif not self.scenario.leads:
+            elif run.wrong or not (run.went_well or self.scenario.leads):
                 yield from self._prove(run)
-            if len(self._unproven) >= _UNPROVEN_RUNS:
-                yield from self._prove()
-            if not run.struck:
+                break
+            elif run.went_well or run.led:  # it has shown what it does not come by
                 self._missed |= first or self._left.keys()
                 self._left = {name: self._left[name] for name in self._left.keys() - self._missed}
+            else:
+                break
+            if len(self._unproven) >= _UNPROVEN_RUNS:
+                yield from self._prove()
         while endings and self.scenario.measured_at and time.monotonic() < until:
             yield from self._prove()
             self._left = dict(endings)
@@ -140,7 +143,8 @@ class Campaign:
         started = time.monotonic()
         led = {} if not orders else self.scenario.leads if leads is None else leads
         struck = [name for name in orders if kind_of(self.states[name]) == "job"]
-        steps = [step_of(name) for name in struck] if orders else [""]
+        runs_itself = not orders or self.scenario.chooses_otherwise
+        steps = [""] if runs_itself else [step_of(name) for name in struck]
         self._orders.give({**orders, **led}, self.scenario.name, steps)
         folder = self.scenario.write(self.folder / self._name, self._name, len(self._run_ids))
         known = {one["executionArn"] for one in self.cloud.executions()}
@@ -199,6 +203,7 @@ class Campaign:
 
     def _look_for_strikes(self, run: StruckRun) -> None:
         for state in self._orders.struck():
+            run.led |= state in self.scenario.leads
             if (means := self._left.pop(state, None)) is not None:
                 run.struck[state] = means.told
                 self._strike(run, state, means)
@@ -240,7 +245,7 @@ class Campaign:
         if self._fault is Fault.CLOUD_KILLED:  # it forgets its queues; the summary stands for them
             return wrong
         # What was struck as it claimed its run may have claimed it a moment later.
-        words = ("did not begin", self._name) if run.row is None else (self._name,)
+        words = ("did not begin", self._name) if run.row is None else (run.run_id,)
 
         def spoken() -> bool:
             return any(word in subject for subject in told() for word in words)

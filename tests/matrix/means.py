@@ -250,7 +250,8 @@ def _inputs_changed(struck: Struck) -> Iterator[None]:
     stack = struck.cloud.stack
     for key in {version["Key"] for version in _versions(struck)}:
         if not key.endswith(f"/{SPEC_FILE}"):
-            stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"changed meanwhile")
+            body = f"changed at {struck.state}".encode()
+            stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=body)
     yield
 
 

@@ -51,12 +51,10 @@ class Orders:
             scenario: Whose jobs may be kept, and brought again; none where it is empty.
             steps: Beginnings of jobs' labels that are not.
         """
-        self._scenario.write_text(json.dumps([scenario, *steps]))
         self._struck.unlink(missing_ok=True)
         self._released.unlink(missing_ok=True)
-        draft = self._orders.with_suffix(".new")
-        draft.write_text(json.dumps({state: asdict(order) for state, order in orders.items()}))
-        draft.replace(self._orders)
+        _write(self._scenario, [scenario, *steps])
+        _write(self._orders, {state: asdict(order) for state, order in orders.items()})
 
     def take(self, state: str, acts: tuple[str, ...]) -> Order | None:
         """The order for a state that a run is at, once; None where there is none of these acts."""
@@ -99,6 +97,13 @@ class Orders:
         except FileNotFoundError:
             return {}
         return found
+
+
+def _write(path: Path, content: Any) -> None:
+    """At once, for whoever reads meanwhile."""
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(content))
+    draft.replace(path)
 
 
 def _lines(path: Path) -> list[str]:

@@ -14,10 +14,13 @@ from tests.matrix.faults import Fault, kind_of
 from tests.matrix.machine import Interpreter
 from tests.matrix.results import Tried, tried
 from tests.matrix.scenarios import SCENARIOS
+from tests.matrix.struck_run import UNHURT
 
 Results = Mapping[tuple[str, str, str], Tried]
 PAGE = ROOT / "docs" / "matrix.md"
 COMMAND = "python -m tests.matrix"
+_PROVED_LESS = frozenset(("27d707ec", "4fd60c0f"))
+"""Commits at which the good run after others could be one that was brought jobs' files as well."""
 _KINDS = {
     "function": "calls a function",
     "answer": "calls a function and waits for an answer",
@@ -62,13 +65,12 @@ time limit, and waits at retries and Wait states for a twentieth of their time. 
 from outside: signals, limits of memory and files, deleted and changed inputs, events sent again,
 the cloud killed. A state that has a process is stopped, or its cloud killed, while the process
 works; any other at its beginning. A fault that a run survives strikes it at state after state; one
-that ends it strikes the next run at the next state. To the states that a good run does not come by,
-a run is led: something befalls it before, as told below, and then it is struck. After at most eight
-such runs one is neither led, struck nor brought anything, and has to end well. After each: no job
-runs; every endpoint is that of the run in charge, in service and with its model; a run that ended
-badly says what to do, and somebody was told (of a killed cloud, which forgets its queues, only the
-summary is read). CleanUp and ReportFailure are struck in a run that fails when its endpoint is
-there, of specs that have one.
+that ends it strikes the next run at the next state. A good run does not come by every state: what
+leads a run to the others is told below. After at most eight such runs one is neither led, struck
+nor brought anything, and has to end well. After each: no job runs; every endpoint is that of the
+run in charge, in service and with its model; a run that ended badly says what to do, and somebody
+was told (of a killed cloud, which forgets its queues, only the summary is read). CleanUp and
+ReportFailure are struck in a run that fails when its endpoint is there, of specs that have one.
 Each way in which a fault shows itself is a line in `tests/matrix/results/whole.jsonl`.
 `make matrix SHARD=1/4` runs a quarter of what was not yet run at this commit;
 `{COMMAND} whole --untried`, what was never run.
@@ -146,6 +148,8 @@ def _figures(fast: Sequence[Cell], whole: Results) -> Iterator[tuple[str, str, s
     found = f"{len(ran - broken)} of {len(ran)} that were run"
     yield "with real processes: cells that hold", found, command
     yield "with real processes: ways in which faults were tried", str(len(whole)), command
+    unhurt = sum(one.outcome == UNHURT for one in whole.values())
+    yield "of these, ways that did not hinder the state's process", str(unhurt), command
     wrong = [told for one in (*possible, *whole.values()) for told in one.wrong]
     yield "orphans (billable, and nobody's)", str(sum("left:" in one for one in wrong)), command
     lost = sum("nobody was told" in one or "nothing moved" in one for one in wrong)
@@ -204,6 +208,12 @@ def _whole(home: Matrix, whole: Results) -> Iterator[str]:
     yield "How runs ended, or that they went on, in their own words:\n"
     lines = sorted(whole.values(), key=lambda one: (one.outcome, one.fault, one.state))
     yield _table(("Outcome", "Fault", "Done by", "At", "Result"), list(_outcomes(lines)))
+    if less := sum(one.commit in _PROVED_LESS for one in whole.values()):
+        commits = " and ".join(sorted(_PROVED_LESS))
+        yield (
+            f"\n{less} of these ways, at {commits}, were followed by a good run that may have been "
+            "brought jobs' files too.\n"
+        )
     dates = sorted({f"{one.date} ({one.commit})" for one in whole.values()})
     yield f"\nRun on {', '.join(dates) or 'no day yet'}.\n"
 

@@ -46,6 +46,10 @@ class Scenario:
     """Those states, which alone are struck; empty for all."""
     same: bool = False
     """Whether a run has the very spec of the one before it."""
+    follows: bool = False
+    """Whether its runs come by those states only once one has gone well."""
+    chooses_otherwise: bool = False
+    """Whether what leads its runs lets them choose other models, so that all their jobs run."""
 
     def strikes(self, state: str) -> bool:
         """Whether a state may be struck in its runs, if they come by it."""
@@ -133,7 +137,7 @@ def _retried(*steps: str) -> str:
     return " ".join(f"Diagnose{step} ShouldRetry{step} Retry{step}" for step in steps)
 
 
-def _missing(**found: Any) -> Order:
+def _finding(**found: Any) -> Order:
     """What a Choice finds, by path with underscores for dots."""
     return Order("find", data={f"$.{path.replace('__', '.')}": one for path, one in found.items()})
 
@@ -153,6 +157,7 @@ _LED = (
         told="the spec of the run before",
         comes_by=("ReportUnchanged", "Unchanged"),
         same=True,
+        follows=True,
     ),
     _led(
         _LARGE,
@@ -161,12 +166,15 @@ _LED = (
         "DiagnoseInspectLarge ShouldRetryInspectLarge InspectLargeFailed",
         InspectLarge=_REFUSED,
     ),
-    _led(
-        _BATCH,
-        "probe_refused",
-        "a probe is refused",
-        "ProbeFailed DropCandidate",
-        Probe=_REFUSED,
+    replace(
+        _led(
+            _BATCH,
+            "probe_refused",
+            "a probe is refused",
+            "ProbeFailed DropCandidate",
+            Probe=_REFUSED,
+        ),
+        chooses_otherwise=True,
     ),
     _led(
         _BATCH,
@@ -209,7 +217,7 @@ _LED = (
         "not_good_enough",
         "the student is not good enough",
         "QualityMissed",
-        IsGoodEnough=_missing(quality__passed=False, quality__next_attempt=None),
+        IsGoodEnough=_finding(quality__passed=False, quality__next_attempt=None),
     ),
     _led(
         _APPROVED,
@@ -223,7 +231,7 @@ _LED = (
         "too_slow",
         "the load is not held",
         "LoadMissed",
-        IsFastEnough=_missing(
+        IsFastEnough=_finding(
             measured__passed=False, measured__deployment=None, measured__next_attempt=None
         ),
     ),
@@ -232,30 +240,33 @@ _LED = (
         "never_ready",
         "the endpoint is never ready",
         "EndpointNeverReady",
-        IsEndpointServing=_missing(endpoint__EndpointStatus="Updating", endpoint_wait__seconds=999),
+        IsEndpointServing=_finding(endpoint__EndpointStatus="Updating", endpoint_wait__seconds=999),
     ),
     _led(
         _ENDPOINT,
         "rolled_back",
         "the endpoint is rolled back",
         "RolledBack",
-        IsEndpointServing=_missing(endpoint__EndpointStatus="OutOfService"),
+        IsEndpointServing=_finding(endpoint__EndpointStatus="OutOfService"),
     ),
     _led(
         _ENDPOINT,
         "endpoint_failed",
         "the endpoint fails",
         "EndpointFailed",
-        IsEndpointServing=_missing(
+        IsEndpointServing=_finding(
             endpoint__EndpointStatus="Failed", endpoint__FailureReason="no capacity"
         ),
     ),
-    _led(
-        _ENDPOINT,
-        "unguarded",
-        "an update without alarms",
-        "UpdateUnguarded",
-        IsGuarded=_missing(quality__deployment__guardrails=None),
+    replace(
+        _led(
+            _ENDPOINT,
+            "unguarded",
+            "an update without alarms",
+            "UpdateUnguarded",
+            IsGuarded=_finding(quality__deployment__guardrails=None),
+        ),
+        follows=True,
     ),
 )
 SCENARIOS = (*_GOOD, *_LED)

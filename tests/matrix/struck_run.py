@@ -27,6 +27,8 @@ class StruckRun:
     """State → by what means it was struck, in words; in order."""
     unhurt: list[str] = field(default_factory=list)
     """Those whose process was struck and yet did its work."""
+    led: bool = False
+    """Whether what leads the scenario's runs has befallen it."""
     outcome: str = ""
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
