@@ -161,7 +161,7 @@ UNEXERCISED = (
     ),
     Unexercised(
         ("sagemaker:InvokeEndpointAsync",),
-        "For endpoints behind a queue; no run of the tests has one.",
+        "For endpoints behind a queue; runs of `make matrix` have one, those of the tests none.",
         sources=("FunctionsMeasureEndpoint*",),
     ),
     Unexercised(
