@@ -128,18 +128,27 @@ _STEPS = ("Probe", "Synthesize", "Distill", "Evaluate")
 _SHARDS = ("SynthesizeShard", "EvaluateShard")
 
 
-def _led(base: Scenario, name: str, told: str, comes_by: str, **leads: Order) -> Scenario:
-    """A scenario whose runs are led to other states, named with blanks between."""
-    return replace(base, name=name, told=told, comes_by=tuple(comes_by.split()), leads=leads)
+def _led(
+    base: Scenario,
+    name: str,
+    told: str,
+    comes_by: str,
+    leads: Mapping[str, Order] | None = None,
+    **more: bool,
+) -> Scenario:
+    """A scenario whose runs come by other states, named with blanks between."""
+    states = tuple(comes_by.split())
+    return replace(base, name=name, told=told, comes_by=states, leads=leads or {}, **more)
 
 
 def _retried(*steps: str) -> str:
     return " ".join(f"Diagnose{step} ShouldRetry{step} Retry{step}" for step in steps)
 
 
-def _finding(**found: Any) -> Order:
+def _found(state: str, **found: Any) -> dict[str, Order]:
     """What a Choice finds, by path with underscores for dots."""
-    return Order("find", data={f"$.{path.replace('__', '.')}": one for path, one in found.items()})
+    data = {f"$.{path.replace('__', '.')}": one for path, one in found.items()}
+    return {state: Order("find", data=data)}
 
 
 _LED = (
@@ -148,14 +157,14 @@ _LED = (
         "rejected",
         "a spec that is found wrong late",
         "ReportRejected Rejected",
-        ParseConstraints=_REJECTED,
+        {"ParseConstraints": _REJECTED},
     ),
-    _led(_BATCH, "no_place", "no place comes free", "PlaceTimedOut", AwaitPlace=_LATE),
-    replace(
+    _led(_BATCH, "no_place", "no place comes free", "PlaceTimedOut", {"AwaitPlace": _LATE}),
+    _led(
         _BATCH,
-        name="unchanged",
-        told="the spec of the run before",
-        comes_by=("ReportUnchanged", "Unchanged"),
+        "unchanged",
+        "the spec of the run before",
+        "ReportUnchanged Unchanged",
         same=True,
         follows=True,
     ),
@@ -164,16 +173,14 @@ _LED = (
         "inspection_refused",
         "the job that reads a large dataset is refused",
         "DiagnoseInspectLarge ShouldRetryInspectLarge InspectLargeFailed",
-        InspectLarge=_REFUSED,
+        {"InspectLarge": _REFUSED},
     ),
-    replace(
-        _led(
-            _BATCH,
-            "probe_refused",
-            "a probe is refused",
-            "ProbeFailed DropCandidate",
-            Probe=_REFUSED,
-        ),
+    _led(
+        _BATCH,
+        "probe_refused",
+        "a probe is refused",
+        "ProbeFailed DropCandidate",
+        {"Probe": _REFUSED},
         chooses_otherwise=True,
     ),
     _led(
@@ -181,58 +188,48 @@ _LED = (
         "retried",
         "every job crashes once",
         _retried(*_STEPS),
-        **dict.fromkeys(_STEPS, _CRASH),
+        dict.fromkeys(_STEPS, _CRASH),
     ),
     _led(
         _LARGE,
         "shards_retried",
         "every shard's job crashes once, and the one that reads the dataset",
         _retried("InspectLarge", *_SHARDS),
-        **dict.fromkeys(("InspectLarge", *_SHARDS), _CRASH),
+        dict.fromkeys(("InspectLarge", *_SHARDS), _CRASH),
     ),
-    _led(
-        _BATCH,
-        "synthesis_refused",
-        "the synthesis is refused",
-        "SynthesizeFailed",
-        Synthesize=_REFUSED,
-    ),
-    _led(_BATCH, "training_refused", "the training is refused", "DistillFailed", Distill=_REFUSED),
-    _led(
-        _BATCH,
-        "evaluation_refused",
-        "the evaluation is refused",
-        "EvaluateFailed",
-        Evaluate=_REFUSED,
+    *(
+        _led(_BATCH, name, f"the {told} is refused", f"{step}Failed", {step: _REFUSED})
+        for name, told, step in (
+            ("synthesis_refused", "synthesis", "Synthesize"),
+            ("training_refused", "training", "Distill"),
+            ("evaluation_refused", "evaluation", "Evaluate"),
+        )
     ),
     _led(
         _LARGE,
         "shards_refused",
         "a shard of each step is refused",
         "SynthesizeShardFailed DropSynthesizeShard EvaluateShardFailed DropEvaluateShard",
-        **dict.fromkeys(_SHARDS, _REFUSED),
+        dict.fromkeys(_SHARDS, _REFUSED),
     ),
     _led(
         _BATCH,
         "not_good_enough",
         "the student is not good enough",
         "QualityMissed",
-        IsGoodEnough=_finding(quality__passed=False, quality__next_attempt=None),
+        _found("IsGoodEnough", quality__passed=False, quality__next_attempt=None),
     ),
-    _led(
-        _APPROVED,
-        "no_answer",
-        "nobody says yes",
-        "ApprovalTimedOut",
-        AwaitApproval=_LATE,
-    ),
+    _led(_APPROVED, "no_answer", "nobody says yes", "ApprovalTimedOut", {"AwaitApproval": _LATE}),
     _led(
         _BATCH,
         "too_slow",
         "the load is not held",
         "LoadMissed",
-        IsFastEnough=_finding(
-            measured__passed=False, measured__deployment=None, measured__next_attempt=None
+        _found(
+            "IsFastEnough",
+            measured__passed=False,
+            measured__deployment=None,
+            measured__next_attempt=None,
         ),
     ),
     _led(
@@ -240,32 +237,34 @@ _LED = (
         "never_ready",
         "the endpoint is never ready",
         "EndpointNeverReady",
-        IsEndpointServing=_finding(endpoint__EndpointStatus="Updating", endpoint_wait__seconds=999),
+        _found(
+            "IsEndpointServing", endpoint__EndpointStatus="Updating", endpoint_wait__seconds=999
+        ),
     ),
     _led(
         _ENDPOINT,
         "rolled_back",
         "the endpoint is rolled back",
         "RolledBack",
-        IsEndpointServing=_finding(endpoint__EndpointStatus="OutOfService"),
+        _found("IsEndpointServing", endpoint__EndpointStatus="OutOfService"),
     ),
     _led(
         _ENDPOINT,
         "endpoint_failed",
         "the endpoint fails",
         "EndpointFailed",
-        IsEndpointServing=_finding(
-            endpoint__EndpointStatus="Failed", endpoint__FailureReason="no capacity"
+        _found(
+            "IsEndpointServing",
+            endpoint__EndpointStatus="Failed",
+            endpoint__FailureReason="no capacity",
         ),
     ),
-    replace(
-        _led(
-            _ENDPOINT,
-            "unguarded",
-            "an update without alarms",
-            "UpdateUnguarded",
-            IsGuarded=_finding(quality__deployment__guardrails=None),
-        ),
+    _led(
+        _ENDPOINT,
+        "unguarded",
+        "an update without alarms",
+        "UpdateUnguarded",
+        _found("IsGuarded", quality__deployment__guardrails=None),
         follows=True,
     ),
 )
