@@ -34,7 +34,7 @@ def bring_again(patches: Patches, orders: Orders, folder: Path) -> None:
         scenario, steps = orders.scenario()
         if not scenario:
             return bool(original(run, first, log))
-        kept = folder / scenario / made.label
+        kept = folder / scenario / run._session.region / made.label
         if kept.is_dir() and not made.label.startswith(steps):
             run._process = LoggedProcess(
                 ["true"], directory=run._root.path, environment={}, sink=log

@@ -23,7 +23,8 @@ from tests.matrix.means import Means, Struck, deliver, require_no_second_run, st
 from tests.matrix.orders import Order, Orders
 from tests.matrix.part import Part
 from tests.matrix.results import Tried, commit
-from tests.matrix.scenarios import Scenario
+from tests.matrix.scenario import Scenario
+from tests.matrix.standing import Standing
 from tests.matrix.struck_run import ENDINGS, StruckRun
 
 _OF_FIRST_RUN = {
@@ -65,7 +66,8 @@ class Campaign:
 
     def _begin_anew(self) -> None:
         """Under a name that no run has had, with nothing in service."""
-        self._end_endpoints()
+        if self._run_ids:
+            self._standing().end()
         words = f"{len(list(self.folder.iterdir()))}-{self.scenario.name}"
         self._name = words.replace("_", "-")
         self._run_ids = []
@@ -85,7 +87,7 @@ class Campaign:
                     break
                 yield from self._strike_all(part, until)
             yield from self._prove()
-        self._end_endpoints()
+        self._standing().end()
 
     def _strike_all(self, part: Part, until: float) -> Iterator[Tried]:
         """Strike run after run, until one comes by no state that is left."""
@@ -97,7 +99,7 @@ class Campaign:
             yield from self._prove(self._run({}))
         while self._left and time.monotonic() < until:
             first = _OF_FIRST_RUN & self._left.keys()
-            if first and self._in_charge():
+            if first and self._standing().in_charge():
                 yield from self._prove()
                 self._begin_anew()
             run = self._run({state: means.order for state, means in self._left.items()})
@@ -202,20 +204,20 @@ class Campaign:
         return found[0]
 
     def _look_for_strikes(self, run: StruckRun) -> None:
-        for state in self._orders.struck():
+        for state, execution_arn in self._orders.struck().items():
             run.led |= state in self.scenario.leads
             if (means := self._left.pop(state, None)) is not None:
                 run.struck[state] = means.told
-                self._strike(run, state, means)
+                self._strike(run, state, means, execution_arn)
 
-    def _strike(self, run: StruckRun, state: str, means: Means) -> None:
+    def _strike(self, run: StruckRun, state: str, means: Means, execution_arn: str) -> None:
         if means.strike is None:
             return
         found = self.states[state]
         function = found.get("Parameters", {}).get("FunctionName", found.get("Resource"))
         module = self.modules.get(str(function), "")
-        arn = self._execution_of(run)
-        struck = Struck(self.cloud, run.run_id, arn, state, kind_of(found), module)
+        kind = kind_of(found)
+        struck = Struck(self.cloud, run.run_id, execution_arn, state, kind, module)
         run.event = run.event or struck.event
         try:
             with means.strike(struck):
@@ -226,14 +228,6 @@ class Campaign:
             self._orders.release(state)
         if struck.unhurt:
             run.unhurt.append(state)
-
-    def _execution_of(self, run: StruckRun) -> str:
-        """Of a run; before it is claimed, the execution that is to claim it."""
-        row = self.cloud.row(run.run_id)
-        if row is not None and row.execution_arn is not None:
-            return row.execution_arn
-        running = [one for one in self.cloud.executions() if one["status"] == "RUNNING"]
-        return str(max(running, key=lambda one: one["startDate"])["executionArn"])
 
     def _untold(self, run: StruckRun, told: Any) -> list[str]:
         """What is wrong with what was said of a run that did not end well."""
@@ -267,52 +261,16 @@ class Campaign:
         return []
 
     def _left_behind(self) -> list[str]:
-        """What is billable and nobody's, or was in service and is no more."""
-
-        def amiss() -> list[str]:
-            billed, live = self.cloud.billable(), self._in_charge()
-            mine = {name for name in billed["endpoints"] if self._name in name}
-            wrong = [f"left: job {name}" for name in billed["jobs"]]
-            wrong += [f"left: endpoint {name}" for name in mine - set(live)]
-            wrong += [f"lost: endpoint {name}" for name in set(live) - mine]
-            for name in mine & set(live):
-                found = self.cloud.stack.sagemaker.describe_endpoint(EndpointName=name)
-                if found["EndpointStatus"] != "InService":
-                    wrong.append(f"lost: endpoint {name} is {found['EndpointStatus']}")
-                if live[name] not in self._models_of(found):
-                    wrong.append(f"lost: endpoint {name} does not serve run {live[name]}")
-            return wrong
-
+        """What is amiss with what stands there, once that no longer changes."""
+        standing = self._standing()
         try:
-            eventually(lambda: not amiss(), _SETTLED_SECONDS)
+            eventually(lambda: not standing.amiss(), _SETTLED_SECONDS)
         except AssertionError:
-            return amiss()
+            return standing.amiss()
         return []
 
-    def _in_charge(self) -> dict[str, str]:
-        """Endpoint → the run of this campaign whose model is in service in it."""
-        rows = [row for run_id in self._run_ids if (row := self.cloud.row(run_id)) is not None]
-        return {str(row.endpoint_name): row.run_id for row in rows if row.endpoint_name}
-
-    def _models_of(self, endpoint: Mapping[str, Any]) -> str:
-        """The names of what an endpoint serves, which begin with their run's."""
-        sagemaker = self.cloud.stack.sagemaker
-        config = sagemaker.describe_endpoint_config(
-            EndpointConfigName=endpoint["EndpointConfigName"]
-        )
-        models = [variant.get("ModelName") for variant in config["ProductionVariants"]]
-        if None in models:  # the models are in components
-            listed = sagemaker.list_inference_components(
-                EndpointNameEquals=endpoint["EndpointName"]
-            )["InferenceComponents"]
-            described = [
-                sagemaker.describe_inference_component(
-                    InferenceComponentName=one["InferenceComponentName"]
-                )
-                for one in listed
-            ]
-            models = [one["Specification"]["ModelName"] for one in described]
-        return " ".join(map(str, models))
+    def _standing(self) -> Standing:
+        return Standing(self.cloud, self._name, self._run_ids)
 
     def _give_up(self, run: StruckRun) -> None:
         """End a run of which nothing is heard any more, so that the next one can begin."""
@@ -349,21 +307,3 @@ class Campaign:
                     commit=commit(),
                     date=f"{datetime.now(UTC):%Y-%m-%d}",
                 )
-
-    def _end_endpoints(self) -> None:
-        sagemaker = self.cloud.stack.sagemaker
-        for endpoint in self.cloud.billable()["endpoints"]:
-            if not self._run_ids or self._name not in endpoint:
-                continue
-            listed = sagemaker.list_inference_components(EndpointNameEquals=endpoint)
-            for one in listed["InferenceComponents"]:
-                name = one["InferenceComponentName"]
-                sagemaker.delete_inference_component(InferenceComponentName=name)
-            eventually(
-                lambda named=endpoint: (
-                    not sagemaker.list_inference_components(EndpointNameEquals=named)[
-                        "InferenceComponents"
-                    ]
-                )
-            )
-            sagemaker.delete_endpoint(EndpointName=endpoint)

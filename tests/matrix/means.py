@@ -20,13 +20,12 @@ from stratos.cli.stack import Stack
 from stratos.contracts.bucket import SPEC_FILE, SPEC_PREFIX
 from stratos.contracts.run import RunRow
 from tests.integration.pipeline.cloud import (
-    ASSEMBLY,
     Cloud,
     eventually,
     servers_of_this_machine,
 )
 from tests.matrix.faults import JOB, Fault, Strike, kind_of, strikes
-from tests.matrix.orders import Order
+from tests.matrix.orders import WORKER, Order
 
 _MEMORY_BYTES = 64 * 2**20
 """Below what the interpreter alone has, so that the next allocation fails."""
@@ -47,6 +46,7 @@ class Struck:
     cloud: Cloud
     run_id: str
     execution_arn: str
+    """Of the execution that is at the state: the run's, or one of a worker region."""
     state: str
     kind: str
     module: str
@@ -79,7 +79,8 @@ class Struck:
 
         A call that outlasts a minute counts as one that goes on.
         """
-        states, arn = self.cloud.stack.states, self.execution_arn
+        states, arn = self.states, self.execution_arn
+        named = self.state.removeprefix(WORKER)
 
         def events() -> list[dict[str, Any]]:
             """Since the state was entered."""
@@ -87,18 +88,23 @@ class Struck:
                 executionArn=arn, reverseOrder=True, maxResults=50
             )["events"]
             entered = (event.get("stateEnteredEventDetails", {}) for event in history)
-            since = [details.get("name") == self.state for details in entered]
+            since = [details.get("name") == named for details in entered]
             return list(history[: since.index(True)]) if True in since else list(history)
 
         def left() -> bool:
             if states.describe_execution(executionArn=arn)["status"] != "RUNNING":
                 return True
             exits = (event.get("stateExitedEventDetails", {}) for event in events())
-            return any(details.get("name") == self.state for details in exits)
+            return any(details.get("name") == named for details in exits)
 
         with suppress(AssertionError):
             eventually(left, _LONGEST_SECONDS)
         return any(event["type"].endswith(("Failed", "TimedOut")) for event in events())
+
+    @property
+    def states(self) -> Any:
+        """A client of Step Functions in the execution's region."""
+        return boto3.client("stepfunctions", region_name=self.execution_arn.split(":")[3])
 
     @property
     def row(self) -> RunRow | None:
@@ -107,9 +113,11 @@ class Struck:
 
     @property
     def event(self) -> str:
-        """The upload event that began the execution, as JSON."""
-        found = self.cloud.stack.states.describe_execution(executionArn=self.execution_arn)
-        return str(found["input"])
+        """The upload event that began the run, as JSON."""
+        row = self.row
+        claimed = None if row is None else row.execution_arn
+        arn = claimed or self.execution_arn
+        return str(self.cloud.stack.states.describe_execution(executionArn=arn)["input"])
 
 
 def step_of(state: str) -> str:
@@ -199,7 +207,7 @@ def _limited(kind: int, most: int) -> Callable[[Struck], AbstractContextManager[
 
 def _stopped_at_work(struck: Struck) -> AbstractContextManager[None]:
     def stop() -> None:
-        struck.cloud.stack.states.stop_execution(executionArn=struck.execution_arn)
+        struck.states.stop_execution(executionArn=struck.execution_arn)
 
     return _at_work(struck, stop)
 
@@ -225,7 +233,7 @@ def _cloud_killed(struck: Struck) -> AbstractContextManager[None]:
         daemon = psutil.Process(pid)
         daemon.kill()
         daemon.wait()  # it is a child of this process: until then its number is taken
-        url, _ = bring_up(settings, ASSEMBLY, measure=servers_of_this_machine)
+        url, _ = bring_up(settings, struck.cloud.assembly, measure=servers_of_this_machine)
         os.environ.update(settings.client_environment(url))
         boto3.setup_default_session()
         struck.cloud.url, struck.cloud.stack = url, Stack.find()

@@ -13,6 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+WORKER = "worker/"
+"""Before the name of a state of a worker region's machine: home's may have one of that name."""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -29,7 +32,17 @@ class Order:
     alone: bool = False
     """Whether no other state of these orders is struck after it."""
     data: Mapping[str, Any] = field(default_factory=dict)
-    """Path, as `$.quality.passed` → what is found there."""
+    """Path, as `$.quality.passed` → what is found there, which may be `copied`, or hold such."""
+
+
+def copied(path: str, ending: str = "", now: str = "") -> dict[str, str]:
+    """What stands at another path when the order is carried out.
+
+    Args:
+        ending: Of texts there, in whose place another comes.
+        now: That other.
+    """
+    return {"copied_from": path, "ending": ending, "now": now}
 
 
 class Orders:
@@ -56,8 +69,8 @@ class Orders:
         _write(self._scenario, [scenario, *steps])
         _write(self._orders, {state: asdict(order) for state, order in orders.items()})
 
-    def take(self, state: str, acts: tuple[str, ...]) -> Order | None:
-        """The order for a state that a run is at, once; None where there is none of these acts."""
+    def take(self, state: str, acts: tuple[str, ...], execution_arn: str) -> Order | None:
+        """The order for a state that an execution is at, once; None where none has these acts."""
         with self._lock:
             given = self._given()
             order = Order(**given[state]) if state in given else None
@@ -67,12 +80,12 @@ class Orders:
             if state in struck or any(Order(**given[one]).alone for one in struck):
                 return None
             with self._struck.open("a") as file:
-                file.write(json.dumps(state) + "\n")
+                file.write(json.dumps([state, execution_arn]) + "\n")
             return order
 
-    def struck(self) -> list[str]:
-        """The states that were struck, in order."""
-        return _lines(self._struck)
+    def struck(self) -> dict[str, str]:
+        """State that was struck → the ARN of the execution that was at it; in order."""
+        return dict(_lines(self._struck))
 
     def scenario(self) -> tuple[str, tuple[str, ...]]:
         """The name and the steps that were given."""
@@ -106,7 +119,7 @@ def _write(path: Path, content: Any) -> None:
     draft.replace(path)
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path) -> list[Any]:
     try:
         return [json.loads(line) for line in path.read_text().splitlines()]
     except FileNotFoundError:

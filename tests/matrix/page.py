@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from itertools import groupby
 from typing import Any
 
@@ -12,11 +12,13 @@ from infra.app import EXAMPLE_REGIONS, ROOT, synthesize_regions
 from tests.matrix.cells import Cell, Matrix
 from tests.matrix.faults import Fault, kind_of
 from tests.matrix.machine import Interpreter
+from tests.matrix.orders import WORKER
 from tests.matrix.results import Tried, tried
 from tests.matrix.scenarios import SCENARIOS
 from tests.matrix.struck_run import UNHURT
 
 Results = Mapping[tuple[str, str, str], Tried]
+Possible = Mapping[str, Set[str]]
 PAGE = ROOT / "docs" / "matrix.md"
 COMMAND = "python -m tests.matrix"
 _PROVED_LESS = frozenset(("27d707ec", "4fd60c0f"))
@@ -57,20 +59,22 @@ product's own code. What a function does with AWS is not tried here, but in its 
 here finds everything.
 
 **With real processes** (`make matrix`, outside the gate): small specs run in an embedded cloud of
-their own, of one region, with every function, job and endpoint a process. A job of a run that is
-struck elsewhere is brought what an earlier job of its step has made, which takes a run from a
-minute to some 20 seconds (`tests/matrix/brought_again.py`). Only the interpreter has a seam: it
-holds a run at a state, fails a call by the name that AWS would give, or puts the execution past its
-time limit, and waits at retries and Wait states for a twentieth of their time. All else is done
-from outside: signals, limits of memory and files, deleted and changed inputs, events sent again,
-the cloud killed. A state that has a process is stopped, or its cloud killed, while the process
-works; any other at its beginning. A fault that a run survives strikes it at state after state; one
-that ends it strikes the next run at the next state. A good run does not come by every state: what
-leads a run to the others is told below. After at most eight such runs one is neither led, struck
-nor brought anything, and has to end well. After each: no job runs; every endpoint is that of the
-run in charge, in service and with its model; a run that ended badly says what to do, and somebody
-was told (of a killed cloud, which forgets its queues, only the summary is read). CleanUp and
-ReportFailure are struck in a run that fails when its endpoint is there, of specs that have one.
+their own, with every function, job and endpoint a process; it has a worker region for the states
+that only a stack with worker regions has, and for those of a worker, which are named `worker/…`. A
+job of a run that is struck at another state is brought what an earlier job of its step has made,
+which takes a run from a minute to some 20 seconds (`tests/matrix/brought_again.py`). Only the
+interpreter has a seam: it holds a run at a state, fails a call by the name that AWS would give, or
+puts the execution past its time limit, and waits at retries and Wait states for a twentieth of
+their time. All else is done from outside: signals, limits of memory and files, deleted and changed
+inputs, events sent again, the cloud killed. A state that has a process is stopped, or its cloud
+killed, while the process works; any other at its beginning. A fault that a run survives strikes it
+at state after state; one that ends it strikes the next run at the next state. A good run does not
+come by every state: what leads a run to the others is told below. After at most eight such runs one
+is neither led, struck nor brought anything, and has to end well. After each: no job runs; every
+endpoint is that of the run in charge, in service and with its model; a run that ended badly says
+what to do, and somebody was told (of a killed cloud, which forgets its queues, only the summary is
+read). CleanUp and ReportFailure are struck in a run that fails when its endpoint is there, of specs
+that have one.
 Each way in which a fault shows itself is a line in `tests/matrix/results/whole.jsonl`.
 `make matrix SHARD=1/4` runs a quarter of what was not yet run at this commit;
 `{COMMAND} whole --untried`, what was never run.
@@ -116,7 +120,7 @@ def text(machines: Sequence[tuple[Matrix, list[Cell]]], whole: Results) -> str:
     parts += ["\n## What is said\n", _SAID, *_said(machines)]
     for matrix, cells in machines:
         parts += [f"\n## In this process: {matrix.name}\n", _LEGEND, _grid(matrix, cells)]
-    parts += ["\n## With real processes\n", _WHOLE, *_whole(machines[0][0], whole)]
+    parts += ["\n## With real processes\n", _WHOLE, *_whole(_possible(machines), whole)]
     return "\n".join(parts) + "\n"
 
 
@@ -193,18 +197,30 @@ def _grid(matrix: Matrix, cells: Sequence[Cell]) -> str:
     return _table(("State", *(str(fault) for fault in Fault)), rows)
 
 
-def _whole(home: Matrix, whole: Results) -> Iterator[str]:
+def _possible(machines: Sequence[tuple[Matrix, list[Cell]]]) -> Possible:
+    """State, named as in the results → the faults that can strike it."""
+    return {
+        f"{WORKER if number else ''}{state}": {
+            str(one.fault) for one in cells if one.state == state and one.tried
+        }
+        for number, (matrix, cells) in enumerate(machines)
+        for state in matrix.states
+    }
+
+
+def _whole(possible: Possible, whole: Results) -> Iterator[str]:
     tables = {one.name: one.told for one in SCENARIOS}
     yield _table(("Scenario", "Its runs, or what befalls them"), list(tables.items())) + "\n"
     cells = {(one.state, one.fault) for one in whole.values()}
     broken = {(one.state, one.fault) for one in whole.values() if not one.holds}
-    met = [state for state in home.states if any(state == one for one, _ in cells)]
+    met = [state for state in possible if any(state == one for one, _ in cells)]
     rows = [
-        (state, *(_mark(home, state, fault, cells, broken) for fault in Fault)) for state in met
+        (state, *(_mark(possible, state, fault, cells, broken) for fault in Fault)) for state in met
     ]
     yield _table(("State", *(str(fault) for fault in Fault)), rows)
-    others = ", ".join(state for state in home.states if state not in met)
-    yield f"\nNot struck so far, or only with worker regions (`make test-regions`): {others}.\n"
+    others = [state for state, faults in possible.items() if faults and state not in met]
+    if others:
+        yield f"\nNot struck so far: {', '.join(others)}.\n"
     yield "How runs ended, or that they went on, in their own words:\n"
     lines = sorted(whole.values(), key=lambda one: (one.outcome, one.fault, one.state))
     yield _table(("Outcome", "Fault", "Done by", "At", "Result"), list(_outcomes(lines)))
@@ -219,13 +235,13 @@ def _whole(home: Matrix, whole: Results) -> Iterator[str]:
 
 
 def _mark(
-    home: Matrix,
+    possible: Possible,
     state: str,
     fault: Fault,
     cells: set[tuple[str, str]],
     broken: set[tuple[str, str]],
 ) -> str:
-    if not home.can_be(state, fault):
+    if str(fault) not in possible[state]:
         return "–"
     if (state, str(fault)) not in cells:
         return "·"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tests.matrix.faults import Fault
 from tests.matrix.means import Means
-from tests.matrix.scenarios import Scenario
+from tests.matrix.scenario import Scenario
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,12 @@ from tests.integration.pipeline.cloud import ROOT
 RESULTS = Path(__file__).parent / "results" / "whole.jsonl"
 _INPUTS = (
     *("stratos", "lambdas", "training", "serving", "infra", "examples/mahjong-waits"),
-    *("requirements.lock", "tests/integration/pipeline/cloud.py", "tests/matrix/*.py"),
+    *(
+        "requirements.lock",
+        "tests/integration/pipeline/cloud.py",
+        "tests/integration/pipeline/regions.py",
+        "tests/matrix/*.py",
+    ),
     ":!tests/matrix/page.py",
 )
 """What is run, and neither results nor pages."""

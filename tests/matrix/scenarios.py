@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from stratos.cli.approval import approve
-from stratos.contracts.run import RunRow
-from stratos.errors import NotAwaitingApproval
-from tests.integration.pipeline.cloud import Cloud, write_task
-from tests.matrix.orders import Order
+from tests.integration.pipeline.regions import AWAY, HOME
+from tests.matrix.orders import WORKER, Order, copied
+from tests.matrix.scenario import Scenario
 
 _HOURS = {"max_p95_latency_ms": 20_000, "max_training_hours": 0.2}
 _RARE = {
@@ -22,69 +18,6 @@ _RARE = {
     "active_hours_per_day": 2,
     "measure_seconds": 2,
 }
-_INSPECTION = "stratos-inspect-dataset"
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A spec, and what its runs need of the cloud."""
-
-    name: str
-    told: str
-    """In words, for the page."""
-    changes: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of the spec that differ from the example's."""
-    large: bool = False
-    """Whether its dataset is more than the function reads, so that a job does."""
-    approve: bool = False
-    """Whether somebody must say yes."""
-    measured_at: str | None = "MeasureEndpoint"
-    """The state at which its endpoint is there and not yet in service; None where it has none."""
-    leads: Mapping[str, Order] = field(default_factory=dict)
-    """State → what befalls a run there, so that it comes by other states than a good one does."""
-    comes_by: tuple[str, ...] = ()
-    """Those states, which alone are struck; empty for all."""
-    same: bool = False
-    """Whether a run has the very spec of the one before it."""
-    follows: bool = False
-    """Whether its runs come by those states only once one has gone well."""
-    chooses_otherwise: bool = False
-    """Whether what leads its runs lets them choose other models, so that all their jobs run."""
-
-    def strikes(self, state: str) -> bool:
-        """Whether a state may be struck in its runs, if they come by it."""
-        return state not in self.leads and (not self.comes_by or state in self.comes_by)
-
-    def write(self, folder: Path, name: str, number: int) -> Path:
-        """The spec and its files; another number makes another spec of the same name."""
-        changes = {**self.changes, "description": f"run {0 if self.same else number}"}
-        return write_task(folder, name, 120, **changes)
-
-    def say_yes(self, cloud: Cloud, row: RunRow) -> None:
-        """Approve a run that waits for it; it may have been ended at the same moment."""
-        with suppress(NotAwaitingApproval):
-            approve(cloud.stack, row, "")
-
-    @contextmanager
-    def around(self, cloud: Cloud) -> Iterator[None]:
-        """The cloud as the runs need it."""
-        if not self.large:
-            yield
-            return
-        functions = cloud.client("lambda")
-        found = functions.get_function_configuration(FunctionName=_INSPECTION)
-        before = found["Environment"]["Variables"]
-        small = before | {"LARGE_DATASET_BYTES": "10"}
-        functions.update_function_configuration(
-            FunctionName=_INSPECTION, Environment={"Variables": small}
-        )
-        try:
-            yield
-        finally:
-            cloud.client("lambda").update_function_configuration(
-                FunctionName=_INSPECTION, Environment={"Variables": before}
-            )
-
 
 _GOOD = (
     Scenario("endpoint", "an endpoint, which the next run replaces"),
@@ -122,6 +55,7 @@ _ENDPOINT, _APPROVED, _BATCH, _LARGE, _COMPONENT, *_ = _GOOD
 _CRASH = Order("fail", "States.TaskFailed", "InternalServerError: try again")
 _REFUSED = Order("fail", "SageMaker.SageMakerException", "refused")
 _LATE = Order("fail", "States.Timeout")
+_BROKEN = Order("fail", "KeyError", '{"errorType": "KeyError", "errorMessage": "\'plan\'"}')
 _WRONG = {"errorType": "SpecRejected", "errorMessage": "constraints.min_accuracy: found 2"}
 _REJECTED = Order("fail", "SpecRejected", json.dumps(_WRONG))
 _STEPS = ("Probe", "Synthesize", "Distill", "Evaluate")
@@ -134,7 +68,7 @@ def _led(
     told: str,
     comes_by: str,
     leads: Mapping[str, Order] | None = None,
-    **more: bool,
+    **more: Any,
 ) -> Scenario:
     """A scenario whose runs come by other states, named with blanks between."""
     states = tuple(comes_by.split())
@@ -268,4 +202,114 @@ _LED = (
         follows=True,
     ),
 )
-SCENARIOS = (*_GOOD, *_LED)
+_MISSED = {"measured__passed": False, "measured__deployment": None, "measured__next_attempt": None}
+_NEXT_SERVER = copied("$.quality.deployment", "-a0", "-a0-s1")
+_POOL_MODEL = {
+    "model_name": copied("$.quality.deployment.model_name", "-a0", "-a0-p1"),
+    "container": copied("$.quality.deployment.container"),
+}
+_MORE_LED = (
+    _led(
+        _BATCH,
+        "next_student",
+        "the first of two students is not good enough",
+        "NextAttempt",
+        _found("IsGoodEnough", quality__passed=False, quality__next_attempt=1),
+        two_students=True,
+    ),
+    _led(
+        _ENDPOINT,
+        "next_student_served",
+        "the first of two students does not hold the load",
+        "TakeEndpointBack NextStudent",
+        _found("IsFastEnough", **_MISSED | {"measured__next_attempt": 1}),
+        two_students=True,
+    ),
+    _led(
+        _ENDPOINT,
+        "next_server",
+        "the first server does not hold the load",
+        "NextServer",
+        _found("IsFastEnough", **_MISSED | {"measured__deployment": _NEXT_SERVER}),
+    ),
+    _led(
+        _ENDPOINT,
+        "pools",
+        "an endpoint that may get other instances, with a model of their own",
+        "CreatePoolModel",
+        _found("IsAsynchronous", quality__deployment__more_models=[_POOL_MODEL]),
+    ),
+)
+_TO_BOTH = {
+    "load": {"origins": {HOME: 2, AWAY: 2}, "measure_seconds": 2},
+    "preferences": {"accuracy": 0, "time": 0.1, "cost": 0, "latency": 1},
+}
+_ELSEWHERE = Scenario(
+    "elsewhere",
+    "a model made in a worker region, and served there and at home",
+    _TO_BOTH,
+    abroad=True,
+    measured_at=None,
+)
+_LARGE_ELSEWHERE = replace(
+    _ELSEWHERE,
+    changes={**_TO_BOTH, "constraints": {**_HOURS, "servers_per_step": 3}},
+    large=True,
+)
+_ABROAD = (
+    _ELSEWHERE,
+    _led(
+        _LARGE_ELSEWHERE,
+        "large_elsewhere",
+        "the same of a dataset that a job reads, by three servers a step",
+        " ".join(
+            f"Is{step}Elsewhere {step}Elsewhere"
+            for step in ("InspectLarge", "SynthesizeShard", "EvaluateShard")
+        ),
+    ),
+    _led(
+        _ELSEWHERE,
+        "drained",
+        "the same, in place of another",
+        "DrainFormer RetireFormer",
+        follows=True,
+    ),
+    _led(
+        _ELSEWHERE,
+        "region_missed",
+        "a region does not hold its load",
+        "RegionMissed",
+        _found("IsEveryRegionGood", **_MISSED),
+    ),
+    _led(
+        _ELSEWHERE,
+        "next_fleet",
+        "the first servers of the regions do not hold their load",
+        "TakeServersBack",
+        _found("IsEveryRegionGood", **_MISSED | {"measured__deployment": _NEXT_SERVER}),
+    ),
+    _led(
+        _ELSEWHERE,
+        "next_student_elsewhere",
+        "the first of two students does not hold the load of every region",
+        "TakeRegionsBack NextStudentForRegions",
+        _found("IsEveryRegionGood", **_MISSED | {"measured__next_attempt": 1}),
+        two_students=True,
+    ),
+    _led(
+        _ELSEWHERE,
+        "refused_elsewhere",
+        "a worker region cannot begin a job",
+        " ".join(f"{WORKER}{state}" for state in ("GiveUp", "GaveUp", "NotGivenUp")),
+        {f"{WORKER}CreateJob": _BROKEN},
+    ),
+    _led(
+        _ELSEWHERE,
+        "not_staged_elsewhere",
+        "a worker region cannot make an endpoint",
+        " ".join(f"{WORKER}{state}" for state in ("GiveUpEndpoint", "NotGivenUpEndpoint")),
+        {f"{WORKER}FetchModel": _BROKEN},
+    ),
+)
+SCENARIOS = (*_GOOD, *_LED, *_MORE_LED, *_ABROAD)
+"""Those of a cloud of one region first."""

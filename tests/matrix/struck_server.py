@@ -30,7 +30,7 @@ from infra.local.host.settings import LocalSettings
 from infra.local.stepfunctions.executions import running_executions
 from tests.matrix.brought_again import bring_again
 from tests.matrix.machine import failure, lose_result
-from tests.matrix.orders import Orders
+from tests.matrix.orders import WORKER, Order, Orders
 
 MODULE = "tests.matrix.struck_server"
 WAITS = 0.05
@@ -54,13 +54,21 @@ class Strikes:
         wait = vars(WaitFunction)["_wait_interval"]
 
         def hold(state: Any, env: Environment) -> None:
-            while env.is_running() and not orders.released(state.name):
+            name = named(state, env)
+            while env.is_running() and not orders.released(name):
                 if self._closing.wait(_LOOK_SECONDS):
                     break
 
+        def named(state: Any, env: Environment) -> str:
+            at_home = _execution_of(env).split(":")[3] == settings.regions[0]
+            return str(state.name) if at_home else f"{WORKER}{state.name}"
+
+        def order_for(state: Any, env: Environment, *acts: str) -> Order | None:
+            return orders.take(named(state, env), acts, _execution_of(env))
+
         def enter_struck(state: Any, env: Environment) -> None:
             if not isinstance(state, ExecutionState):  # what calls something is struck in its call
-                order = orders.take(state.name, ("hold", "outlast", "find"))
+                order = order_for(state, env, "hold", "outlast", "find")
                 if order is not None and order.act == "outlast":
                     _outlast(env)
                 elif order is not None and order.act == "find":
@@ -71,7 +79,7 @@ class Strikes:
                 enter(state, env)
 
         def evaluate_struck(state: Any, env: Environment) -> None:
-            order = orders.take(state.name, ("fail", "hold", "outlast"))
+            order = order_for(state, env, "fail", "hold", "outlast")
             if order is not None and order.act == "hold":
                 hold(state, env)
             elif order is not None and order.act == "outlast":
@@ -109,16 +117,46 @@ def _with(data: Any, changes: Mapping[str, Any]) -> Any:
         found = changed
         for parent in parents:
             found = found[parent]
-        found[name] = value
+        found[name] = _filled(value, data)
     return changed
+
+
+def _filled(value: Any, data: Any) -> Any:
+    """A value of an order, with all that it copies."""
+    if isinstance(value, list):
+        return [_filled(one, data) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if "copied_from" not in value:
+        return {name: _filled(one, data) for name, one in value.items()}
+    found = data
+    for part in value["copied_from"].removeprefix("$.").split("."):
+        found = found[part]
+    return _renamed(found, value["ending"], value["now"])
+
+
+def _renamed(value: Any, ending: str, now: str) -> Any:
+    """A copy in which texts with an ending have another."""
+    if isinstance(value, list):
+        return [_renamed(one, ending, now) for one in value]
+    if isinstance(value, dict):
+        return {name: _renamed(one, ending, now) for name, one in value.items()}
+    if isinstance(value, str) and ending and value.endswith(ending):
+        return value.removesuffix(ending) + now
+    return copy.deepcopy(value)
 
 
 def _outlast(env: Environment) -> None:
     """Put an execution past its time limit, wherever in it a state is."""
-    execution_arn = env.states.context_object.context_object_data["Execution"]["Id"]
+    execution_arn = _execution_of(env)
     for execution in running_executions():
         if execution.exec_arn == execution_arn:
             execution.exec_worker.env.set_timed_out()
+
+
+def _execution_of(env: Environment) -> str:
+    """The ARN of the execution whose state it is."""
+    return str(env.states.context_object.context_object_data["Execution"]["Id"])
 
 
 if __name__ == "__main__":

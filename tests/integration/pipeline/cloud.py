@@ -48,9 +48,10 @@ servers_of_this_machine = cache(measure_local_servers)
 class Cloud:
     """A running cloud, and what tests ask of it."""
 
-    def __init__(self, settings: LocalSettings, url: str) -> None:
+    def __init__(self, settings: LocalSettings, url: str, assembly: Path = ASSEMBLY) -> None:
         self.settings = settings
         self.url = url
+        self.assembly = assembly
         self.stack = Stack.find()
 
     def client(self, service: str) -> Any:
@@ -110,9 +111,13 @@ class Cloud:
         ]
         return sorted(described, key=lambda job: job["CreationTime"])
 
-    def billable(self) -> dict[str, list[str]]:
-        """What would be on the bill now: running jobs, and endpoints."""
-        sagemaker = self.stack.sagemaker
+    def billable(self, region: str | None = None) -> dict[str, list[str]]:
+        """What would be on the bill of a region now: running jobs, and endpoints.
+
+        Args:
+            region: Home, if None.
+        """
+        sagemaker = boto3.client("sagemaker", region_name=region or self.settings.regions[0])
         jobs = []
         for status in ("InProgress", "Stopping"):
             for kind in ("training", "transform"):
@@ -198,7 +203,7 @@ def running_cloud(state_dir: Path, assembly: Path = ASSEMBLY, **options: Any) ->
         url, _ = bring_up(settings, assembly, measure=servers_of_this_machine)
         os.environ.update(settings.client_environment(url))
         boto3.setup_default_session()  # with the credentials of this cloud
-        yield Cloud(settings, url)
+        yield Cloud(settings, url, assembly)
     finally:
         stop(settings)
         os.environ.clear()

@@ -180,16 +180,17 @@ def impatient(assembly: Path, heartbeat_seconds: int) -> None:
 
 @contextmanager
 def running_regions(
-    folder: Path, *workers: str, heartbeat_seconds: int = HEARTBEAT_SECONDS
+    folder: Path, *workers: str, heartbeat_seconds: int = HEARTBEAT_SECONDS, **options: Any
 ) -> Iterator[Regions]:
-    """A cloud of home and these."""
+    """A cloud of home and these, with further settings."""
     assembly = folder / "cdk.out"
     command = [sys.executable, "-m", "infra.app", "--out", str(assembly)]
     command += ["-c", f"stratos:home_region={HOME}"]
     command += ["-c", f"stratos:worker_regions={','.join(workers)}"]
     subprocess.run(command, check=True, capture_output=True)
     impatient(assembly, heartbeat_seconds)
-    with running_cloud(folder / "state", assembly, regions=(HOME, *workers)) as cloud:
+    regions = (HOME, *workers)
+    with running_cloud(folder / "state", assembly, regions=regions, **options) as cloud:
         yield Regions(cloud)
 
 

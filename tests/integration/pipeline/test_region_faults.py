@@ -246,5 +246,5 @@ def cloud_of(regions: Regions) -> Cloud:
     assembly = settings.state_dir.parent / "cdk.out"
     url, _ = bring_up(settings, assembly, measure=servers_of_this_machine)
     os.environ.update(settings.client_environment(url))
-    regions.cloud = Cloud(settings, url)
+    regions.cloud = Cloud(settings, url, regions.cloud.assembly)
     return regions.cloud
