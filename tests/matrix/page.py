@@ -149,7 +149,7 @@ def _figures(fast: Sequence[Cell], whole: Results) -> Iterator[tuple[str, str, s
     yield "cells that cannot be", str(len(fast) - len(possible)), command
     ran = {(one.state, one.fault) for one in whole.values()}
     broken = {(one.state, one.fault) for one in whole.values() if not one.holds}
-    found = f"{len(ran - broken)} of {len(ran)} that were run"
+    found = f"{len(ran - broken)} of {len(ran)} that were run, of {len(possible)} that can be"
     yield "with real processes: cells that hold", found, command
     yield "with real processes: ways in which faults were tried", str(len(whole)), command
     unhurt = sum(one.outcome == UNHURT for one in whole.values())

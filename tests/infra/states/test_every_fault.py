@@ -15,7 +15,10 @@ from tests.matrix.cells import Cell, Matrix, says_what_to_do
 from tests.matrix.faults import Fault, kind_of, strikes
 from tests.matrix.machine import Interpreter
 from tests.matrix.means import means_for
+from tests.matrix.orders import WORKER
 from tests.matrix.results import tried
+from tests.matrix.scenarios import SCENARIOS
+from tests.matrix.whole import parts, states
 
 BY_ITS_CALL = {Fault.ERROR, Fault.THROTTLED, Fault.TIMED_OUT}
 
@@ -224,6 +227,24 @@ def changed(template: dict[str, Any], change: Callable[[dict[str, Any]], None]) 
         if resource["Type"] == "AWS::StepFunctions::StateMachine":
             resource["Properties"]["DefinitionString"] = json.dumps(definition)
     return found
+
+
+def test_every_state_is_struck_in_runs_that_come_by_it() -> None:
+    names = tuple(one.name for one in SCENARIOS)
+    met = {
+        (state, part.scenario.name)
+        for part in parts(lambda state, fault: fault is Fault.ABORTED, names, again=True)
+        for state in part.means
+    }
+    ends = {state for state, found in states().items() if kind_of(found) == "end"}
+    assert {state for state, _ in met} == states().keys() - ends
+    assert {name for state, name in met if state == "ReportRejected"} == {"rejected"}
+    abroad = {one.name for one in SCENARIOS if one.abroad}
+    for state in ("StageRegions", f"{WORKER}CreateJob"):
+        where = {name for one, name in met if one == state}
+        assert where
+        assert where <= abroad
+    assert not {name for state, name in met if state == "ClaimRun"} & abroad
 
 
 def test_every_cell_has_means_by_which_it_is_done_to_real_processes(home: Matrix) -> None:
