@@ -200,23 +200,26 @@ def synthesize_into(outdir: Path, context: Mapping[str, str] | None = None) -> N
 
 def synthesize() -> None:
     """Write cdk.out, unless it already holds what would be written."""
+    _synthesize_anew(ROOT / "cdk.out", _stamp())
+
+
+def synthesize_regions() -> Path:
+    """Write an example of a stack that has worker regions likewise, and return its folder."""
+    outdir = ROOT / "build" / "cdk.regions"
+    _synthesize_anew(outdir, ROOT / "build" / "cdk.regions.inputs", EXAMPLE_REGIONS)
+    return outdir
+
+
+def _synthesize_anew(outdir: Path, stamp: Path, context: Mapping[str, str] | None = None) -> None:
+    """Write an assembly, unless the stamp says that it is of today's inputs."""
     assets = build_assets(ROOT)
-    outdir, stamp = ROOT / "cdk.out", _stamp()
     with exclusive(ROOT / "build"):
         inputs = _inputs(assets)
         written = outdir / "manifest.json"
         if not (written.exists() and stamp.exists() and stamp.read_text() == inputs):
             shutil.rmtree(outdir, ignore_errors=True)
-            build_app(assets, outdir).synth()
+            build_app(assets, outdir, context).synth()
             stamp.write_text(inputs)
-
-
-def synthesize_regions() -> Path:
-    """Write an example of a stack that has worker regions, and return its folder."""
-    outdir = ROOT / "build" / "cdk.regions"
-    shutil.rmtree(outdir, ignore_errors=True)
-    synthesize_into(outdir, EXAMPLE_REGIONS)
-    return outdir
 
 
 def _stamp() -> Path:

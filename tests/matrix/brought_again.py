@@ -24,6 +24,8 @@ _SECONDS = 60.0
 _RUN = "{run}"
 """Stands for the run's name in texts."""
 _RECORDS = "records/"
+_BESIDE = {"synthesize": _RECORDS, "inspect": "dataset/"}
+"""Step → where its job puts something that is not its own alone."""
 
 
 def bring_again(patches: Patches, orders: Orders, folder: Path) -> None:
@@ -70,8 +72,11 @@ class _Made:
         mine = f"{self._prefix}jobs/{self.label}/"
         for key in list_keys(self._s3, self._bucket, self._prefix):
             inner = key.removeprefix(self._prefix)
-            records = inner.startswith(_RECORDS) and self.label.startswith("synthesize")
-            if not records and (not key.startswith(mine) or key.startswith(f"{mine}config/")):
+            beside = any(
+                inner.startswith(prefix) and self.label.startswith(step)
+                for step, prefix in _BESIDE.items()
+            )
+            if not beside and (not key.startswith(mine) or key.startswith(f"{mine}config/")):
                 continue
             file = draft / "objects" / inner
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +94,8 @@ class _Made:
         for file in (mine / "objects").rglob("*"):
             if file.is_file():
                 inner = str(file.relative_to(mine / "objects"))
-                tags = {"Tagging": TAGGED_AS_RECORDS} if inner.startswith(_RECORDS) else {}
+                records = inner.startswith(tuple(_BESIDE.values())) and file.suffix == ".jsonl"
+                tags = {"Tagging": TAGGED_AS_RECORDS} if records else {}
                 key, body = self._prefix + inner, file.read_bytes()
                 self._own.put_object(Bucket=self._bucket, Key=key, Body=body, **tags)
         for name in ("model", "output_data"):

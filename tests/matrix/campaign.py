@@ -14,17 +14,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from infra.states.definition_reader import State
 from stratos.contracts.run import RunRow
 from tests.integration.pipeline.cloud import PATIENCE_SECONDS, Cloud, eventually
 from tests.matrix.cells import says_what_to_do
 from tests.matrix.faults import Fault, kind_of
-from tests.matrix.means import Means, Struck, deliver, require_no_second_run, step_of
-from tests.matrix.orders import Order, Orders
+from tests.matrix.means import Means, deliver, require_no_second_run
+from tests.matrix.orders import BROKEN, WORKER, Order, Orders
 from tests.matrix.part import Part
 from tests.matrix.results import Tried, commit
 from tests.matrix.scenario import Scenario
-from tests.matrix.standing import Standing
+from tests.matrix.standing import Answering, Standing
+from tests.matrix.struck import Struck, step_of
 from tests.matrix.struck_run import ENDINGS, StruckRun
 
 _OF_FIRST_RUN = {
@@ -32,7 +35,8 @@ _OF_FIRST_RUN = {
     *("CreateInferenceComponent", "AwaitNewComponent"),
 }
 """States that a run comes by which finds nothing of its spec in service."""
-_BROKEN = Order("fail", "KeyError", '{"errorType": "KeyError", "errorMessage": "\'plan\'"}')
+_ENDED_BY = {Fault.ABORTED: "ABORTED", Fault.CLOCK_JUMP: "TIMED_OUT"}
+"""Status of an execution that the fault has ended."""
 _UNPROVEN_RUNS = 8
 """So many runs are struck before one is not."""
 _LOOK_SECONDS = 0.05
@@ -57,6 +61,8 @@ class Campaign:
     _unproven: list[StruckRun] = field(default_factory=list, init=False)
     _fault: Fault = field(default=Fault.ERROR, init=False)
     _left: dict[str, Means] = field(default_factory=dict, init=False)
+    _written: int = field(default=0, init=False)
+    """The number of the latest spec."""
     _missed: set[str] = field(default_factory=set, init=False)
     """States that runs of the scenario do not come by."""
 
@@ -131,7 +137,7 @@ class Campaign:
         """A run that fails when its endpoint is there, struck as it cleans up."""
         self._begin_anew()
         endings = {state: means.order for state, means in self._left.items()}
-        return self._run(endings, {measured_at: _BROKEN})
+        return self._run(endings, {measured_at: BROKEN})
 
     def _run(
         self, orders: Mapping[str, Order], leads: Mapping[str, Order] | None = None
@@ -148,15 +154,20 @@ class Campaign:
         runs_itself = not orders or self.scenario.chooses_otherwise
         steps = [""] if runs_itself else [step_of(name) for name in struck]
         self._orders.give({**orders, **led}, self.scenario.name, steps)
-        folder = self.scenario.write(self.folder / self._name, self._name, len(self._run_ids))
+        self.scenario.prepare(self.cloud)
+        folder = self.scenario.write(self.folder / self._name, self._name, self._number(orders))
         known = {one["executionArn"] for one in self.cloud.executions()}
-        told = self.cloud.notifications()
+        told, before = self.cloud.notifications(), self._standing().in_charge()
         run = StruckRun(self.cloud.submit(folder), self._fault)
         self._run_ids.append(run.run_id)
         try:
             run.row = self._follow(run, known)
             run.outcome = self._outcome(run)
-            run.wrong += [*self._untold(run, told), *self._second_run(run), *self._left_behind()]
+            self._look_whether_ended_there(run)
+            run.wrong += [*self._untold(run, told), *self._second_run(run)]
+            run.wrong += self._left_behind(run, before)
+            if run.row is not None and not run.struck and run.went_well:
+                run.wrong += self.scenario.missed_by(self.cloud, run.row)
         except AssertionError as error:
             run.outcome = "nothing moved any more"
             run.wrong.append(str(error))
@@ -164,6 +175,20 @@ class Campaign:
         self._orders.give({})
         run.seconds = time.monotonic() - started
         return run
+
+    def _number(self, orders: Mapping[str, Order]) -> int:
+        """Of the spec that a run has."""
+        if not orders or not self.scenario.same:
+            self._written = len(self._run_ids)
+        return self._written
+
+    def _look_whether_ended_there(self, run: StruckRun) -> None:
+        """Whether executions have ended by what struck them; else they were over before it."""
+        status = _ENDED_BY.get(run.fault)
+        for state, arn in run.executions.items():
+            states = boto3.client("stepfunctions", region_name=arn.split(":")[3])
+            if status and states.describe_execution(executionArn=arn)["status"] != status:
+                run.unhurt.append(state)
 
     def _outcome(self, run: StruckRun) -> str:
         if run.row is None:
@@ -184,7 +209,7 @@ class Campaign:
 
         def look() -> tuple[RunRow | None] | None:
             nonlocal asked_at, doing
-            self._look_for_strikes(run)
+            self._look_for_strikes(run, known)
             if time.monotonic() - asked_at < _ASK_SECONDS:
                 return None
             asked_at, doing = time.monotonic(), self.cloud.doing(run.run_id)
@@ -200,15 +225,20 @@ class Campaign:
         found: tuple[RunRow | None] = eventually(
             look, PATIENCE_SECONDS, _LOOK_SECONDS, doing=lambda: (len(run.struck), doing)
         )
-        self._look_for_strikes(run)
+        self._look_for_strikes(run, known)
         return found[0]
 
-    def _look_for_strikes(self, run: StruckRun) -> None:
+    def _look_for_strikes(self, run: StruckRun, known: set[str]) -> None:
         for state, execution_arn in self._orders.struck().items():
             run.led |= state in self.scenario.leads
-            if (means := self._left.pop(state, None)) is not None:
-                run.struck[state] = means.told
-                self._strike(run, state, means, execution_arn)
+            if (means := self._left.pop(state, None)) is None:
+                continue
+            run.struck[state] = means.told
+            run.executions[state] = execution_arn
+            foreign = state.startswith(WORKER) and run.run_id not in execution_arn
+            if foreign or execution_arn in known:
+                run.wrong.append(f"at {state}: it was another run's")
+            self._strike(run, state, means, execution_arn)
 
     def _strike(self, run: StruckRun, state: str, means: Means, execution_arn: str) -> None:
         if means.strike is None:
@@ -260,13 +290,24 @@ class Campaign:
             return [f"late: {error}"]
         return []
 
-    def _left_behind(self) -> list[str]:
-        """What is amiss with what stands there, once that no longer changes."""
+    def _left_behind(self, run: StruckRun, before: Mapping[Answering, str]) -> list[str]:
+        """What is amiss with what stands there, unless it is mended within a minute.
+
+        Args:
+            before: What answered before the run, and goes on where the run has not taken its place.
+        """
         standing = self._standing()
+
+        def amiss() -> list[str]:
+            now = standing.in_charge()
+            replaced = run.run_id in now.values()
+            gone = [] if replaced else [what for what in before if now.get(what) != before[what]]
+            return [*standing.amiss(), *(f"lost: {what} of run {before[what]}" for what in gone)]
+
         try:
-            eventually(lambda: not standing.amiss(), _SETTLED_SECONDS)
+            eventually(lambda: not amiss(), _SETTLED_SECONDS)
         except AssertionError:
-            return standing.amiss()
+            return amiss()
         return []
 
     def _standing(self) -> Standing:
@@ -288,7 +329,7 @@ class Campaign:
         if following is None and runs:
             following = self._run({})
         after = []
-        if following is not None and not following.went_well:
+        if following is not None and not following.proves:
             after.append(f"the next run {following.outcome} {'; '.join(following.wrong)}".strip())
         if after and not runs:
             raise RuntimeError(f"a run that nothing had struck: {after[0]}")

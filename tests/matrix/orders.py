@@ -35,6 +35,10 @@ class Order:
     """Path, as `$.quality.passed` → what is found there, which may be `copied`, or hold such."""
 
 
+BROKEN = Order("fail", "KeyError", '{"errorType": "KeyError", "errorMessage": "\'plan\'"}')
+"""A fault of ours."""
+
+
 def copied(path: str, ending: str = "", now: str = "") -> dict[str, str]:
     """What stands at another path when the order is carried out.
 

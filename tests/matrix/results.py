@@ -15,6 +15,8 @@ _INPUTS = (
     *("stratos", "lambdas", "training", "serving", "infra", "examples/mahjong-waits"),
     *(
         "requirements.lock",
+        "cdk.json",
+        "tests/patience.py",
         "tests/integration/pipeline/cloud.py",
         "tests/integration/pipeline/regions.py",
         "tests/matrix/*.py",

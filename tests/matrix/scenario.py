@@ -41,7 +41,7 @@ class Scenario:
     comes_by: tuple[str, ...] = ()
     """Those states, which alone are struck; empty for all."""
     same: bool = False
-    """Whether a run has the very spec of the one before it."""
+    """Whether a run that is struck has the very spec of the one that has gone well before it."""
     follows: bool = False
     """Whether its runs come by those states only once one has gone well."""
     chooses_otherwise: bool = False
@@ -57,7 +57,7 @@ class Scenario:
 
     def write(self, folder: Path, name: str, number: int) -> Path:
         """The spec and its files; another number makes another spec of the same name."""
-        described = {"description": f"run {0 if self.same else number}"}
+        described = {"description": f"run {number}"}
         changes = {"constraints": _NO_LATENCY, **self.changes, **described}
         if not self.two_students:
             return write_task(folder, name, 120, **changes)
@@ -73,13 +73,25 @@ class Scenario:
         with suppress(NotAwaitingApproval):
             approve(cloud.stack, row, "")
 
-    @contextmanager
-    def around(self, cloud: Cloud) -> Iterator[None]:
-        """The cloud as the runs need it."""
+    def prepare(self, cloud: Cloud) -> None:
+        """Before each run: what one refuses, the next would go by."""
         if self.abroad:
             regions = Regions(cloud)
             regions.train(AWAY)
             regions.refuse(HOME)
+
+    def missed_by(self, cloud: Cloud, row: RunRow) -> list[str]:
+        """What a run that has gone well should have come by, and has not."""
+        if not self.abroad:
+            return []
+        made = [] if Regions(cloud).elsewhere(row.run_id) else ["no job of it ran elsewhere"]
+        if set(row.serving_regions) != {HOME, AWAY}:
+            made.append(f"it is served in {', '.join(row.serving_regions) or HOME} alone")
+        return made
+
+    @contextmanager
+    def around(self, cloud: Cloud) -> Iterator[None]:
+        """The cloud as the runs need it."""
         if not self.large:
             yield
             return

@@ -25,8 +25,10 @@ class StruckRun:
     """That began it, as JSON."""
     struck: dict[str, str] = field(default_factory=dict)
     """State → by what means it was struck, in words; in order."""
+    executions: dict[str, str] = field(default_factory=dict)
+    """State that was struck → the ARN of the execution that was at it."""
     unhurt: list[str] = field(default_factory=list)
-    """Those whose process was struck and yet did its work."""
+    """Those that were struck and yet did their work, or were over before the strike came."""
     led: bool = False
     """Whether what leads the scenario's runs has befallen it."""
     outcome: str = ""
@@ -36,6 +38,11 @@ class StruckRun:
     @property
     def went_well(self) -> bool:
         return self.outcome.startswith(("succeeded", "unchanged")) and not self.wrong
+
+    @property
+    def proves(self) -> bool:
+        """Whether it has done all that a run does, and shows so that nothing stands in its way."""
+        return self.outcome.startswith("succeeded") and not self.wrong
 
     def outcome_at(self, state: str) -> str:
         """What came of it at a state: the last that was struck has ended a run that failed."""

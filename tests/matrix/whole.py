@@ -26,6 +26,8 @@ from tests.matrix.scenario import Scenario
 from tests.matrix.scenarios import SCENARIOS
 from tests.matrix.struck_server import MODULE
 
+_HEARTBEAT_SECONDS = 180
+"""Of a worker region's silence: longer than a strike holds one of its executions."""
 _ROLLOUT_SCALE = 0.005
 """Of the settings: what an update waits is a smaller part of a run than elsewhere."""
 
@@ -155,7 +157,7 @@ def _cloud(folder: Path, abroad: bool) -> Iterator[Cloud]:
         with running_cloud(folder, **options) as cloud:
             yield cloud
         return
-    with running_regions(folder, AWAY, **options) as regions:
+    with running_regions(folder, AWAY, heartbeat_seconds=_HEARTBEAT_SECONDS, **options) as regions:
         yield regions.cloud
 
 

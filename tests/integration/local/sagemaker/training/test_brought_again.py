@@ -34,16 +34,16 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         yield running
 
 
-def job(cloud: Cloud, run: str) -> tuple[list[str], dict[str, Any], str]:
+def job(cloud: Cloud, run: str, label: str = "distill-a0") -> tuple[list[str], dict[str, Any], str]:
     """What a run's job said, the model it made, and its result, which the test puts for it."""
-    name, prefix = f"{run}-distill-a0-0", f"runs/{run}"
+    name, prefix = f"{run}-{label}-0", f"runs/{run}"
     output = {"S3OutputPath": f"s3://{BUCKET}/{prefix}/models/"}
     cloud.create_job(name, PROGRAM, OutputDataConfig=output, HyperParameters={"run": run})
     done = cloud.finished(name)
     assert done["TrainingJobStatus"] == "Completed", done
     [model] = cloud.get_tar(done["ModelArtifacts"]["S3ModelArtifacts"]).values()
     said = cloud.log_lines("/aws/sagemaker/TrainingJobs", f"{name}/")
-    result = f"{prefix}/jobs/distill-a0/result.json"
+    result = f"{prefix}/jobs/{label}/result.json"
     there = result in cloud.keys(prefix)
     return said, json.loads(model), cloud.get(f"s3://{BUCKET}/{result}").decode() if there else ""
 
@@ -58,6 +58,16 @@ def test_a_job_is_brought_what_one_of_before_has_made_under_its_own_runs_name(
     assert job(cloud, "first") == (["at work"], {"run": "first"}, '{"run": "first"}')
     assert job(cloud, "second") == ([], {"run": "second"}, '{"run": "second"}')
     assert "runs/second/jobs/distill-a0/config/config.json" not in cloud.keys("runs/second")
+
+
+def test_what_a_job_puts_beside_its_own_folder_is_brought_too(cloud: Cloud) -> None:
+    Orders(cloud.settings.state_dir).give({}, "dataset")
+    cloud.put("runs/read/dataset/train.jsonl", '{"of": "read"}')
+    cloud.put("runs/read/records/a.jsonl", "{}")
+    assert job(cloud, "read", "inspect")[0] == ["at work"]
+    assert job(cloud, "again", "inspect")[0] == []
+    assert cloud.get(f"s3://{BUCKET}/runs/again/dataset/train.jsonl") == b'{"of": "again"}'
+    assert "runs/again/records/a.jsonl" not in cloud.keys("runs/again")
 
 
 @pytest.mark.parametrize(
