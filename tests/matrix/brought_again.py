@@ -2,8 +2,8 @@
 
 A run takes most of its time for jobs that are not struck. Each job's files are kept once it has
 done well: what it put under its run's prefix, its model and its output data. A later job of the
-same step and scenario then has a process that does nothing, and the files, under its own run's
-name, put there by its own rights.
+same step, scenario and region then has a process that does nothing, and the files, under its own
+run's name, put there by its own rights.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from tests.matrix.orders import Orders
 _SECONDS = 60.0
 _RUN = "{run}"
 """Stands for the run's name in texts."""
-_RECORDS = "records/"
-_BESIDE = {"synthesize": _RECORDS, "inspect": "dataset/"}
+_BESIDE = {"synthesize": "records/", "inspect": "dataset/"}
 """Step → where its job puts something that is not its own alone."""
 
 
@@ -69,14 +68,9 @@ class _Made:
 
     def keep(self, target: Path) -> None:
         draft = target.with_name(f"{target.name}.{self._run_id}")
-        mine = f"{self._prefix}jobs/{self.label}/"
         for key in list_keys(self._s3, self._bucket, self._prefix):
             inner = key.removeprefix(self._prefix)
-            beside = any(
-                inner.startswith(prefix) and self.label.startswith(step)
-                for step, prefix in _BESIDE.items()
-            )
-            if not beside and (not key.startswith(mine) or key.startswith(f"{mine}config/")):
+            if not self._has_made(inner):
                 continue
             file = draft / "objects" / inner
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -87,6 +81,13 @@ class _Made:
         shutil.rmtree(target, ignore_errors=True)
         draft.replace(target)
 
+    def _has_made(self, inner: str) -> bool:
+        mine, shard = f"jobs/{self.label}/", f"shards/{self.label}/"
+        step = self.label.partition("-")[0]
+        if inner.startswith((shard, _BESIDE.get(step, shard))):
+            return True
+        return inner.startswith(mine) and not inner.startswith(f"{mine}config/")
+
     def put(self, kept: Path) -> None:
         mine = self._root.path / "brought"
         shutil.copytree(kept, mine)
@@ -94,7 +95,7 @@ class _Made:
         for file in (mine / "objects").rglob("*"):
             if file.is_file():
                 inner = str(file.relative_to(mine / "objects"))
-                records = inner.startswith(tuple(_BESIDE.values())) and file.suffix == ".jsonl"
+                records = not inner.startswith("jobs/") and file.suffix == ".jsonl"
                 tags = {"Tagging": TAGGED_AS_RECORDS} if records else {}
                 key, body = self._prefix + inner, file.read_bytes()
                 self._own.put_object(Bucket=self._bucket, Key=key, Body=body, **tags)

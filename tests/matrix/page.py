@@ -23,6 +23,8 @@ PAGE = ROOT / "docs" / "matrix.md"
 COMMAND = "python -m tests.matrix"
 _PROVED_LESS = frozenset(("27d707ec", "4fd60c0f"))
 """Commits at which the good run after others could be one that was brought jobs' files as well."""
+_JUDGED_HARDER = frozenset(("c8ea8c9c",))
+"""Commits at which all that the page says of a run is looked at."""
 _KINDS = {
     "function": "calls a function",
     "answer": "calls a function and waits for an answer",
@@ -61,20 +63,33 @@ here finds everything.
 **With real processes** (`make matrix`, outside the gate): small specs run in an embedded cloud of
 their own, with every function, job and endpoint a process; it has a worker region for the states
 that only a stack with worker regions has, and for those of a worker, which are named `worker/…`. A
-job of a run that is struck at another state is brought what an earlier job of its step has made,
-which takes a run from a minute to some 20 seconds (`tests/matrix/brought_again.py`). Only the
-interpreter has a seam: it holds a run at a state, fails a call by the name that AWS would give, or
-puts the execution past its time limit, and waits at retries and Wait states for a twentieth of
-their time. All else is done from outside: signals, limits of memory and files, deleted and changed
-inputs, events sent again, the cloud killed. A state that has a process is stopped, or its cloud
-killed, while the process works; any other at its beginning. A fault that a run survives strikes it
-at state after state; one that ends it strikes the next run at the next state. A good run does not
-come by every state: what leads a run to the others is told below. After at most eight such runs one
-is neither led, struck nor brought anything, and has to end well. After each: no job runs; every
-endpoint is that of the run in charge, in service and with its model; a run that ended badly says
-what to do, and somebody was told (of a killed cloud, which forgets its queues, only the summary is
-read). CleanUp and ReportFailure are struck in a run that fails when its endpoint is there, of specs
-that have one.
+fault that a run survives strikes it at state after state; one that ends it strikes the next run at
+the next state. A state that has a process is stopped, or its cloud killed, while the process works;
+any other at its beginning. An execution that was over before it was stopped is told as one that was
+not hindered. CleanUp and ReportFailure are struck in a run that fails when its endpoint is there,
+of specs that have one.
+
+What is done from outside: signals, limits of memory and files, deleted and changed inputs, events
+sent again, executions stopped, the cloud killed. The cloud has two seams for the rest, in tests
+only. One is in the interpreter of executions: it holds a run at a state, fails a call by the name
+that AWS would give, puts an execution past its time limit, and lets a Choice find other data. The
+other brings a job that is not struck what an earlier job of its step has made, so that a run takes
+some ten seconds instead of a minute (`tests/matrix/brought_again.py`). A good run does not come by
+every state: what leads a run to the others is told below. Where that is a verdict, such as that the
+load is not held, it is put into the data of a Choice; no measurement has had it.
+
+Time is shorter: retries and Wait states wait a twentieth of theirs, updates of endpoints a
+two-hundredth, home gives a silent worker region up after three minutes, and a worker looks every
+two seconds. Datasets count as large from ten bytes in some scenarios; in those with a worker
+region, prices and refusals are such that training is cheapest there.
+
+After each run: no job and no execution runs in any region; no alarm of a run is left; every
+endpoint is that of the run in charge, in service and with its model; what answered before goes on,
+unless the run has taken its place; a run that ended badly says what to do, and somebody was told
+(of a killed cloud, which forgets its queues, only the summary is read). After at most eight struck
+runs one is neither led, struck nor brought anything, and has to succeed, with jobs and endpoints in
+both regions where there are two.
+
 Each way in which a fault shows itself is a line in `tests/matrix/results/whole.jsonl`.
 `make matrix SHARD=1/4` runs a quarter of what was not yet run at this commit;
 `{COMMAND} whole --untried`, what was never run.
@@ -229,6 +244,13 @@ def _whole(possible: Possible, whole: Results) -> Iterator[str]:
         yield (
             f"\n{less} of these ways, at {commits}, were followed by a good run that may have been "
             "brought jobs' files too.\n"
+        )
+    if weaker := sum(one.commit not in _JUDGED_HARDER for one in whole.values()):
+        commits = ", ".join(sorted(_JUDGED_HARDER))
+        yield (
+            f"\n{weaker} of these ways were judged before {commits}: nobody looked at alarms, at "
+            "executions in other regions, or whether what answered before the run was the same "
+            "after it.\n"
         )
     dates = sorted({f"{one.date} ({one.commit})" for one in whole.values()})
     yield f"\nRun on {', '.join(dates) or 'no day yet'}.\n"

@@ -68,6 +68,10 @@ def test_what_a_job_puts_beside_its_own_folder_is_brought_too(cloud: Cloud) -> N
     assert job(cloud, "again", "inspect")[0] == []
     assert cloud.get(f"s3://{BUCKET}/runs/again/dataset/train.jsonl") == b'{"of": "again"}'
     assert "runs/again/records/a.jsonl" not in cloud.keys("runs/again")
+    cloud.put("runs/read/shards/synthesize-a0-s0/rejected.jsonl", "{}")
+    assert job(cloud, "read", "synthesize-a0-s0")[0] == ["at work"]
+    assert job(cloud, "again", "synthesize-a0-s0")[0] == []
+    assert "runs/again/shards/synthesize-a0-s0/rejected.jsonl" in cloud.keys("runs/again")
 
 
 @pytest.mark.parametrize(
