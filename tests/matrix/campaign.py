@@ -37,7 +37,7 @@ _OF_FIRST_RUN = {
 """States that a run comes by which finds nothing of its spec in service."""
 _ENDED_BY = {Fault.ABORTED: "ABORTED", Fault.CLOCK_JUMP: "TIMED_OUT"}
 """Status of an execution that the fault has ended."""
-_UNPROVEN_RUNS = 8
+_UNPROVEN_RUNS = 24
 """So many runs are struck before one is not."""
 _LOOK_SECONDS = 0.05
 """Between two looks at the strikes, which lie in a file."""

@@ -43,12 +43,7 @@ class Matrix:
 
     def __init__(self, name: str, template: Mapping[str, Any], interpreter: Interpreter) -> None:
         self.name = name
-        self._functions = functions = {
-            f"<{resource_id}.Arn>": resource["Properties"]["Handler"].split(".")[2]
-            for resource_id, resource in template["Resources"].items()
-            if resource["Type"] == "AWS::Lambda::Function"
-            and resource["Properties"].get("Handler", "").startswith("lambdas.handlers.")
-        }
+        self._functions = functions = modules_of(template)
         self.machine = Machine(interpreter, definition_of(template), functions)
         self._outside = _called_from_outside(template, functions)
         self._answers = dict(self._find_answers())
@@ -177,6 +172,16 @@ class Matrix:
                 continue
             path = state.get("ResultPath", "$") or "$.reported"
             yield module, at(path)
+
+
+def modules_of(template: Mapping[str, Any]) -> dict[str, str]:
+    """Function of ours, as the definition names it → its handler's module."""
+    return {
+        f"<{resource_id}.Arn>": resource["Properties"]["Handler"].split(".")[2]
+        for resource_id, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Function"
+        and resource["Properties"].get("Handler", "").startswith("lambdas.handlers.")
+    }
 
 
 def _data_of(state: State, strike: Strike) -> dict[str, Any]:

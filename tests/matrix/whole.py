@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from itertools import groupby, product
@@ -17,6 +17,7 @@ from infra.states.definition_reader import State, definition_of, states_of
 from tests.integration.pipeline.cloud import ASSEMBLY, Cloud, running_cloud
 from tests.integration.pipeline.regions import AWAY, running_regions
 from tests.matrix.campaign import Campaign
+from tests.matrix.cells import modules_of
 from tests.matrix.faults import Fault
 from tests.matrix.means import means_for
 from tests.matrix.orders import WORKER
@@ -136,9 +137,9 @@ def run(found: Iterator[Part], folder: Path, until: float) -> Iterator[Tried]:
         if time.monotonic() > until:
             break
         with _cloud(folder / ("regions" if abroad else "cloud"), abroad) as cloud:
-            modules = _modules(_template(cloud.assembly))
+            modules = modules_of(_template(cloud.assembly))
             if abroad:
-                modules |= _modules(_template(cloud.assembly, AWAY))
+                modules |= modules_of(_template(cloud.assembly, AWAY))
             for scenario, of_scenario in groupby(of_cloud, lambda part: part.scenario):
                 if time.monotonic() > until:
                     break
@@ -159,13 +160,3 @@ def _cloud(folder: Path, abroad: bool) -> Iterator[Cloud]:
         return
     with running_regions(folder, AWAY, heartbeat_seconds=_HEARTBEAT_SECONDS, **options) as regions:
         yield regions.cloud
-
-
-def _modules(template: Mapping[str, Any]) -> dict[str, str]:
-    """Function, as the definition names it → its handler's module."""
-    return {
-        f"<{name}.Arn>": resource["Properties"]["Handler"].split(".")[2]
-        for name, resource in template["Resources"].items()
-        if resource["Type"] == "AWS::Lambda::Function"
-        and resource["Properties"].get("Handler", "").startswith("lambdas.")
-    }
