@@ -1,6 +1,7 @@
 """Changes of objects, table items and executions, kept before they are acknowledged.
 
-All else (stacks, endpoints, schedules, secrets) is kept by the next whole save, moments later.
+All else (stacks, schedules, secrets) is kept by the next whole save, moments later; so are new
+endpoints. That one was deleted is kept at once.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from infra.local.host.patching import Patches
 from infra.local.host.settings import ACCOUNT_ID
 from infra.local.iam.refusals import not_kept
 from infra.local.iam.signatures import scope_of
+from infra.local.saved.hosting_kinds import BILLED_ACTIONS, billed_change
 from infra.local.saved.journal import Entry, Journal
 from infra.local.saved.objects import SavedBodies, saved_changes
 from infra.local.stepfunctions.executions import (
@@ -178,6 +180,9 @@ class AcknowledgedChanges:
             [action] = parse_qs(_body(request, environ).decode()).get("Action", [""])
         if service == "sagemaker" and not action:
             return None  # an endpoint is asked
+        if service == "sagemaker" and action in BILLED_ACTIONS:
+            change = billed_change(action, json.loads(_body(request, environ) or b"{}"))
+            return lambda: self._note_billed(region or self._home, change)
         return None if action.startswith(_READS) else self._changed
 
     def _note_of_objects(
@@ -212,6 +217,13 @@ class AcknowledgedChanges:
         """What is deleted is not to lie on the disk until something else changes."""
         for key in keys:
             self._note_object(bucket, key, whole=True)
+        self._changed()
+
+    def _note_billed(self, region: str, change: Entry) -> None:
+        try:
+            self._write({"resource": change | {"region": region}})
+        except OSError as error:  # it is done all the same, and the next save has it
+            log.warning("%s is not kept at once: %s", change["name"], error)
         self._changed()
 
     def _note_items(self, region: str, items: Iterable[tuple[str, Entry]]) -> None:

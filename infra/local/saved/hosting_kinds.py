@@ -1,7 +1,8 @@
-"""What hosts a model beside its endpoint, saved: inference components, and what scales a fleet."""
+"""What hosts models, saved: components, what scales a fleet, and what was deleted since."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from infra.local.host.api_shapes import members, pages
@@ -83,6 +84,35 @@ class SavedScaling:
                 arn = autoscaling.put_scaling_policy(**policy["request"])["PolicyARN"]
                 for alarm in policy["alarms"]:
                     cloudwatch.put_metric_alarm(**alarm | {"AlarmActions": [arn]})
+
+
+_BILLED = {"Endpoint": "sagemaker-endpoint", "InferenceComponent": SavedComponents.name}
+"""Noun, as actions have it, of what costs money while it is there → the kind it is saved as."""
+
+
+BILLED_ACTIONS = {f"{verb}{noun}": noun for verb in ("Create", "Delete") for noun in _BILLED}
+"""Of those, with their nouns: a deletion that a kill undid would leave behind what is nobody's."""
+
+
+def billed_change(action: str, request: dict[str, Any]) -> dict[str, Any]:
+    """What one of these actions makes or deletes."""
+    noun = BILLED_ACTIONS[action]
+    is_there = action.startswith("Create")
+    return {"noun": noun, "name": request.get(f"{noun}Name"), "is_there": is_there}
+
+
+def forget_deleted(records: dict[str, Any], changes: Iterable[dict[str, Any]]) -> None:
+    """Leave out what was deleted since it was saved.
+
+    Args:
+        changes: As `billed_change` has them, with their regions; in order.
+    """
+    last = {(one["region"], one["noun"], one["name"]): one["is_there"] for one in changes}
+    for (region, noun, name), is_there in last.items():
+        of_region = records.get(region, {})
+        saved = of_region.get(_BILLED[noun])
+        if saved and not is_there:
+            of_region[_BILLED[noun]] = [one for one in saved if one[f"{noun}Name"] != name]
 
 
 def _services(cloud: Cloud) -> tuple[Any, Any]:

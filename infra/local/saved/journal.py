@@ -22,7 +22,7 @@ from infra.local.saved.encoding import decode, encode
 log = logging.getLogger(__name__)
 
 Entry = dict[str, Any]
-_KINDS = frozenset({"object", "item", "errand", "done", "execution"})
+_KINDS = frozenset({"object", "item", "errand", "done", "execution", "resource"})
 
 
 def link_into(folder: Path, path: Path) -> None:

@@ -260,6 +260,8 @@ class SavedSageMakerResources:
             described = getattr(sagemaker, f"describe_{self._api}")(
                 **{f"{self._noun}Name": listed[f"{self._noun}Name"]}
             )
+            if described.get(f"{self._noun}Status") == "Deleting":
+                continue
             # moto describes what was never given as empty, which creating does not take.
             record = {key: value for key, value in described.items() if key in taken and value}
             tags = sagemaker.list_tags(ResourceArn=described[f"{self._noun}Arn"])["Tags"]

@@ -28,7 +28,7 @@ from infra.local.host.settings import LocalSettings
 from infra.local.iam.sessions import region_of
 from infra.local.saved.acknowledged import STOPPED, AcknowledgedChanges
 from infra.local.saved.encoding import decode, encode
-from infra.local.saved.hosting_kinds import Records
+from infra.local.saved.hosting_kinds import Records, forget_deleted
 from infra.local.saved.journal import Journal
 from infra.local.saved.kinds import SAVED_KINDS, SavedKind, forget_fired, put_item
 from infra.local.saved.objects import (
@@ -184,6 +184,7 @@ class SavedState:
         errands = {errand["id"]: errand for errand in state.get("errands", ())}
         started = {_name_of(arn) for arn in aborted}
         unbegun = set(state.get("unbegun", ()))
+        billed = []
         for entry in self._journal.read(state.get("journal", 0)):
             if "object" in entry:
                 put_key(state["buckets"], entry["object"])
@@ -193,6 +194,8 @@ class SavedState:
                 errands[entry["errand"]["id"]] = entry["errand"]
                 if entry["errand"]["kind"] == FIRING:
                     forget_fired(state["records"], entry["errand"]["content"])
+            elif "resource" in entry:
+                billed.append(entry["resource"])
             elif "done" in entry:
                 errands.pop(entry["done"], None)
             else:
@@ -204,6 +207,7 @@ class SavedState:
                     aborted[arn] = entry["execution"]["aborted"]
                     if not entry["execution"].get("has_begun", True):
                         unbegun.add(arn)
+        forget_deleted(state["records"], billed)
         for errand in errands.values():
             aborted.pop(_ended_by(errand), None)
         # What has started was delivered, though the process may have died before it said so.

@@ -116,6 +116,16 @@ def test_whoever_only_looks_has_changed_nothing(watched: Watched, what: str) -> 
     assert watched.changes == 0
 
 
+def test_that_something_billed_was_deleted_is_kept_before_it_is_told(watched: Watched) -> None:
+    watched.journal.begin()
+    body = json.dumps({"EndpointName": "e"}).encode()
+    watched.ask("sagemaker", "SageMaker.DeleteEndpoint", data=body)
+    watched.status = "400 BAD REQUEST"
+    watched.ask("sagemaker", "SageMaker.CreateEndpoint", data=body)
+    told = {"noun": "Endpoint", "name": "e", "is_there": False, "region": "us-east-1"}
+    assert list(watched.journal.read(0)) == [{"resource": told}]
+
+
 def test_a_body_that_was_looked_at_is_there_to_be_read(watched: Watched) -> None:
     watched.ask("cloudformation", data=b"Action=CreateStack&StackName=s")
     item = json.dumps({"TableName": "none"}).encode()

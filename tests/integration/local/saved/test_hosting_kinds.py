@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
+import shutil
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from endpoint_models import CODE_IMAGE
+from moto.sagemaker.models import sagemaker_backends
 from moto_cloud import ROLE as ROLE_ARN
 from moto_cloud import Cloud
 from restarts import make_role, serving
 
+from infra.local.host.settings import ACCOUNT_ID
+from infra.local.saved.state import SavedState
 from stratos.contracts.plan import Server
 from stratos.hosting.modes.interface import Connection
 from stratos.hosting.modes.table import mode_named
@@ -103,6 +109,57 @@ def make_component(cloud: Cloud) -> None:
         RuntimeConfig={"CopyCount": 0},
         Tags=[{"Key": "run", "Value": "r1"}],
     )
+
+
+def make_endpoint(cloud: Cloud, name: str) -> None:
+    """An endpoint of the model, in service."""
+    sagemaker = cloud("sagemaker")
+    variant = {
+        "VariantName": "main",
+        "ModelName": "m",
+        "InstanceType": "ml.local.cpu1",
+        "InitialInstanceCount": 1,
+    }
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    eventually(
+        lambda: sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
+    )
+
+
+def test_what_was_deleted_is_not_billed_again_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved, killed = tmp_path / "cloud" / "saved", tmp_path / "killed"
+    with serving(tmp_path / "cloud") as cloud:
+        make_model(cloud)
+        make_component(cloud)
+        for name in ("ended", "live", "again"):
+            make_endpoint(cloud, name)
+        eventually(lambda: '"EndpointName": "again"' in (saved / "state.json").read_text())
+        with monkeypatch.context() as before_the_next_save:
+            before_the_next_save.setattr(SavedState, "save", lambda *_: None)
+            sagemaker = cloud("sagemaker")
+            sagemaker.delete_inference_component(InferenceComponentName="lazy")
+            for name in ("ended", "again"):
+                sagemaker.delete_endpoint(EndpointName=name)
+            eventually(lambda: len(sagemaker.list_endpoints()["Endpoints"]) == 2)
+            sagemaker.create_endpoint(EndpointName="again", EndpointConfigName="again")
+            shutil.copytree(saved, killed / "saved")
+    with serving(killed) as cloud:
+        listed = cloud("sagemaker").list_endpoints()["Endpoints"]
+        assert {one["EndpointName"] for one in listed} == {"lazy", "live", "again"}
+        assert cloud("sagemaker").list_inference_components()["InferenceComponents"] == []
+
+
+def test_what_is_being_deleted_is_not_saved(tmp_path: Path) -> None:
+    with serving(tmp_path) as cloud:
+        make_model(cloud)
+        make_endpoint(cloud, "going")
+        backend = sagemaker_backends[ACCOUNT_ID]["us-east-1"]
+        backend.endpoints["going"].endpoint_status = "Deleting"
+    saved = json.loads((tmp_path / "saved" / "state.json").read_text())
+    assert saved["records"]["us-east-1"]["sagemaker-endpoint"] == []
 
 
 def test_an_endpoint_serves_again_after_a_restart(tmp_path: Path) -> None:
