@@ -32,7 +32,7 @@ def bring_again(patches: Patches, orders: Orders, folder: Path) -> None:
 
     def execute(run: JobRun, first: FirstProcess, log: LogStream) -> bool:
         made = _Made(run)
-        scenario, steps = orders.scenario()
+        scenario, keeps, steps = orders.scenario()
         if not scenario:
             return bool(original(run, first, log))
         kept = folder / scenario / run._session.region / made.label
@@ -46,7 +46,8 @@ def bring_again(patches: Patches, orders: Orders, folder: Path) -> None:
             return False
         ran_out = bool(original(run, first, log))
         assert run._process is not None
-        if run._process.returncode() == 0 and not (ran_out or run.job.stop_requested.is_set()):
+        went_well = run._process.returncode() == 0 and not ran_out
+        if keeps and went_well and not run.job.stop_requested.is_set():
             made.keep(kept)
         return ran_out
 

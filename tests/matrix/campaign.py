@@ -153,7 +153,8 @@ class Campaign:
         struck = [name for name in orders if kind_of(self.states[name]) == "job"]
         runs_itself = not orders or self.scenario.chooses_otherwise
         steps = [""] if runs_itself else [step_of(name) for name in struck]
-        self._orders.give({**orders, **led}, self.scenario.name, steps)
+        keeps = not orders or self._fault is not Fault.INPUTS_GONE
+        self._orders.give({**orders, **led}, self.scenario.name, steps, keeps=keeps)
         self.scenario.prepare(self.cloud)
         folder = self.scenario.write(self.folder / self._name, self._name, self._number(orders))
         known = {one["executionArn"] for one in self.cloud.executions()}
@@ -193,7 +194,8 @@ class Campaign:
     def _outcome(self, run: StruckRun) -> str:
         if run.row is None:
             return "never began: its execution ended before it had claimed the run"
-        return f"{run.row.status}: {self.cloud.summary(run.run_id).reason}"
+        reason = self.cloud.summary(run.run_id).reason
+        return f"{run.row.status}: {reason}".replace(str(self.folder), "…")
 
     def _follow(self, run: StruckRun, known: set[str]) -> RunRow | None:
         """Strike a run wherever it is held, until it is over.

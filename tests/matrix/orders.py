@@ -60,17 +60,23 @@ class Orders:
         self._lock = threading.Lock()
 
     def give(
-        self, orders: Mapping[str, Order], scenario: str = "", steps: Sequence[str] = ()
+        self,
+        orders: Mapping[str, Order],
+        scenario: str = "",
+        steps: Sequence[str] = (),
+        *,
+        keeps: bool = True,
     ) -> None:
         """State → what strikes it; in place of all that was given before.
 
         Args:
             scenario: Whose jobs may be kept, and brought again; none where it is empty.
-            steps: Beginnings of jobs' labels that are not.
+            steps: Beginnings of jobs' labels that are not brought.
+            keeps: Whether what jobs make is kept: not if their inputs are changed.
         """
         self._struck.unlink(missing_ok=True)
         self._released.unlink(missing_ok=True)
-        _write(self._scenario, [scenario, *steps])
+        _write(self._scenario, [scenario, keeps, *steps])
         _write(self._orders, {state: asdict(order) for state, order in orders.items()})
 
     def take(self, state: str, acts: tuple[str, ...], execution_arn: str) -> Order | None:
@@ -91,13 +97,13 @@ class Orders:
         """State that was struck → the ARN of the execution that was at it; in order."""
         return dict(_lines(self._struck))
 
-    def scenario(self) -> tuple[str, tuple[str, ...]]:
-        """The name and the steps that were given."""
+    def scenario(self) -> tuple[str, bool, tuple[str, ...]]:
+        """The name, whether jobs are kept, and the steps that were given."""
         try:
-            name, *steps = json.loads(self._scenario.read_text())
+            name, keeps, *steps = json.loads(self._scenario.read_text())
         except FileNotFoundError:
-            return "", ()
-        return name, tuple(steps)
+            return "", False, ()
+        return name, keeps, tuple(steps)
 
     def release(self, state: str) -> None:
         """Let a run that is held at a state go on."""

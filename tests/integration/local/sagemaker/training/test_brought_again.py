@@ -74,6 +74,14 @@ def test_what_a_job_puts_beside_its_own_folder_is_brought_too(cloud: Cloud) -> N
     assert "runs/again/shards/synthesize-a0-s0/rejected.jsonl" in cloud.keys("runs/again")
 
 
+def test_what_a_job_makes_of_changed_inputs_is_not_kept(cloud: Cloud) -> None:
+    orders = Orders(cloud.settings.state_dir)
+    orders.give({}, "changed", keeps=False)
+    assert job(cloud, "misled")[0] == ["at work"]
+    orders.give({}, "changed")
+    assert job(cloud, "after")[0] == ["at work"]
+
+
 @pytest.mark.parametrize(
     ("run", "scenario", "steps"),
     [("struck", "small", ["distill"]), ("other", "large", []), ("none", "", [])],
