@@ -89,7 +89,6 @@ class SavedScaling:
 _BILLED = {"Endpoint": "sagemaker-endpoint", "InferenceComponent": SavedComponents.name}
 """Noun, as actions have it, of what costs money while it is there → the kind it is saved as."""
 
-
 BILLED_ACTIONS = {f"{verb}{noun}": noun for verb in ("Create", "Delete") for noun in _BILLED}
 """Of those, with their nouns: a deletion that a kill undid would leave behind what is nobody's."""
 
