@@ -203,6 +203,10 @@ _LED = (
 )
 _MISSED = {"measured__passed": False, "measured__deployment": None, "measured__next_attempt": None}
 _NEXT_SERVER = copied("$.quality.deployment", "-a0", "-a0-s1")
+_ANOTHER = {
+    "measured__deployment": _NEXT_SERVER,
+    "measured__deployment__replaces_live": True,
+}
 _POOL_MODEL = {
     "model_name": copied("$.quality.deployment.model_name", "-a0", "-a0-p1"),
     "container": copied("$.quality.deployment.container"),
@@ -229,7 +233,7 @@ _MORE_LED = (
         "next_server",
         "the first server does not hold the load",
         "NextServer",
-        _found("IsFastEnough", **_MISSED | {"measured__deployment": _NEXT_SERVER}),
+        _found("IsFastEnough", **_MISSED | _ANOTHER),
     ),
     _led(
         _ENDPOINT,
