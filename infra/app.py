@@ -200,17 +200,19 @@ def synthesize_into(outdir: Path, context: Mapping[str, str] | None = None) -> N
 
 def synthesize() -> None:
     """Write cdk.out, unless it already holds what would be written."""
-    _synthesize_anew(ROOT / "cdk.out", _stamp())
+    _synthesize_if_changed(ROOT / "cdk.out", _stamp())
 
 
 def synthesize_regions() -> Path:
     """Write an example of a stack that has worker regions likewise, and return its folder."""
     outdir = ROOT / "build" / "cdk.regions"
-    _synthesize_anew(outdir, ROOT / "build" / "cdk.regions.inputs", EXAMPLE_REGIONS)
+    _synthesize_if_changed(outdir, ROOT / "build" / "cdk.regions.inputs", EXAMPLE_REGIONS)
     return outdir
 
 
-def _synthesize_anew(outdir: Path, stamp: Path, context: Mapping[str, str] | None = None) -> None:
+def _synthesize_if_changed(
+    outdir: Path, stamp: Path, context: Mapping[str, str] | None = None
+) -> None:
     """Write an assembly, unless the stamp says that it is of today's inputs."""
     assets = build_assets(ROOT)
     with exclusive(ROOT / "build"):

@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from infra.states.definition_reader import State
 from stratos.contracts.run import RunRow
 from tests.integration.pipeline.cloud import PATIENCE_SECONDS, Cloud, eventually
@@ -35,9 +33,7 @@ _OF_FIRST_RUN = {
     *("CreateInferenceComponent", "AwaitNewComponent"),
 }
 """States that a run comes by which finds nothing of its spec in service."""
-_ENDED_BY = {Fault.ABORTED: "ABORTED", Fault.CLOCK_JUMP: "TIMED_OUT"}
-"""Status of an execution that the fault has ended."""
-_UNPROVEN_RUNS = 24
+UNPROVEN_RUNS = 24
 """So many runs are struck before one is not."""
 _LOOK_SECONDS = 0.05
 """Between two looks at the strikes, which lie in a file."""
@@ -119,7 +115,7 @@ class Campaign:
                 self._left = {name: self._left[name] for name in self._left.keys() - self._missed}
             else:
                 break
-            if len(self._unproven) >= _UNPROVEN_RUNS:
+            if len(self._unproven) >= UNPROVEN_RUNS:
                 yield from self._prove()
         while endings and self.scenario.measured_at and time.monotonic() < until:
             yield from self._prove()
@@ -164,7 +160,7 @@ class Campaign:
         try:
             run.row = self._follow(run, known)
             run.outcome = self._outcome(run)
-            self._look_whether_ended_there(run)
+            run.look_whether_ended_there()
             run.wrong += [*self._untold(run, told), *self._second_run(run)]
             run.wrong += self._left_behind(run, before)
             if run.row is not None and not run.struck and run.went_well:
@@ -182,14 +178,6 @@ class Campaign:
         if not orders or not self.scenario.same:
             self._written = len(self._run_ids)
         return self._written
-
-    def _look_whether_ended_there(self, run: StruckRun) -> None:
-        """Whether executions have ended by what struck them; else they were over before it."""
-        status = _ENDED_BY.get(run.fault)
-        for state, arn in run.executions.items():
-            states = boto3.client("stepfunctions", region_name=arn.split(":")[3])
-            if status and states.describe_execution(executionArn=arn)["status"] != status:
-                run.unhurt.append(state)
 
     def _outcome(self, run: StruckRun) -> str:
         if run.row is None:

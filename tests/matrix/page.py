@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from infra.app import EXAMPLE_REGIONS, ROOT, synthesize_regions
+from tests.matrix.campaign import UNPROVEN_RUNS
 from tests.matrix.cells import Cell, Matrix
 from tests.matrix.faults import Fault, kind_of
 from tests.matrix.machine import Interpreter
@@ -86,9 +87,9 @@ region, prices and refusals are such that training is cheapest there.
 After each run: no job and no execution runs in any region; no alarm of a run is left; every
 endpoint is that of the run in charge, in service and with its model; what answered before goes on,
 unless the run has taken its place; a run that ended badly says what to do, and somebody was told
-(of a killed cloud, which forgets its queues, only the summary is read). After at most eight struck
-runs one is neither led, struck nor brought anything, and has to succeed, with jobs and endpoints in
-both regions where there are two.
+(of a killed cloud, which forgets its queues, only the summary is read). After at most
+{UNPROVEN_RUNS} struck runs one is neither led, struck nor brought anything, and has to succeed,
+with jobs and endpoints in both regions where there are two.
 
 Each way in which a fault shows itself is a line in `tests/matrix/results/whole.jsonl`.
 `make matrix SHARD=1/4` runs a quarter of what was not yet run at this commit;

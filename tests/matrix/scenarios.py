@@ -202,9 +202,8 @@ _LED = (
     ),
 )
 _MISSED = {"measured__passed": False, "measured__deployment": None, "measured__next_attempt": None}
-_NEXT_SERVER = copied("$.quality.deployment", "-a0", "-a0-s1")
 _ANOTHER = {
-    "measured__deployment": _NEXT_SERVER,
+    "measured__deployment": copied("$.quality.deployment", "-a0", "-a0-s1"),
     "measured__deployment__replaces_live": True,
 }
 _POOL_MODEL = {

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import boto3
+
 from stratos.contracts.run import RunRow
 from tests.matrix.faults import Fault
 
 ENDINGS = ("CleanUp", "ReportFailure")
 """States that end a run which has failed. They are struck where there is something to clean up."""
+_ENDED_BY = {Fault.ABORTED: "ABORTED", Fault.CLOCK_JUMP: "TIMED_OUT"}
+"""Status of an execution that the fault has ended."""
 GOES_ON = "the run goes on"
 UNHURT = "the state's process did its work all the same"
 
@@ -43,6 +47,16 @@ class StruckRun:
     def proves(self) -> bool:
         """Whether it has done all that a run does, and shows so that nothing stands in its way."""
         return self.outcome.startswith("succeeded") and not self.wrong
+
+    def look_whether_ended_there(self) -> None:
+        """Whether executions have ended by what struck them; else they were over before it."""
+        if self.fault not in _ENDED_BY:
+            return
+        for state, arn in self.executions.items():
+            states = boto3.client("stepfunctions", region_name=arn.split(":")[3])
+            ended = states.describe_execution(executionArn=arn)["status"]
+            if ended != _ENDED_BY[self.fault]:
+                self.unhurt.append(state)
 
     def outcome_at(self, state: str) -> str:
         """What came of it at a state: the last that was struck has ended a run that failed."""

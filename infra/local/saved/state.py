@@ -346,6 +346,3 @@ def _nothing() -> dict[str, Any]:
     """The state of a cloud that was killed before its first save."""
     empty: dict[str, Any] = {"stacks": [], "buckets": {}, "records": {}, "aborted": []}
     return empty | {"format": FORMAT}
-
-
-__all__ = ["RestoreError", "SavedState"]

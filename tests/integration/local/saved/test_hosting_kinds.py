@@ -95,9 +95,7 @@ def make_component(cloud: Cloud) -> None:
         EndpointConfigName="c", ExecutionRoleArn=ROLE_ARN, ProductionVariants=[variant]
     )
     sagemaker.create_endpoint(EndpointName="lazy", EndpointConfigName="c")
-    eventually(
-        lambda: sagemaker.describe_endpoint(EndpointName="lazy")["EndpointStatus"] == "InService"
-    )
+    await_service(cloud, "lazy")
     sagemaker.create_inference_component(
         InferenceComponentName="lazy",
         EndpointName="lazy",
@@ -111,7 +109,7 @@ def make_component(cloud: Cloud) -> None:
     )
 
 
-def make_endpoint(cloud: Cloud, name: str) -> None:
+def make_endpoint(cloud: Cloud, name: str, *tags: dict[str, str]) -> None:
     """An endpoint of the model, in service."""
     sagemaker = cloud("sagemaker")
     variant = {
@@ -121,10 +119,18 @@ def make_endpoint(cloud: Cloud, name: str) -> None:
         "InitialInstanceCount": 1,
     }
     sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
-    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-    eventually(
-        lambda: sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService"
-    )
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, Tags=list(tags))
+    await_service(cloud, name)
+
+
+def await_service(cloud: Cloud, name: str) -> None:
+
+    def in_service() -> bool:
+        endpoint = cloud("sagemaker").describe_endpoint(EndpointName=name)
+        assert endpoint["EndpointStatus"] != "Failed", endpoint.get("FailureReason")
+        return bool(endpoint["EndpointStatus"] == "InService")
+
+    eventually(in_service)
 
 
 def test_what_was_deleted_is_not_billed_again_after_a_kill(
@@ -165,29 +171,14 @@ def test_what_is_being_deleted_is_not_saved(tmp_path: Path) -> None:
 def test_an_endpoint_serves_again_after_a_restart(tmp_path: Path) -> None:
 
     def answer(cloud: Cloud) -> bytes:
-        def in_service() -> bool:
-            endpoint = cloud("sagemaker").describe_endpoint(EndpointName="live")
-            assert endpoint["EndpointStatus"] != "Failed", endpoint.get("FailureReason")
-            return bool(endpoint["EndpointStatus"] == "InService")
-
-        eventually(in_service)
+        await_service(cloud, "live")
         response = cloud("sagemaker-runtime").invoke_endpoint(EndpointName="live", Body=b"{}")
         content: bytes = response["Body"].read()
         return content
 
     with serving(tmp_path) as cloud:
         make_model(cloud)
-        sagemaker = cloud("sagemaker")
-        variant = {
-            "VariantName": "main",
-            "ModelName": "m",
-            "InstanceType": "ml.local.cpu1",
-            "InitialInstanceCount": 1,
-            "InitialVariantWeight": 1.0,
-        }
-        sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
-        tags = [{"Key": "run", "Value": "r1"}]
-        sagemaker.create_endpoint(EndpointName="live", EndpointConfigName="c", Tags=tags)
+        make_endpoint(cloud, "live", {"Key": "run", "Value": "r1"})
         assert answer(cloud) == b"forty-two"
     with serving(tmp_path) as cloud:
         assert answer(cloud) == b"forty-two"
